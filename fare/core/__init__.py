@@ -1,0 +1,1 @@
+"""What bus and ledger must agree on, written once: no I/O, no clock, no randomness, no database."""

@@ -1,0 +1,86 @@
+"""The 32-byte record that a tap writes into file 03 of the card.
+
+    offset size  field
+      0     1    high nibble: layout version (1); low nibble: bit 0 blocked, bit 1 ridden on a pass
+      1     3    validator, LE          device id, 0 = personalisation
+      4     4    seq, LE                of the tap in the validator's journal
+      8     4    at, LE                 unix seconds
+     12     2    line, LE
+     14     2    area, LE
+     16     3    fare, LE               rial debited by this tap
+     19     4    spent after, LE        rial
+     23     2    entitlement version, LE   in force after this tap
+     25     7    rider state            the tariff's own bytes; zero for a flat fare
+
+A reader must ignore records of an unknown version nibble, never guess at them.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from fare.core.errors import MalformedDocument
+
+SIZE = 32
+LAYOUT_VERSION = 1
+MAX_FARE_RIAL = 0xFF_FFFF
+RIDER_STATE_SIZE = 7
+_LAYOUT = struct.Struct("<B3sIIHH3sIH7s")
+_BLOCKED = 0x1
+_ON_PASS = 0x2
+
+
+@dataclass(frozen=True, slots=True)
+class CardRecord:
+    """What one tap left on the card. Amounts in rial."""
+
+    validator: int
+    seq: int
+    at_s: int
+    line: int
+    area: int
+    fare_rial: int
+    spent_after_rial: int
+    entitlement_version: int
+    rider_state: bytes = bytes(RIDER_STATE_SIZE)
+    blocked: bool = False
+    on_pass: bool = False
+
+    def encode(self) -> bytes:
+        """The 32 bytes for WriteRecord. Raises ValueError or struct.error when a field does not fit."""
+        if len(self.rider_state) != RIDER_STATE_SIZE:
+            raise ValueError(f"rider state has {RIDER_STATE_SIZE} bytes")
+        flags = (_BLOCKED if self.blocked else 0) | (_ON_PASS if self.on_pass else 0)
+        return _LAYOUT.pack(
+            LAYOUT_VERSION << 4 | flags, self.validator.to_bytes(3, "little"), self.seq, self.at_s, self.line,
+            self.area, self.fare_rial.to_bytes(3, "little"), self.spent_after_rial, self.entitlement_version,
+            self.rider_state,
+        )  # fmt: skip
+
+
+def decode(raw: bytes) -> CardRecord:
+    """Read a record. Raises MalformedDocument for another size or layout version."""
+    if len(raw) != SIZE:
+        raise MalformedDocument("a card record has 32 bytes")
+    first, validator, seq, at_s, line, area, fare, spent, version, state = _LAYOUT.unpack(raw)
+    if first >> 4 != LAYOUT_VERSION or first & 0x0F & ~(_BLOCKED | _ON_PASS):
+        raise MalformedDocument(f"card record layout {first:#04x} is not known here")
+    return CardRecord(
+        validator=int.from_bytes(validator, "little"),
+        seq=seq,
+        at_s=at_s,
+        line=line,
+        area=area,
+        fare_rial=int.from_bytes(fare, "little"),
+        spent_after_rial=spent,
+        entitlement_version=version,
+        rider_state=state,
+        blocked=bool(first & _BLOCKED),
+        on_pass=bool(first & _ON_PASS),
+    )
+
+
+def first_record(at_s: int, entitlement_version: int = 1) -> bytes:
+    """The record that personalisation commits, since reading an empty file is an error on the card."""
+    return CardRecord(0, 0, at_s, 0, 0, 0, 0, entitlement_version).encode()

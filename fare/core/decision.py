@@ -1,0 +1,144 @@
+"""What a validator decides about a card in its field: the rules, pure, with a closed set of reasons.
+
+A decision is a value. `Charge` says what to write on the card; `Refused` says why not, in a word that
+every display translates and every report counts. Nothing here talks to a card or reads a clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from fare.core import card_record, entitlement
+from fare.core.bundle import Bundle
+from fare.core.card_record import MAX_FARE_RIAL, CardRecord
+from fare.core.entitlement import CardEntitlement, EntitlementFault, VerifiedEntitlement
+from fare.core.errors import MalformedDocument
+from fare.core.tariff.model import FareMedium
+from fare.core.tariff.pricing import Price, RiderState, TapContext, price
+
+
+class Reason(StrEnum):
+    """Why a tap was refused (or "ok"). Ticket reasons are in `fare.core.proof.phone.TicketRefusal`."""
+
+    OK = "ok"
+    NOT_OUR_CARD = "not_our_card"
+    CARD_NOT_GENUINE = "card_not_genuine"
+    BAD_ENTITLEMENT = "bad_entitlement"
+    CARD_DENIED = "card_denied"
+    CARD_BLOCKED = "card_blocked"
+    CARD_EXPIRED = "card_expired"
+    INSUFFICIENT_BALANCE = "insufficient_balance"
+    CARD_TORN = "card_torn"
+    HELD_TOO_SHORT = "held_too_short"
+    OUT_OF_SERVICE = "out_of_service"
+
+
+@dataclass(frozen=True, slots=True)
+class CardView:
+    """What was read from an authenticated card: exact bytes, and the chip's own counter in rial."""
+
+    uid: bytes
+    aid: bytes
+    entitlement: bytes
+    newest_record: bytes
+    spent_rial: int
+
+
+@dataclass(frozen=True, slots=True)
+class Boarding:
+    """Where and when the card was presented: `device`, `seq` in its journal, unix seconds, line, area."""
+
+    device: int
+    seq: int
+    at_s: int
+    line: int
+    area: int
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """Let the rider on: debit, write the record, and write the newer entitlement if there is one."""
+
+    price: Price
+    record: bytes
+    on_card: VerifiedEntitlement
+    in_force: VerifiedEntitlement
+    delivered: bytes | None
+    balance_after_rial: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Do not let the rider on. `balance_rial` and `serial` where the card was readable enough to tell."""
+
+    reason: Reason
+    serial: int | None = None
+    balance_rial: int | None = None
+
+
+def decide_card(
+    view: CardView, boarding: Boarding, bundle: Bundle, keys: entitlement.KeyRing
+) -> Charge | Refused:
+    """Apply every rule to one card. The order is the order in which a rider can act on the answer."""
+    on_card = entitlement.verify(view.entitlement, keys, uid=view.uid, aid=view.aid)
+    if isinstance(on_card, EntitlementFault):
+        return Refused(Reason.BAD_ENTITLEMENT)
+    serial = on_card.serial
+    if serial in bundle.denied_cards:
+        return Refused(Reason.CARD_DENIED, serial)
+    in_force, delivered = _newest(on_card, bundle, keys, view)
+    balance = in_force.balance_rial(view.spent_rial)
+    try:
+        last = card_record.decode(view.newest_record)
+    except MalformedDocument:
+        return Refused(Reason.BAD_ENTITLEMENT, serial, balance)
+    if last.blocked:
+        return Refused(Reason.CARD_BLOCKED, serial, balance)
+    today = entitlement.day_number(datetime.fromtimestamp(boarding.at_s, UTC).date())
+    if in_force.expires_day < today:
+        return Refused(Reason.CARD_EXPIRED, serial, balance)
+    cost, state = price(bundle.tariff, RiderState(last.rider_state), tap_context(in_force, boarding))
+    if cost.amount_rial > min(balance + in_force.overdraft_rial, MAX_FARE_RIAL):
+        return Refused(Reason.INSUFFICIENT_BALANCE, serial, balance)
+    record = CardRecord(
+        validator=boarding.device,
+        seq=boarding.seq,
+        at_s=boarding.at_s,
+        line=boarding.line,
+        area=boarding.area,
+        fare_rial=cost.amount_rial,
+        spent_after_rial=view.spent_rial + cost.amount_rial,
+        entitlement_version=in_force.version,
+        rider_state=state.raw,
+    ).encode()
+    return Charge(cost, record, on_card, in_force, delivered, balance - cost.amount_rial)
+
+
+def tap_context(in_force: CardEntitlement, boarding: Boarding) -> TapContext:
+    """The boarding as the tariff sees it: bus and ledger build it in this one place."""
+    today = entitlement.day_number(datetime.fromtimestamp(boarding.at_s, UTC).date())
+    return TapContext(
+        at_s=boarding.at_s,
+        medium=FareMedium.CARD,
+        rider_category=in_force.rider_category,
+        category_valid=in_force.category_expires_day == 0 or in_force.category_expires_day >= today,
+        line=boarding.line,
+        area=boarding.area,
+    )
+
+
+def _newest(
+    on_card: VerifiedEntitlement, bundle: Bundle, keys: entitlement.KeyRing, view: CardView
+) -> tuple[VerifiedEntitlement, bytes | None]:
+    waiting = bundle.entitlements.get(on_card.serial)
+    if waiting is not None:
+        newer = entitlement.verify(waiting, keys, uid=view.uid, aid=view.aid)
+        if (
+            not isinstance(newer, EntitlementFault)
+            and newer.serial == on_card.serial
+            and newer.version > on_card.version
+        ):
+            return newer, waiting
+    return on_card, None

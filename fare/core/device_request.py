@@ -1,0 +1,69 @@
+"""How a validator signs its requests to the ledger (bundle polls; batches carry their own signature).
+
+    Mancard-Request: base64url( MCR1 envelope of [device, at_ms, method, path, nonce(16)] )
+
+The envelope's kid is always 0; the key is the one the device enrolled. The ledger accepts `at_ms`
+within 10 minutes of its own clock. A device that lost its clock learns the time from the signed
+acknowledgement of a batch, which is not bound to any time; a poll reads only.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from fare.core.errors import MalformedDocument
+from fare.core.signed import REQUEST, canonical, decode_canonical, open_envelope, seal, split
+
+HEADER = "Mancard-Request"
+MAX_SKEW_MS = 600_000
+MAX_HEADER_CHARS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRequest:
+    """Who asks for what, and when (unix milliseconds)."""
+
+    device: int
+    at_ms: int
+    method: str
+    path: str
+    nonce: bytes
+
+
+def sign_request(request: DeviceRequest, key: Ed25519PrivateKey) -> str:
+    """The header's value."""
+    payload = canonical([request.device, request.at_ms, request.method, request.path, request.nonce])
+    return base64.urlsafe_b64encode(seal(REQUEST, payload, 0, key)).decode()
+
+
+def claimed_device(header: str) -> int:
+    """The device that the header claims, unverified, to look its key up. Raises MalformedDocument."""
+    payload, _, _ = split(_decode_header(header))
+    return _read(payload).device
+
+
+def open_request(header: str, key: Ed25519PublicKey) -> DeviceRequest:
+    """Verify and decode. Raises MalformedDocument or BadSignature."""
+    return _read(open_envelope(REQUEST, _decode_header(header), {0: key}))
+
+
+def _decode_header(header: str) -> bytes:
+    if len(header) > MAX_HEADER_CHARS:
+        raise MalformedDocument("the request header is too long")
+    try:
+        return base64.b64decode(header.encode("ascii"), altchars=b"-_", validate=True)
+    except ValueError as fault:
+        raise MalformedDocument("the request header is not base64url") from fault
+
+
+def _read(payload: bytes) -> DeviceRequest:
+    match decode_canonical(payload):
+        case [int() as device, int() as at_ms, str() as method, str() as path, bytes() as nonce] if (
+            len(nonce) == 16
+        ):
+            return DeviceRequest(device, at_ms, method, path, nonce)
+        case _:
+            raise MalformedDocument("a request is [device, at_ms, method, path, nonce of 16 bytes]")

@@ -1,0 +1,86 @@
+"""Signed envelopes: one CBOR array `[payload, kid, signature]` for every document that travels.
+
+    envelope = [ payload: bstr, kid: uint, signature: bstr .size 64 ]
+    signature = Ed25519( context(4) || kid(1) || payload )
+
+The context names the kind of document, so that a signature of one kind never passes as another:
+
+    MCB1 batch (device key)      MCA1 acknowledgement (ledger key)
+    MCD1 bundle (ledger key)     MCR1 request of a device (device key)
+
+Opening verifies before anything inside the payload is decoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import cbor2
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from fare.core.errors import MalformedDocument
+
+BATCH = b"MCB1"
+ACKNOWLEDGEMENT = b"MCA1"
+BUNDLE = b"MCD1"
+REQUEST = b"MCR1"
+
+
+class BadSignature(ValueError):
+    """The envelope is well formed, but no known key made its signature."""
+
+
+def canonical(value: object) -> bytes:
+    """Deterministic CBOR (RFC 8949 section 4.2 ordering): one value, one encoding."""
+    return cbor2.dumps(value, canonical=True)
+
+
+def decode_canonical(raw: bytes) -> Any:
+    """Decode CBOR and refuse every encoding but the canonical one.
+
+    Raises MalformedDocument for truncated, trailing, indefinite, non-minimal or duplicate-key input.
+    """
+    try:
+        value = cbor2.loads(raw)
+        again = canonical(value)
+    except Exception as fault:  # cbor2 raises many kinds for hostile input, all mean the same here
+        raise MalformedDocument("not CBOR") from fault
+    if again != raw:
+        raise MalformedDocument("not canonical CBOR")
+    return value
+
+
+def seal(context: bytes, payload: bytes, kid: int, key: Ed25519PrivateKey) -> bytes:
+    """Sign `payload` for `context` and return the envelope's bytes."""
+    signature = key.sign(context + bytes([kid]) + payload)
+    return canonical([payload, kid, signature])
+
+
+def split(envelope: bytes) -> tuple[bytes, int, bytes]:
+    """Take an envelope apart, unverified: (payload, kid, signature). Raises MalformedDocument."""
+    value = decode_canonical(envelope)
+    if not isinstance(value, list):
+        raise MalformedDocument("an envelope is an array of three")
+    parts = cast("list[object]", value)
+    match parts:
+        case [bytes() as payload, int() as kid, bytes() as signature] if (
+            0 <= kid <= 255 and len(signature) == 64
+        ):
+            return payload, kid, signature
+        case _:
+            raise MalformedDocument("an envelope is [payload, kid, signature of 64 bytes]")
+
+
+def open_envelope(context: bytes, envelope: bytes, keys: Mapping[int, Ed25519PublicKey]) -> bytes:
+    """Return the verified payload. Raises MalformedDocument or BadSignature."""
+    payload, kid, signature = split(envelope)
+    key = keys.get(kid)
+    if key is None:
+        raise BadSignature(f"no key {kid} for {context.decode()}")
+    try:
+        key.verify(signature, context + bytes([kid]) + payload)
+    except InvalidSignature as fault:
+        raise BadSignature(f"the signature of {context.decode()} does not verify") from fault
+    return payload

@@ -1,0 +1,46 @@
+"""`price()`: the one function that says what a tap costs, called by the bus and by the ledger.
+
+No clock, no I/O, integers only: the same arguments give the same price on both sides for ever.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fare.core.tariff.model import FareMedium, Tariff
+
+
+@dataclass(frozen=True, slots=True)
+class RiderState:
+    """What the tariff remembers of a rider between taps: the last bytes of the card's record."""
+
+    raw: bytes = bytes(7)
+
+
+@dataclass(frozen=True, slots=True)
+class TapContext:
+    """What is known of the boarding. `at_s` is unix seconds; an expired concession has `category_valid` False."""
+
+    at_s: int
+    medium: FareMedium
+    rider_category: int
+    category_valid: bool
+    line: int
+    area: int
+    pax: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a tap costs and why, in terms a rider can be told."""
+
+    amount_rial: int
+    product_id: str
+    rule: str
+
+
+def price(tariff: Tariff, state: RiderState, tap: TapContext) -> tuple[Price, RiderState]:
+    """Price one boarding. Returns the price and the rider's state after it."""
+    known = tap.category_valid and tap.rider_category in tariff.rider_categories
+    product = tariff.rider_categories[tap.rider_category if known else 0]
+    return Price(product.amount_rial * tap.pax, product.product_id, "flat"), state
