@@ -1,0 +1,56 @@
+# Two commands matter: `make run` and `make test`. Each sets up what is missing and is instant when nothing is.
+# No pinned version is written here: requirements.txt and requirements-dev.txt hold them, with hashes.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# A quiet pyright: its version is pinned with the others, so newer ones are no news.
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+export UV_PYTHON_DOWNLOADS := never
+export UV_NO_PROGRESS := 1
+# Options for pytest, for example: make test PYTEST='-k ride -x'
+PYTEST ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format bench lock clean
+
+help: ## Show this text
+	@echo "Mancard: the fare system of a city's buses."
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(VENV)/ready-to-run ## Start the ledger and a virtual bus, and print the addresses to open
+	@$(BIN)/mancard run
+
+test: lint ## Install what the tests need, check the code, run every test
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST)
+
+lint: $(VENV)/ready-to-test ## Check style, types and the import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/pyright
+
+format: $(VENV)/ready-to-test ## Rewrite the code in the house's format
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/ready-to-test ## Measure against the floors of the design (benchmarks/)
+	$(BIN)/python -m benchmarks
+
+lock: $(VENV)/ready-to-test ## Resolve the dependencies anew into the two requirement files
+	$(BIN)/uv lock --upgrade
+	@scripts/export-requirements
+
+clean: ## Remove .venv and the caches, never the state of a running system
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(VENV)/ready-to-run: requirements.txt pyproject.toml scripts/system-packages scripts/python-environment
+	@scripts/system-packages run
+	@PYTHON=$(PYTHON) scripts/python-environment requirements.txt
+	@touch $@
+
+$(VENV)/ready-to-test: requirements-dev.txt pyproject.toml scripts/system-packages scripts/python-environment
+	@scripts/system-packages test
+	@PYTHON=$(PYTHON) scripts/python-environment requirements-dev.txt
+	@touch $@ $(VENV)/ready-to-run
