@@ -1,0 +1,114 @@
+"""Tables of what the buses sent: streams, raw batches, the tap register, rides, quarantine (schema `travel`).
+
+The distribution key (device, or medium for rides) comes first in every primary key.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from sqlalchemy import BigInteger
+from sqlmodel import Field, SQLModel
+
+from fare.database.columns import instant, money
+
+
+class Stream(SQLModel, table=True):
+    """One journal of one device: how far it is acknowledged. Its row is locked while a batch is taken in."""
+
+    __tablename__ = "travel_stream"
+    device_id: int = Field(primary_key=True)
+    journal_id: bytes = Field(primary_key=True)
+    acked_seq: int
+    acked_hash: bytes
+    newest_seq: int
+    last_upload_at: datetime = instant()
+    clock_offset_ms: int = Field(sa_type=BigInteger)
+
+
+class StoredBatch(SQLModel, table=True):
+    """A signed batch exactly as it came: the evidence. `batch_id` is SHA-256 of the envelope, in hex."""
+
+    __tablename__ = "travel_batch"
+    device_id: int = Field(primary_key=True)
+    batch_id: str = Field(primary_key=True)
+    journal_id: bytes
+    first_seq: int
+    last_seq: int
+    envelope: bytes
+    received_at: datetime = instant()
+    entry_id: str | None = Field(default=None, index=True)
+
+
+class RegisteredTap(SQLModel, table=True):
+    """The tap register: one row a tap. `proof_state`: none, valid, pending, bad, conflict.
+
+    `counter` is the ride's TMC or ctr where the tap has a medium; with (medium_kind, medium_ref) it names the ride.
+    """
+
+    __tablename__ = "travel_tap"
+    device_id: int = Field(primary_key=True)
+    journal_id: bytes = Field(primary_key=True)
+    seq: int = Field(primary_key=True, sa_type=BigInteger)
+    batch_id: str = Field(index=True)
+    digest: bytes
+    service_day: date = Field(index=True)
+    tapped_at: datetime = instant()
+    outcome: int
+    reason: str
+    medium_kind: str | None = None
+    medium_ref: str | None = Field(default=None, index=True)
+    counter: int | None = Field(default=None, sa_type=BigInteger)
+    fare_rial: int = money()
+    proof_state: str
+    recovers: int | None = None
+    flags: str = ""
+
+
+class Ride(SQLModel, table=True):
+    """One proven, posted ride, named by (medium, counter) whatever device brought the proof.
+
+    `proven_by`: tap, or next_tap when the following tap's evidence proved it. Legs: `fare_rial` is what the
+    medium paid and equals owner + commission + suspense; `compensation_rial` is due from the municipality on top.
+    """
+
+    __tablename__ = "travel_ride"
+    medium_kind: str = Field(primary_key=True)
+    medium_ref: str = Field(primary_key=True)
+    counter: int = Field(primary_key=True, sa_type=BigInteger)
+    device_id: int
+    journal_id: bytes
+    seq: int = Field(sa_type=BigInteger)
+    service_day: date = Field(index=True)
+    boarded_at: datetime = instant()
+    line: int
+    vehicle_id: str | None = None
+    owner_id: str | None = Field(default=None, index=True)
+    fare_rial: int = money()
+    owner_rial: int = money()
+    commission_rial: int = money()
+    suspense_rial: int = money()
+    suspense_reason: str | None = None
+    entry_id: str = Field(index=True)
+    proven_by: str
+    spent_before_rial: int | None = money(default=None)
+    entitlement_version: int | None = None
+    delivered_version: int | None = None
+    record_read: bytes | None = None
+    record_written: bytes | None = None
+    proof: bytes
+    sealed_entry_id: str | None = None
+
+
+class Quarantined(SQLModel, table=True):
+    """What could not be taken in, raw and for ever: undecodable, forged, forked. `reason` is a word of `collection`."""
+
+    __tablename__ = "travel_quarantine"
+    device_id: int = Field(primary_key=True)
+    quarantine_id: str = Field(primary_key=True)
+    journal_id: bytes
+    seq: int = Field(sa_type=BigInteger)
+    reason: str
+    raw: bytes
+    received_at: datetime = instant()
+    resolution: str | None = None

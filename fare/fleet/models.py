@@ -1,0 +1,70 @@
+"""Tables of devices, vehicles, owners and contracts, with dated assignments."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlmodel import Field, SQLModel
+
+from fare.database.columns import instant
+
+
+class Device(SQLModel, table=True):
+    """A validator. `claim_digest` is SHA-256 of its single-use claim code; `public_key` its Ed25519 key once claimed."""
+
+    __tablename__ = "travel_device"
+    device_id: int = Field(primary_key=True)
+    public_key: bytes | None = None
+    claim_digest: bytes | None = None
+    claim_expires_at: datetime | None = instant(default=None)
+    enrolled_at: datetime | None = instant(default=None)
+    revoked_at: datetime | None = instant(default=None)
+
+
+class Vehicle(SQLModel, table=True):
+    """A bus. `plate` is what people read on it."""
+
+    __tablename__ = "travel_vehicle"
+    vehicle_id: str = Field(primary_key=True)
+    plate: str
+
+
+class DeviceAssignment(SQLModel, table=True):
+    """Device -> vehicle and line, from `starts_at` (inclusive) to `ends_at` (exclusive, open when null)."""
+
+    __tablename__ = "travel_device_assignment"
+    device_id: int = Field(primary_key=True)
+    starts_at: datetime = instant(primary_key=True)
+    ends_at: datetime | None = instant(default=None)
+    vehicle_id: str
+    line: int
+
+
+class VehicleAssignment(SQLModel, table=True):
+    """Vehicle -> owner and contract, from `starts_at` (inclusive) to `ends_at` (exclusive, open when null)."""
+
+    __tablename__ = "travel_vehicle_assignment"
+    vehicle_id: str = Field(primary_key=True)
+    starts_at: datetime = instant(primary_key=True)
+    ends_at: datetime | None = instant(default=None)
+    owner_id: str
+    contract_id: str
+
+
+class Owner(SQLModel, table=True):
+    """Who owns buses and is paid for their rides. `kind`: private or municipal."""
+
+    __tablename__ = "ledger_owner"
+    owner_id: str = Field(primary_key=True)
+    name: str
+    kind: str
+    iban: str
+
+
+class Contract(SQLModel, table=True):
+    """How a fare is shared: the owner's part in basis points (10,000 = all of it)."""
+
+    __tablename__ = "ledger_contract"
+    contract_id: str = Field(primary_key=True)
+    name: str
+    owner_share_bps: int

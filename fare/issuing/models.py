@@ -1,0 +1,83 @@
+"""Tables of what was issued and what may be spent (schema `ledger`)."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from sqlmodel import Field, SQLModel
+
+from fare.database.columns import instant, money
+
+
+class Card(SQLModel, table=True):
+    """One card of ours. `status`: active, denied, replaced. Days are day numbers as on the card."""
+
+    __tablename__ = "ledger_card"
+    serial: int = Field(primary_key=True)
+    uid: bytes = Field(unique=True)
+    status: str = "active"
+    key_version: int = 1
+    rider_category: int = 0
+    category_expires_day: int = 0
+    overdraft_rial: int = money(default=0)
+    expires_day: int
+    issued_day: date
+
+
+class Entitlement(SQLModel, table=True):
+    """Every version ever signed for a card, kept for ever: proofs are rebuilt from these bytes.
+
+    `seen_day` is the service day on which a tap first proved that the version is on the card.
+    """
+
+    __tablename__ = "ledger_entitlement"
+    serial: int = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    raw: bytes
+    loaded_total_rial: int = money()
+    withdrawn_total_rial: int = money()
+    order_id: str | None = Field(default=None, index=True)
+    signed_at: datetime = instant()
+    seen_day: date | None = None
+
+
+class Order(SQLModel, table=True):
+    """A top-up: `state` requested -> paid -> signed (entitlement version made, or wallet credited)."""
+
+    __tablename__ = "ledger_order"
+    order_id: str = Field(primary_key=True)
+    medium_kind: str
+    medium_ref: str
+    amount_rial: int = money()
+    channel: str
+    terminal: str
+    psp_reference: str | None = Field(default=None, unique=True)
+    state: str
+    requested_at: datetime = instant()
+    paid_day: date | None = None
+    entitlement_version: int | None = None
+
+
+class Wallet(SQLModel, table=True):
+    """The stored value behind a phone's tickets. Its balance is its stored-value account in the journal."""
+
+    __tablename__ = "ledger_wallet"
+    wallet_id: str = Field(primary_key=True)
+    opened_day: date
+    status: str = "active"
+
+
+class TicketEntitlement(SQLModel, table=True):
+    """A phone entitlement and the hold behind it. `status`: live, released, denied."""
+
+    __tablename__ = "ledger_ticket_entitlement"
+    cti: bytes = Field(primary_key=True)
+    wallet_id: str = Field(index=True)
+    kid: int
+    raw: bytes
+    max_taps: int
+    max_fare_rial: int = money()
+    hold_rial: int = money()
+    issued_at: datetime = instant()
+    expires_at: datetime = instant()
+    status: str = "live"
