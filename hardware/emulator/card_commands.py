@@ -1,0 +1,211 @@
+"""Commands that concern the card as a whole: selection, authentication, version, applications, configuration.
+
+Each command is a function ``(chip, ins, data) -> response data``; it raises :class:`CardRefusal` to refuse.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import replace
+
+from hardware.emulator.chip import Challenge, Chip, fresh_keys
+from hardware.emulator.crypto import decrypt_cbc, encrypt_cbc, rotate_left, session_keys
+from hardware.emulator.session import CommMode, Session
+from hardware.emulator.state import (
+    AID_BYTES,
+    FREE_CREATE_DELETE,
+    FREE_LISTING,
+    MASTER_KEY,
+    PICC_AID,
+    SETTINGS_CHANGEABLE,
+    Application,
+    KeySet,
+)
+from hardware.emulator.status import CardRefusal, Status, require
+
+CAPABILITY_BYTES = 6
+CHALLENGE_BYTES = 16
+MAX_KEYS = 14
+AES_KEYS = 0x80
+KEY_SETS_FOLLOW = 0x10
+MAX_KEY_SETS = 16
+
+# EV3, 8 kB: vendor NXP, type DESFire, version, storage size, protocol ISO 14443-3/-4;
+# then UID, batch, production week.
+HARDWARE_VERSION = bytes.fromhex("040101 3300 1A 05")
+SOFTWARE_VERSION = bytes.fromhex("040101 0300 1A 05")
+PRODUCTION = bytes.fromhex("0000000000 01 24")
+
+
+def select_application(chip: Chip, ins: int, data: bytes) -> bytes:
+    """5A: always allowed, never MACed. An unknown AID answers A0 and leaves the card level selected."""
+    require(len(data) == AID_BYTES, Status.LENGTH_ERROR)
+    known = data == PICC_AID or data in chip.state.applications
+    chip.select(data if known else PICC_AID)
+    require(known, Status.APPLICATION_NOT_FOUND)
+    return b""
+
+
+def authenticate_first(chip: Chip, ins: int, data: bytes) -> bytes:
+    """71 KeyNo LenCap [PCDcap2]: ends what was open and answers E(K, RndB)."""
+    require(len(data) >= 2, Status.LENGTH_ERROR)
+    require(data[1] <= CAPABILITY_BYTES and len(data) == 2 + data[1], Status.LENGTH_ERROR)
+    chip.end_session()
+    capabilities = data[2:].ljust(CAPABILITY_BYTES, b"\x00")
+    return _challenge(chip, data[0], capabilities, first=True)
+
+
+def authenticate_non_first(chip: Chip, ins: int, data: bytes) -> bytes:
+    """77 KeyNo: inside a session only; TI, counter and transaction stay."""
+    require(len(data) == 1, Status.LENGTH_ERROR)
+    require(chip.session is not None, Status.PERMISSION_DENIED)
+    return _challenge(chip, data[0], b"", first=False)
+
+
+def _challenge(chip: Chip, key_no: int, capabilities: bytes, *, first: bool) -> bytes:
+    key = chip.key(key_no).value
+    rnd_b = chip.random_bytes(CHALLENGE_BYTES)
+    chip.challenge = Challenge(key_no, key, rnd_b, capabilities, first)
+    return encrypt_cbc(key, rnd_b)
+
+
+def finish_authentication(chip: Chip, challenge: Challenge, data: bytes) -> bytes:
+    """AF E(K, RndA‖RndB'): verify, derive the session keys, prove the card's own knowledge of K."""
+    require(len(data) == 2 * CHALLENGE_BYTES, Status.LENGTH_ERROR)
+    plain = decrypt_cbc(challenge.key, data)
+    rnd_a, answer = plain[:CHALLENGE_BYTES], plain[CHALLENGE_BYTES:]
+    require(hmac.compare_digest(answer, rotate_left(challenge.rnd_b)), Status.AUTHENTICATION_ERROR)
+    enc, mac = session_keys(challenge.key, rnd_a, challenge.rnd_b)
+    proof = rotate_left(rnd_a)
+    if challenge.first:
+        chip.session = Session(challenge.key_no, chip.random_bytes(4), enc, mac)
+        proof = chip.session.ti + proof + bytes(CAPABILITY_BYTES) + challenge.pcd_capabilities
+    else:
+        running = chip.session
+        if running is None:
+            raise CardRefusal(Status.PERMISSION_DENIED)
+        chip.session = Session(challenge.key_no, running.ti, enc, mac, running.cmd_ctr)
+    return encrypt_cbc(challenge.key, proof)
+
+
+def get_version(chip: Chip, ins: int, data: bytes) -> bytes:
+    """60: hardware, software and production data; the card sends it in three frames."""
+    mode = chip.command_mode
+    chip.unwrap_exactly(mode, ins, data, 0, 0)
+    return chip.wrap(mode, HARDWARE_VERSION + SOFTWARE_VERSION + chip.state.uid + PRODUCTION)
+
+
+def get_card_uid(chip: Chip, ins: int, data: bytes) -> bytes:
+    """51: the UID, enciphered; any key's session will do."""
+    chip.unwrap_exactly(CommMode.FULL, ins, data, 0, 0)
+    return chip.wrap(CommMode.FULL, chip.state.uid)
+
+
+def get_application_ids(chip: Chip, ins: int, data: bytes) -> bytes:
+    """6A: all AIDs, at card level."""
+    mode = chip.command_mode
+    chip.unwrap_exactly(mode, ins, data, 0, 0)
+    require(chip.at_card_level, Status.PERMISSION_DENIED)
+    if not chip.key_settings & FREE_LISTING:
+        chip.require_master()
+    return chip.wrap(mode, b"".join(chip.state.applications))
+
+
+def create_application(chip: Chip, ins: int, data: bytes) -> bytes:
+    """CA AID(3) KeySett1 0x80|n, or … 0x90|n 01 AKSVer NoKeySets 10 RollKey for key sets."""
+    mode = chip.command_mode
+    plain = chip.unwrap(mode, ins, data, 0)
+    require(len(plain) >= 5, Status.LENGTH_ERROR)
+    require(chip.at_card_level, Status.PERMISSION_DENIED)
+    if not chip.key_settings & FREE_CREATE_DELETE:
+        chip.require_master()
+    aid, key_settings, options = plain[:3], plain[3], plain[4]
+    count = options & 0x0F
+    require(aid != PICC_AID, Status.PARAMETER_ERROR)
+    require(aid not in chip.state.applications, Status.DUPLICATE)
+    require(options & 0xE0 == AES_KEYS and 1 <= count <= MAX_KEYS, Status.PARAMETER_ERROR)
+    change_key = key_settings >> 4
+    require(change_key < count or change_key in (0xE, 0xF), Status.PARAMETER_ERROR)
+    sets: tuple[KeySet, ...] = (KeySet(fresh_keys(count)),)
+    roll_key: int | None = None
+    if options & KEY_SETS_FOLLOW:
+        sets, roll_key = _declared_key_sets(plain[5:], count)
+    else:
+        require(len(plain) == 5, Status.LENGTH_ERROR)
+    chip.store_application(Application(aid, key_settings, sets, roll_key))
+    return chip.wrap(mode)
+
+
+def _declared_key_sets(extra: bytes, key_count: int) -> tuple[tuple[KeySet, ...], int]:
+    require(len(extra) == 5, Status.LENGTH_ERROR)
+    key_settings_3, active_version, set_count, max_key_bytes, roll_settings = extra
+    require(key_settings_3 == 0x01, Status.PARAMETER_ERROR)
+    require(2 <= set_count <= MAX_KEY_SETS and max_key_bytes == 0x10, Status.PARAMETER_ERROR)
+    require(roll_settings < key_count, Status.PARAMETER_ERROR)
+    active = KeySet(fresh_keys(key_count), active_version)
+    declared = KeySet(fresh_keys(key_count), 0, initialized=False, finalized=False)
+    return (active, *(declared,) * (set_count - 1)), roll_settings
+
+
+def delete_application(chip: Chip, ins: int, data: bytes) -> bytes:
+    """DA AID: by the card's master key, or by the application's own where the card allows free deletion."""
+    mode = chip.command_mode
+    aid = chip.unwrap_exactly(mode, ins, data, AID_BYTES, AID_BYTES)
+    require(aid in chip.state.applications, Status.APPLICATION_NOT_FOUND)
+    if not chip.at_card_level:
+        require(chip.selected == aid, Status.PERMISSION_DENIED)
+        require(bool(chip.state.picc_settings & FREE_CREATE_DELETE), Status.AUTHENTICATION_ERROR)
+    chip.require_master()
+    chip.store(chip.state.without_application(aid))
+    response = chip.wrap(mode)
+    if not chip.at_card_level:
+        chip.select(PICC_AID)
+    return response
+
+
+def format_card(chip: Chip, ins: int, data: bytes) -> bytes:
+    """FC: delete every application; 9D for ever once SetConfiguration disabled it."""
+    mode = chip.command_mode
+    chip.unwrap_exactly(mode, ins, data, 0, 0)
+    require(chip.at_card_level and not chip.state.format_disabled, Status.PERMISSION_DENIED)
+    chip.require_master()
+    chip.store(replace(chip.state, applications={}))
+    return chip.wrap(mode)
+
+
+def set_configuration(chip: Chip, ins: int, data: bytes) -> bytes:
+    """5C 00 E(flags): only option 00 with bit 0 (disable format); bit 1, a random UID, is refused with 9E."""
+    plain = chip.unwrap(CommMode.FULL, ins, data, 1)
+    require(len(plain) == 2, Status.LENGTH_ERROR)
+    require(chip.at_card_level, Status.PERMISSION_DENIED)
+    chip.require_master()
+    option, flags = plain
+    require(option == 0 and flags & ~0x01 == 0, Status.PARAMETER_ERROR)
+    # One way: a zero bit leaves an earlier one standing.
+    chip.store(replace(chip.state, format_disabled=chip.state.format_disabled or bool(flags & 1)))
+    return chip.wrap(CommMode.FULL)
+
+
+def get_key_settings(chip: Chip, ins: int, data: bytes) -> bytes:
+    """45: KeySett1 and 0x80|number of keys of what is selected."""
+    mode = chip.command_mode
+    chip.unwrap_exactly(mode, ins, data, 0, 0)
+    if not chip.key_settings & FREE_LISTING:
+        chip.require_master()
+    return chip.wrap(mode, bytes((chip.key_settings, AES_KEYS | len(chip.keys()))))
+
+
+def change_key_settings(chip: Chip, ins: int, data: bytes) -> bytes:
+    """54 E(KeySett1): by the master key, while the settings are still changeable."""
+    plain = chip.unwrap_exactly(CommMode.FULL, ins, data, 0, 1)
+    chip.require_master()
+    require(bool(chip.key_settings & SETTINGS_CHANGEABLE), Status.PERMISSION_DENIED)
+    settings = plain[0]
+    if chip.at_card_level:
+        require(settings >> 4 == MASTER_KEY, Status.PARAMETER_ERROR)
+        chip.store(replace(chip.state, picc_settings=settings))
+    else:
+        change_key = settings >> 4
+        require(change_key < len(chip.keys()) or change_key in (0xE, 0xF), Status.PARAMETER_ERROR)
+        chip.store_application(replace(chip.application, key_settings=settings))
+    return chip.wrap(CommMode.FULL)
