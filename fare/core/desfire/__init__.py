@@ -1,0 +1,6 @@
+"""The card with no I/O: bytes, secure messaging, typed commands, the Mancard application.
+
+A layer each: `crypto`, `frames`, `messaging` (with `authentication`), `commands`, `keys` and `layout`,
+`transaction_mac`, `application` (with `personalisation`). Nothing here opens a reader, reads a clock or draws
+a random number: every card operation is a generator that yields command bytes and is sent the card's answer.
+"""

@@ -1,0 +1,91 @@
+"""The Mancard application on a card, as the validator and the issuing server use it. Never decides a fare.
+
+A tap is three conversations over one session:
+
+    open_card   FF CA · 5A · 71 · AF · AD 01 · AD 0F · AB 03 · 6C 02      8 APDUs
+    stage       [DC 02] · [8D 01] · 8B 03                                 0 to 3
+    commit      C7                                                        1
+
+11 APDUs at most, 12 with a new entitlement. Nothing is changed on the card before Commit: a card torn away
+earlier is as it was. Whatever fault `commit` raises, the debit is unconfirmed: present the card again and
+compare its newest record with the intended one (`open_card` reads both it and its proof).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fare.core.desfire import commands, layout
+from fare.core.desfire.authentication import authenticate_ev2_first
+from fare.core.desfire.frames import Conversation, read_uid, run
+from fare.core.desfire.keys import ValidatorKeys
+from fare.core.desfire.messaging import Ev2Session
+from fare.core.desfire.personalisation import personalise
+from fare.core.proof.card import CommitProof
+
+__all__ = ["Conversation", "OpenCard", "commit", "open_card", "personalise", "read_uid", "run", "stage"]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCard:
+    """A card authenticated with k1 and read, its session still open.
+
+    `entitlement` (128 bytes) is as stored, its signature not yet checked. `previous` and `newest_record` (32
+    bytes) are of the commit before this tap. `spent` is rial, ever.
+    """
+
+    uid: bytes
+    session: Ev2Session
+    entitlement: bytes
+    previous: CommitProof
+    newest_record: bytes
+    spent: int
+
+
+def open_card(validator_keys: ValidatorKeys, rnd_a: Callable[[], bytes]) -> Conversation[OpenCard]:
+    """Select, authenticate with k1 and read everything a tap needs; `rnd_a` gives 16 fresh random bytes.
+
+    Raises NotACardOfThisSystem, AuthenticationFailed or CardNotGenuine for cards to refuse, CardTorn for a
+    lost card.
+    """
+    uid = yield from read_uid()
+    yield from commands.select_application(layout.AID)
+    session = yield from authenticate_ev2_first(layout.VALIDATOR_KEY, validator_keys.k1_for(uid), rnd_a())
+    entitlement = yield from commands.read_data(session, layout.ENTITLEMENT_FILE, 0, layout.ENTITLEMENT_SIZE)
+    proof = yield from commands.read_data(session, layout.PROOF_FILE, 0, layout.PROOF_SIZE)
+    record = yield from commands.read_records(session, layout.RECORD_FILE, 0, 1, layout.RECORD_SIZE)
+    value = yield from commands.get_value(session, layout.VALUE_FILE)
+    return OpenCard(
+        uid=uid,
+        session=session,
+        entitlement=entitlement,
+        previous=CommitProof.decode(proof),
+        newest_record=record,
+        spent=layout.spent_from_value(value),
+    )
+
+
+def stage(card: OpenCard, debit_rial: int, record: bytes, entitlement: bytes | None) -> Conversation[None]:
+    """Make a tap pending on the card: Debit above zero, a delivered entitlement if given, the record.
+
+    ValueError, before anything is sent, for an amount or a size the card cannot hold.
+    """
+    if not 0 <= debit_rial <= layout.MAX_DEBIT_RIAL:
+        raise ValueError(f"a card cannot be debited {debit_rial} rial")
+    if len(record) != layout.RECORD_SIZE:
+        raise ValueError(f"a record on a card has {layout.RECORD_SIZE} bytes, not {len(record)}")
+    if entitlement is not None and len(entitlement) != layout.ENTITLEMENT_SIZE:
+        raise ValueError(
+            f"an entitlement on a card has {layout.ENTITLEMENT_SIZE} bytes, not {len(entitlement)}"
+        )
+    if debit_rial:
+        yield from commands.debit(card.session, layout.VALUE_FILE, debit_rial)
+    if entitlement is not None:
+        yield from commands.write_data(card.session, layout.ENTITLEMENT_FILE, 0, entitlement)
+    yield from commands.write_record(card.session, layout.RECORD_FILE, 0, record)
+
+
+def commit(card: OpenCard) -> Conversation[CommitProof]:
+    """Make the tap real and take the card's proof of it. Every CardFault raised here means *unconfirmed*."""
+    return CommitProof.decode((yield from commands.commit_transaction(card.session)))

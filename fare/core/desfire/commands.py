@@ -1,0 +1,258 @@
+"""The card's commands, typed: arguments in, parsed answers out. Never decides what to do with them.
+
+Each is a conversation of one command (AF frames included). Numbers are LSB first. Inside a session everything
+travels in CommMode.MAC, except where a command's nature is full: ChangeKey, ChangeKeySettings,
+SetConfiguration and CreateTransactionMACFile. Files of the Mancard application are CommMode.MAC throughout,
+so no file mode is asked for. SelectApplication is plain and ends whatever session the card had.
+
+Readings of open bytes: ChangeKeySettings has no clear header; ChangeKey on the PICC master key names the key
+`80` (number 0, type AES), inside an application the bare number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fare.core.desfire import crypto
+from fare.core.desfire.errors import MalformedAnswer, NoSuchApplication, NotACardOfThisSystem, NotWrapped
+from fare.core.desfire.frames import Conversation, exchange
+from fare.core.desfire.messaging import Ev2Session
+from fare.core.desfire.opcodes import CommMode, Opcode
+
+PICC_AES_KEY_NO = 0x80
+
+_AES_KEYS_AND_KEY_SETS = 0x90
+_KEY_SETS_PRESENT = 0x01
+_AES_KEY_SIZE = 0x10
+_TRANSACTION_MAC_AES = 0x02
+_RETURN_PROOF = b"\x01"
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """GetVersion:
+
+    vendor, hardware type and version, UID (zeros where random) and the 28 or more raw bytes.
+    """
+
+    vendor: int
+    hardware_type: int
+    hardware_major: int
+    uid: bytes
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FileSettings:
+    """GetFileSettings:
+
+    file type, communication mode, access rights (two bytes as stored), and what the type adds.
+    """
+
+    file_type: int
+    comm_mode: int
+    access_rights: bytes
+    details: bytes
+
+
+def select_application(aid: bytes) -> Conversation[None]:
+    """5A. NotACardOfThisSystem when the card has no such application or does not speak DESFire."""
+    try:
+        _empty(Opcode.SELECT_APPLICATION, (yield from exchange(Opcode.SELECT_APPLICATION, aid)))
+    except NoSuchApplication as fault:
+        raise NotACardOfThisSystem("no such application on it") from fault
+    except NotWrapped as fault:
+        raise NotACardOfThisSystem("it does not speak DESFire") from fault
+
+
+def get_version(session: Ev2Session | None = None) -> Conversation[Version]:
+    """60, three frames: hardware(7) ‖ software(7) ‖ UID(7) batch(5) week year."""
+    raw = yield from _ask(session, Opcode.GET_VERSION)
+    if len(raw) < 28:
+        raise MalformedAnswer(Opcode.GET_VERSION, f"{len(raw)} bytes instead of 28")
+    return Version(vendor=raw[0], hardware_type=raw[1], hardware_major=raw[3], uid=raw[14:21], raw=raw)
+
+
+def get_key_version(session: Ev2Session | None, key_no: int) -> Conversation[int]:
+    """64: the version byte of a key of the selected application."""
+    answer = yield from _ask(session, Opcode.GET_KEY_VERSION, bytes([key_no]))
+    return _sized(Opcode.GET_KEY_VERSION, answer, 1)[0]
+
+
+def create_application(
+    session: Ev2Session,
+    aid: bytes,
+    key_settings: int,
+    number_of_keys: int,
+    roll_key: int,
+    key_set_version: int = 0,
+) -> Conversation[None]:
+    """CA: AES keys and two key sets, so that keys can be rolled later."""
+    key_sets = bytes([_KEY_SETS_PRESENT, key_set_version, 2, _AES_KEY_SIZE, roll_key])
+    header = aid + bytes([key_settings, _AES_KEYS_AND_KEY_SETS | number_of_keys]) + key_sets
+    yield from _tell(session, Opcode.CREATE_APPLICATION, header)
+
+
+def delete_application(session: Ev2Session, aid: bytes) -> Conversation[None]:
+    """DA, under the PICC master key."""
+    yield from _tell(session, Opcode.DELETE_APPLICATION, aid)
+
+
+def create_backup_data_file(
+    session: Ev2Session, file_no: int, rights: bytes, size: int
+) -> Conversation[None]:
+    """CB: File Comm AR(2) Size(3)."""
+    header = bytes([file_no, CommMode.MAC]) + rights + _u24(size)
+    yield from _tell(session, Opcode.CREATE_BACKUP_DATA_FILE, header)
+
+
+def create_value_file(
+    session: Ev2Session, file_no: int, rights: bytes, lower: int, upper: int, value: int, options: int
+) -> Conversation[None]:
+    """CC: File Comm AR(2) Lower(4) Upper(4) Value(4) Opt; the three are signed."""
+    header = (
+        bytes([file_no, CommMode.MAC]) + rights + _i32(lower) + _i32(upper) + _i32(value) + bytes([options])
+    )
+    yield from _tell(session, Opcode.CREATE_VALUE_FILE, header)
+
+
+def create_cyclic_record_file(
+    session: Ev2Session, file_no: int, rights: bytes, record_size: int, max_records: int
+) -> Conversation[None]:
+    """C0: File Comm AR(2) RecSize(3) MaxRec(3); one record is spare."""
+    header = bytes([file_no, CommMode.MAC]) + rights + _u24(record_size) + _u24(max_records)
+    yield from _tell(session, Opcode.CREATE_CYCLIC_RECORD_FILE, header)
+
+
+def create_transaction_mac_file(
+    session: Ev2Session,
+    file_no: int,
+    rights: bytes,
+    tm_key: bytes,
+    key_version: int,
+    comm_mode: int = CommMode.MAC,
+) -> Conversation[None]:
+    """CE, full: File Comm AR(2) 02 ‖ E(TMKey(16) ‖ Ver)."""
+    header = bytes([file_no, comm_mode]) + rights + bytes([_TRANSACTION_MAC_AES])
+    data = tm_key + bytes([key_version])
+    yield from _tell(session, Opcode.CREATE_TRANSACTION_MAC_FILE, header, data, CommMode.FULL)
+
+
+def change_other_key(
+    session: Ev2Session, key_no: int, new_key: bytes, new_version: int, old_key: bytes
+) -> Conversation[None]:
+    """C4 for a key that is not the session's: E((New ⊕ Old) ‖ Ver ‖ JAMCRC(New))."""
+    mixed = bytes(new ^ old for new, old in zip(new_key, old_key, strict=True))
+    data = mixed + bytes([new_version]) + crypto.jamcrc(new_key)
+    yield from _tell(session, Opcode.CHANGE_KEY, bytes([key_no]), data, CommMode.FULL)
+
+
+def change_own_key(session: Ev2Session, key_no: int, new_key: bytes, new_version: int) -> Conversation[None]:
+    """C4 for the session's own key: E(New ‖ Ver); answered without a MAC, and the session is over."""
+    yield from session.last_command(Opcode.CHANGE_KEY, bytes([key_no]), new_key + bytes([new_version]))
+
+
+def change_key_settings(session: Ev2Session, key_settings: int) -> Conversation[None]:
+    """54, full: the key settings of the card, or of the selected application."""
+    yield from _tell(session, Opcode.CHANGE_KEY_SETTINGS, b"", bytes([key_settings]), CommMode.FULL)
+
+
+def set_configuration(session: Ev2Session, option: int, data: bytes) -> Conversation[None]:
+    """5C, full: Option ‖ E(data)."""
+    yield from _tell(session, Opcode.SET_CONFIGURATION, bytes([option]), data, CommMode.FULL)
+
+
+def get_file_settings(session: Ev2Session | None, file_no: int) -> Conversation[FileSettings]:
+    """F5: Type Comm AR(2) and what the file type adds."""
+    answer = yield from _ask(session, Opcode.GET_FILE_SETTINGS, bytes([file_no]))
+    if len(answer) < 4:
+        raise MalformedAnswer(Opcode.GET_FILE_SETTINGS, f"only {len(answer)} bytes")
+    return FileSettings(answer[0], answer[1], answer[2:4], answer[4:])
+
+
+def read_data(session: Ev2Session, file_no: int, offset: int, length: int) -> Conversation[bytes]:
+    """AD: `length` bytes (never 0) of a data or Transaction MAC file."""
+    header = bytes([file_no]) + _u24(offset) + _u24(length)
+    return _sized(Opcode.READ_DATA, (yield from session.command(Opcode.READ_DATA, header)), length)
+
+
+def write_data(session: Ev2Session, file_no: int, offset: int, data: bytes) -> Conversation[None]:
+    """8D: pending until Commit on a backup file."""
+    yield from _tell(session, Opcode.WRITE_DATA, bytes([file_no]) + _u24(offset) + _u24(len(data)), data)
+
+
+def read_records(
+    session: Ev2Session, file_no: int, record_no: int, count: int, record_size: int
+) -> Conversation[bytes]:
+    """AB: `count` records; number 0 is the newest, and several come oldest first."""
+    header = bytes([file_no]) + _u24(record_no) + _u24(count)
+    answer = yield from session.command(Opcode.READ_RECORDS, header)
+    return _sized(Opcode.READ_RECORDS, answer, count * record_size)
+
+
+def write_record(session: Ev2Session, file_no: int, offset: int, data: bytes) -> Conversation[None]:
+    """8B: a new record, pending until Commit; one per transaction."""
+    yield from _tell(session, Opcode.WRITE_RECORD, bytes([file_no]) + _u24(offset) + _u24(len(data)), data)
+
+
+def get_value(session: Ev2Session, file_no: int) -> Conversation[int]:
+    """6C: the signed content of a value file."""
+    answer = yield from session.command(Opcode.GET_VALUE, bytes([file_no]))
+    return int.from_bytes(_sized(Opcode.GET_VALUE, answer, 4), "little", signed=True)
+
+
+def debit(session: Ev2Session, file_no: int, amount: int) -> Conversation[None]:
+    """DC: pending until Commit; `amount` is 0 … 2³¹−1."""
+    yield from _tell(session, Opcode.DEBIT, bytes([file_no]), _i32(amount))
+
+
+def credit(session: Ev2Session, file_no: int, amount: int) -> Conversation[None]:
+    """0C: refused by every Mancard card; here so that the refusal can be shown."""
+    yield from _tell(session, Opcode.CREDIT, bytes([file_no]), _i32(amount))
+
+
+def limited_credit(session: Ev2Session, file_no: int, amount: int) -> Conversation[None]:
+    """1C: refused by every Mancard card; here so that the refusal can be shown."""
+    yield from _tell(session, Opcode.LIMITED_CREDIT, bytes([file_no]), _i32(amount))
+
+
+def commit_transaction(session: Ev2Session) -> Conversation[bytes]:
+    """C7 with option 01: TMC(4) ‖ TMV(8)."""
+    answer = yield from session.command(Opcode.COMMIT_TRANSACTION, _RETURN_PROOF)
+    return _sized(Opcode.COMMIT_TRANSACTION, answer, 12)
+
+
+def abort_transaction(session: Ev2Session) -> Conversation[None]:
+    """A7: forget what is pending."""
+    yield from _tell(session, Opcode.ABORT_TRANSACTION)
+
+
+def _ask(session: Ev2Session | None, ins: int, header: bytes = b"") -> Conversation[bytes]:
+    if session is None:
+        return (yield from exchange(ins, header))
+    return (yield from session.command(ins, header))
+
+
+def _tell(
+    session: Ev2Session, ins: int, header: bytes = b"", data: bytes = b"", mode: CommMode = CommMode.MAC
+) -> Conversation[None]:
+    _empty(ins, (yield from session.command(ins, header, data, mode)))
+
+
+def _empty(ins: int, answer: bytes) -> None:
+    if answer:
+        raise MalformedAnswer(ins, "data where none belongs")
+
+
+def _sized(ins: int, answer: bytes, size: int) -> bytes:
+    if len(answer) != size:
+        raise MalformedAnswer(ins, f"{len(answer)} bytes instead of {size}")
+    return answer
+
+
+def _u24(number: int) -> bytes:
+    return number.to_bytes(3, "little")
+
+
+def _i32(number: int) -> bytes:
+    return number.to_bytes(4, "little", signed=True)

@@ -1,0 +1,57 @@
+"""The names of the card's command bytes and communication modes. Never builds or sends a command.
+
+Source: the public DESFire Light datasheet and application notes AN12196 and AN12343.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Opcode(IntEnum):
+    """INS bytes of the native command set, as they stand in a wrapped `90 INS 00 00` command."""
+
+    CREDIT = 0x0C
+    LIMITED_CREDIT = 0x1C
+    CHANGE_KEY_SETTINGS = 0x54
+    SELECT_APPLICATION = 0x5A
+    SET_CONFIGURATION = 0x5C
+    GET_VERSION = 0x60
+    GET_KEY_VERSION = 0x64
+    GET_VALUE = 0x6C
+    AUTHENTICATE_EV2_FIRST = 0x71
+    AUTHENTICATE_EV2_NON_FIRST = 0x77
+    WRITE_RECORD = 0x8B
+    WRITE_DATA = 0x8D
+    ABORT_TRANSACTION = 0xA7
+    READ_RECORDS = 0xAB
+    READ_DATA = 0xAD
+    MORE_FRAMES = 0xAF
+    CREATE_CYCLIC_RECORD_FILE = 0xC0
+    CHANGE_KEY = 0xC4
+    COMMIT_TRANSACTION = 0xC7
+    CREATE_APPLICATION = 0xCA
+    CREATE_BACKUP_DATA_FILE = 0xCB
+    CREATE_VALUE_FILE = 0xCC
+    CREATE_TRANSACTION_MAC_FILE = 0xCE
+    DELETE_APPLICATION = 0xDA
+    DEBIT = 0xDC
+    GET_FILE_SETTINGS = 0xF5
+    READ_CARD_UID = 0xCA00  # the reader's own `FF CA 00 00 00`; not a card command, named for error sentences
+
+
+class CommMode(IntEnum):
+    """How a command's data travels inside a session; the values are those of a file's settings byte."""
+
+    PLAIN = 0
+    MAC = 1
+    FULL = 3
+
+
+def command_name(ins: int) -> str:
+    """A command's name for people, e.g. `ReadData (AD)`."""
+    try:
+        name = "".join(part.capitalize() for part in Opcode(ins).name.split("_"))
+    except ValueError:
+        return f"command {ins:02X}"
+    return name if ins > 0xFF else f"{name} ({ins:02X})"
