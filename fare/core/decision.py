@@ -7,8 +7,9 @@ every display translates and every report counts. Nothing here talks to a card o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 from fare.core import card_record, entitlement
 from fare.core.bundle import Bundle
@@ -96,10 +97,10 @@ def decide_card(
         return Refused(Reason.BAD_ENTITLEMENT, serial, balance)
     if last.blocked:
         return Refused(Reason.CARD_BLOCKED, serial, balance)
-    today = entitlement.day_number(datetime.fromtimestamp(boarding.at_s, UTC).date())
-    if in_force.expires_day < today:
+    zone = ZoneInfo(bundle.zone)
+    if in_force.expires_day < _local_day(boarding, zone):
         return Refused(Reason.CARD_EXPIRED, serial, balance)
-    cost, state = price(bundle.tariff, RiderState(last.rider_state), tap_context(in_force, boarding))
+    cost, state = price(bundle.tariff, RiderState(last.rider_state), tap_context(in_force, boarding, zone))
     if cost.amount_rial > min(balance + in_force.overdraft_rial, MAX_FARE_RIAL):
         return Refused(Reason.INSUFFICIENT_BALANCE, serial, balance)
     record = CardRecord(
@@ -116,9 +117,9 @@ def decide_card(
     return Charge(cost, record, on_card, in_force, delivered, balance - cost.amount_rial)
 
 
-def tap_context(in_force: CardEntitlement, boarding: Boarding) -> TapContext:
+def tap_context(in_force: CardEntitlement, boarding: Boarding, zone: ZoneInfo) -> TapContext:
     """The boarding as the tariff sees it: bus and ledger build it in this one place."""
-    today = entitlement.day_number(datetime.fromtimestamp(boarding.at_s, UTC).date())
+    today = _local_day(boarding, zone)
     return TapContext(
         at_s=boarding.at_s,
         medium=FareMedium.CARD,
@@ -127,6 +128,10 @@ def tap_context(in_force: CardEntitlement, boarding: Boarding) -> TapContext:
         line=boarding.line,
         area=boarding.area,
     )
+
+
+def _local_day(boarding: Boarding, zone: ZoneInfo) -> int:
+    return entitlement.day_number(datetime.fromtimestamp(boarding.at_s, zone).date())
 
 
 def _newest(

@@ -125,8 +125,9 @@ def decode(raw: bytes) -> CardEntitlement:
     """Read the fields of 128 bytes, unverified. Raises MalformedDocument."""
     if len(raw) != SIZE or raw[:4] != CONTEXT:
         raise MalformedDocument("not a card entitlement: 128 bytes that begin with MCC1")
-    (_, issuer, kid, aid, serial, uid, version, loaded, withdrawn, category, category_day, overdraft, expires, pass1,
-     pass2, issued_at_s, spare) = _LAYOUT.unpack(raw[:SIGNED_SIZE])  # fmt: skip
+    fields = _LAYOUT.unpack(raw[:SIGNED_SIZE])
+    _, issuer, kid, aid, serial, uid, version, loaded, withdrawn = fields[:9]
+    category, category_day, overdraft, expires, pass1, pass2, issued_at_s, spare = fields[9:]
     if spare != bytes(6) or version == 0:
         raise MalformedDocument("card entitlement: spare bytes are zero and versions begin at 1")
     passes = tuple(Pass(*_PASS.unpack(p)) for p in (pass1, pass2) if p != bytes(8))
@@ -177,8 +178,12 @@ def _encode_body(e: CardEntitlement) -> bytes:
         raise ValueError("an entitlement has an AID of 3 bytes, a UID of 7 and at most two passes")
     passes = [_PASS.pack(p.product, p.first_day, p.last_day, p.rides) for p in e.passes]
     passes += [bytes(8)] * (2 - len(passes))
-    return _LAYOUT.pack(
-        CONTEXT, e.issuer, e.kid, e.aid, e.serial, e.uid, e.version, e.loaded_total_rial, e.withdrawn_total_rial,
-        e.rider_category, e.category_expires_day, e.overdraft_rial.to_bytes(3, "little"), e.expires_day,
-        passes[0], passes[1], e.issued_at_s, bytes(6),
-    )  # fmt: skip
+    identity = (CONTEXT, e.issuer, e.kid, e.aid, e.serial, e.uid, e.version)
+    totals = (e.loaded_total_rial, e.withdrawn_total_rial)
+    category = (
+        e.rider_category,
+        e.category_expires_day,
+        e.overdraft_rial.to_bytes(3, "little"),
+        e.expires_day,
+    )
+    return _LAYOUT.pack(*identity, *totals, *category, *passes, e.issued_at_s, bytes(6))

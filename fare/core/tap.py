@@ -340,11 +340,10 @@ def _decode_evidence(value: object) -> CardEvidence:
 
 
 def _commit(value: object) -> CommitProof:
-    match value:
-        case [tmc, tmv]:
-            return CommitProof(_uint(tmc, "TMC", 0xFFFF_FFFF), _bytes(tmv, 8, "TMV"))
-        case _:
-            raise MalformedDocument("a commit is [TMC, TMV]")
+    if not isinstance(value, list) or len(cast("list[object]", value)) != 2:
+        raise MalformedDocument("a commit is [TMC, TMV]")
+    tmc, tmv = cast("list[object]", value)
+    return CommitProof(_uint(tmc, "TMC", 0xFFFF_FFFF), _bytes(tmv, 8, "TMV"))
 
 
 def _uint(value: object, name: str, limit: int = _UINT64) -> int:

@@ -19,7 +19,7 @@ class RiderState:
 
 @dataclass(frozen=True, slots=True)
 class TapContext:
-    """What is known of the boarding. `at_s` is unix seconds; an expired concession has `category_valid` False."""
+    """The boarding. `at_s` is unix seconds; `category_valid` is False once a concession has lapsed."""
 
     at_s: int
     medium: FareMedium

@@ -1,0 +1,110 @@
+"""Every rule of the decision about a card, one by one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from fare.core import card_record, entitlement
+from fare.core.bundle import Bundle
+from fare.core.decision import Boarding, CardView, Charge, Reason, Refused, decide_card
+from fare.core.entitlement import CardEntitlement
+from fare.core.tap import BundleVersion
+from fare.core.tariff.model import FareProduct, Tariff
+
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
+KEYS = {1: KEY.public_key()}
+UID = bytes.fromhex("04a1b2c3d4e5f6")
+AID = bytes.fromhex("f54d43")
+NOW_S = 1795305600
+TODAY = 2517
+ISSUED = CardEntitlement(1, 1, AID, 7, UID, 2, 100_000, 0, 0, 0, 0, 4000, (), NOW_S - 100)
+FARE = 35_000
+
+
+def bundle_with(**changes: Any) -> Bundle:
+    tariff = Tariff(
+        1, "flat", {0: FareProduct("adult", "adult", FARE), 1: FareProduct("student", "student", 10_000)}
+    )
+    plain = Bundle(BundleVersion(bytes(8), 1), NOW_S, "urmia", "Asia/Tehran", 14400, 1, tariff, {}, {}, {})
+    return replace(plain, **changes)
+
+
+def decide(
+    issued: CardEntitlement = ISSUED,
+    *,
+    spent: int = 0,
+    bundle: Bundle | None = None,
+    record: bytes | None = None,
+) -> Charge | Refused:
+    newest = card_record.first_record(NOW_S - 50) if record is None else record
+    view = CardView(UID, AID, entitlement.sign(issued, KEY), newest, spent)
+    return decide_card(view, Boarding(17, 5, NOW_S, 3, 1), bundle or bundle_with(), KEYS)
+
+
+def test_a_good_card_is_charged_and_its_record_says_so() -> None:
+    charge = decide(spent=FARE)
+    assert isinstance(charge, Charge)
+    assert charge.price.amount_rial == FARE
+    assert charge.balance_after_rial == 100_000 - 2 * FARE
+    record = card_record.decode(charge.record)
+    assert (record.validator, record.seq, record.line, record.area) == (17, 5, 3, 1)
+    assert (record.fare_rial, record.spent_after_rial, record.entitlement_version) == (FARE, 2 * FARE, 2)
+    assert charge.delivered is None
+
+
+def test_the_balance_must_cover_the_fare_to_the_rial() -> None:
+    assert isinstance(decide(spent=100_000 - FARE), Charge)
+    refused = decide(spent=100_000 - FARE + 1)
+    assert refused == Refused(Reason.INSUFFICIENT_BALANCE, 7, FARE - 1)
+
+
+def test_overdraft_allows_exactly_what_the_ledger_signed() -> None:
+    generous = replace(ISSUED, overdraft_rial=FARE)
+    assert isinstance(decide(generous, spent=100_000), Charge)
+    assert isinstance(decide(generous, spent=100_001), Refused)
+
+
+def test_a_newer_entitlement_is_delivered_and_counts_at_once() -> None:
+    newer = entitlement.sign(replace(ISSUED, version=3, loaded_total_rial=200_000), KEY)
+    charge = decide(spent=100_000, bundle=bundle_with(entitlements={7: newer}))
+    assert isinstance(charge, Charge)
+    assert charge.delivered == newer
+    assert card_record.decode(charge.record).entitlement_version == 3
+
+
+def test_an_older_or_foreign_entitlement_in_the_bundle_changes_nothing() -> None:
+    older = entitlement.sign(replace(ISSUED, version=1, loaded_total_rial=200_000), KEY)
+    foreign = entitlement.sign(replace(ISSUED, version=9, serial=8, loaded_total_rial=900_000), KEY)
+    for waiting in (older, foreign):
+        assert decide(spent=100_000, bundle=bundle_with(entitlements={7: waiting})) == Refused(
+            Reason.INSUFFICIENT_BALANCE, 7, 0
+        )
+
+
+def test_a_concession_is_priced_until_its_last_day() -> None:
+    student = replace(ISSUED, rider_category=1, category_expires_day=TODAY)
+    charge = decide(student)
+    assert isinstance(charge, Charge)
+    assert charge.price.amount_rial == 10_000
+    lapsed = decide(replace(student, category_expires_day=TODAY - 1))
+    assert isinstance(lapsed, Charge)
+    assert lapsed.price.amount_rial == FARE
+
+
+def test_denied_blocked_expired_and_forged_cards_are_refused() -> None:
+    assert decide(bundle=bundle_with(denied_cards=frozenset({7}))) == Refused(Reason.CARD_DENIED, 7)
+    blocked = card_record.CardRecord(0, 0, NOW_S, 0, 0, 0, 0, 2, blocked=True).encode()
+    assert decide(record=blocked) == Refused(Reason.CARD_BLOCKED, 7, 100_000)
+    assert decide(replace(ISSUED, expires_day=TODAY - 1)) == Refused(Reason.CARD_EXPIRED, 7, 100_000)
+    assert isinstance(decide(replace(ISSUED, expires_day=TODAY)), Charge)
+    view = CardView(UID, AID, bytes(128), card_record.first_record(NOW_S), 0)
+    assert decide_card(view, Boarding(1, 1, NOW_S, 0, 0), bundle_with(), KEYS) == Refused(
+        Reason.BAD_ENTITLEMENT
+    )
+
+
+def test_a_record_of_an_unknown_layout_is_not_guessed_at() -> None:
+    assert decide(record=b"\x20" + bytes(31)) == Refused(Reason.BAD_ENTITLEMENT, 7, 100_000)
