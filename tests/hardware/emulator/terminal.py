@@ -1,6 +1,7 @@
 """A small card terminal for these tests: it speaks to a virtual card the way a reader would, byte by byte.
 
-It is written with plain AES calls and shares no code with the emulator, so that a test failing here points at the card.
+It is written with plain AES calls and shares no code with the emulator, so that a test failing here points
+at the card.
 """
 
 from __future__ import annotations
@@ -92,7 +93,9 @@ class Terminal:
     def select(self, aid: bytes = AID) -> None:
         self.plain(0x5A, aid)
 
-    def authenticate(self, key_no: int, key: bytes, rnd_a: bytes = bytes(range(16)), *, first: bool = True) -> None:
+    def authenticate(
+        self, key_no: int, key: bytes, rnd_a: bytes = bytes(range(16)), *, first: bool = True
+    ) -> None:
         challenge, status = self.exchange(*((0x71, bytes([key_no, 0])) if first else (0x77, bytes([key_no]))))
         if status != 0xAF:
             raise Refused(status)
@@ -104,7 +107,12 @@ class Terminal:
         if first:
             self.ti, plain, self.ctr = plain[:4], plain[4:20], 0
         assert plain == rnd_a[1:] + rnd_a[:1]
-        mixed = rnd_a[:2] + bytes(a ^ b for a, b in zip(rnd_a[2:8], rnd_b[:6], strict=True)) + rnd_b[6:] + rnd_a[8:]
+        mixed = (
+            rnd_a[:2]
+            + bytes(a ^ b for a, b in zip(rnd_a[2:8], rnd_b[:6], strict=True))
+            + rnd_b[6:]
+            + rnd_a[8:]
+        )
         self.enc = cmac(key, bytes.fromhex("A55A00010080") + mixed)
         self.mac = cmac(key, bytes.fromhex("5AA500010080") + mixed)
 
@@ -156,9 +164,7 @@ class Terminal:
 
     def change_own_key(self, key_no: int, new: bytes, version: int = 0) -> None:
         """The answer carries no MAC and the session is over."""
-        body = bytes([key_no]) + cbc(
-            self.enc, new + bytes([version]) + b"\x80" + bytes(14), self._iv("A55A")
-        )
+        body = bytes([key_no]) + cbc(self.enc, new + bytes([version]) + b"\x80" + bytes(14), self._iv("A55A"))
         answer, status = self.exchange(0xC4, body + self._mac(0xC4, body))
         if status:
             raise Refused(status)

@@ -1,0 +1,100 @@
+"""Commands for virtual cards: list them, make a blank one, put one on a virtual PC/SC reader, order a fault.
+
+Never personalises a card: that is the issuer's work, over the same APDUs as for a real one.
+"""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hardware.emulator.faults import Fault, FaultKind, arm_in_folder
+from hardware.emulator.field import TrayError, tray_cards
+from hardware.emulator.image import ImageError, create_image
+from hardware.emulator.state import UID_BYTES
+from hardware.emulator.vpcd import DEFAULT_PORT, VpcdTray
+
+app = typer.Typer(no_args_is_help=True, help="Virtual cards: image files that stand in for real ones.")
+
+Folder = Annotated[Path, typer.Argument(help="The folder of the card images.")]
+NXP_UID_PREFIX = b"\x04"
+
+
+def _fail(message: str) -> typer.Exit:
+    typer.echo(message, err=True)
+    return typer.Exit(2)
+
+
+@app.command()
+def cards(folder: Folder) -> None:
+    """List the cards of a folder: name, UID, label."""
+    found = tray_cards(folder)
+    if not found:
+        raise _fail(f"there is no card in {folder}: make one with `mancard emulator new {folder} NAME`")
+    for card in found:
+        typer.echo(f"{card.name}\t{card.uid_hex}\t{card.label}")
+
+
+@app.command()
+def new(
+    folder: Folder,
+    name: Annotated[str, typer.Argument(help="The name of the image file.")],
+    label: Annotated[str, typer.Option(help="What to show for it.")] = "",
+    uid: Annotated[str, typer.Option(help="7 bytes in hexadecimal; random when absent.")] = "",
+) -> None:
+    """Make a blank card with factory keys."""
+    try:
+        raw_uid = bytes.fromhex(uid) if uid else NXP_UID_PREFIX + secrets.token_bytes(UID_BYTES - 1)
+        path = create_image(folder, name, raw_uid, label=label)
+    except ImageError as error:
+        raise _fail(str(error)) from None
+    except ValueError:
+        raise _fail(f"{uid!r} is not a UID: give 14 hexadecimal digits") from None
+    except OSError as error:
+        raise _fail(f"the folder {folder} cannot be written: {error.strerror}") from None
+    typer.echo(str(path))
+
+
+@app.command()
+def serve(
+    folder: Folder,
+    name: Annotated[str, typer.Argument(help="The card to place.")],
+    host: Annotated[str, typer.Option(help="Where vpcd listens.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Its port.")] = DEFAULT_PORT,
+) -> None:
+    """Put a card on the virtual PC/SC reader until interrupted."""
+    tray = VpcdTray(folder, host, port)
+    try:
+        tray.place(name)
+    except TrayError as error:
+        raise _fail(str(error)) from None
+    typer.echo(f"{name} is on the reader at {host}:{port}; interrupt to remove it")
+    try:
+        tray.wait()
+    except KeyboardInterrupt:
+        typer.echo(f"{name} removed")
+    finally:
+        tray.remove()
+
+
+@app.command()
+def fault(
+    folder: Folder,
+    kind: Annotated[FaultKind, typer.Argument(help="What happens.")],
+    ins: Annotated[str, typer.Option(help="Instruction in hexadecimal, such as C7; any when absent.")] = "",
+    nth: Annotated[int, typer.Option(min=1, help="Which APDU of that instruction.")] = 1,
+    delay_ms: Annotated[int, typer.Option(min=0)] = 0,
+    card: Annotated[str, typer.Option(help="Only for this card.")] = "",
+) -> None:
+    """Order one fault for the next card that meets it in any reader of this folder."""
+    try:
+        instruction = int(ins, 16) if ins else None
+    except ValueError:
+        raise _fail(f"{ins!r} is not an instruction: give one byte in hexadecimal, such as C7") from None
+    try:
+        arm_in_folder(folder, Fault(kind, instruction, nth, delay_ms, card=card or None))
+    except OSError as error:
+        raise _fail(f"the folder {folder} cannot be written: {error.strerror}") from None

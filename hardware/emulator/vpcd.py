@@ -1,0 +1,144 @@
+"""A card tray in front of vsmartcard's vpcd: the card goes through real PC/SC, the hand stays here.
+
+vpcd speaks frames of a 2-byte big-endian length and a payload; a one-byte payload 00, 01, 02 or 04 is power
+off, power on, reset or "your ATR?" (only 04 is answered). Placing connects, removing closes the socket.
+"""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from threading import Lock, Thread, current_thread
+
+from hardware.emulator.card import ATR, TORN
+from hardware.emulator.faults import Faults
+from hardware.emulator.field import Field, TrayCard, TrayError, enter_field, tray_cards
+
+__all__ = ["DEFAULT_PORT", "TrayCard", "TrayError", "VpcdTray"]
+
+DEFAULT_PORT = 35963
+CONNECT_TIMEOUT_S = 5.0
+POWER_OFF, POWER_ON, RESET, ASK_ATR = b"\x00", b"\x01", b"\x02", b"\x04"
+
+
+def receive_exactly(wire: socket.socket, size: int) -> bytes | None:
+    """``size`` bytes, or None when the other side has closed."""
+    data = b""
+    while len(data) < size:
+        # Without this before every read the kernel delays its acknowledgement and an APDU takes 44 ms.
+        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        part = wire.recv(size - len(data))
+        if not part:
+            return None
+        data += part
+    return data
+
+
+def receive_frame(wire: socket.socket) -> bytes | None:
+    """One frame's payload, or None when the other side has closed."""
+    head = receive_exactly(wire, 2)
+    return None if head is None else receive_exactly(wire, int.from_bytes(head, "big"))
+
+
+def send_frame(wire: socket.socket, payload: bytes) -> None:
+    wire.sendall(len(payload).to_bytes(2, "big") + payload)
+
+
+class VpcdTray:
+    """Places cards of ``folder`` on the virtual PC/SC reader at ``host:port``; ``faults.json`` is obeyed."""
+
+    def __init__(
+        self,
+        folder: Path,
+        host: str = "127.0.0.1",
+        port: int = DEFAULT_PORT,
+        name: str = "Virtual PCD",
+        faults: Faults | None = None,
+    ) -> None:
+        self.name = name
+        self.faults = Faults(folder) if faults is None else faults
+        self._folder = folder
+        self._address = (host, port)
+        self._lock = Lock()
+        self._field: Field | None = None
+        self._wire: socket.socket | None = None
+        self._server: Thread | None = None
+
+    def cards(self) -> list[TrayCard]:
+        """The cards that could be placed."""
+        return tray_cards(self._folder)
+
+    @property
+    def placed(self) -> str | None:
+        """The name of the card in the field."""
+        field = self._field
+        return field.name if field is not None and field.present else None
+
+    def place(self, name: str) -> None:
+        """Put a card on the reader; :class:`TrayError` says why it cannot be."""
+        with self._lock:
+            if self.placed is not None:
+                raise TrayError(f"the card {self.placed!r} is already on the reader: remove it first")
+            field = enter_field(self._folder, name, self.faults, self.name, _nothing)
+            try:
+                wire = socket.create_connection(self._address, timeout=CONNECT_TIMEOUT_S)
+            except OSError:
+                field.leave()
+                host, port = self._address
+                raise TrayError(
+                    f"no virtual PC/SC reader at {host}:{port}: start pcscd with vsmartcard-vpcd first"
+                ) from None
+            wire.settimeout(None)
+            wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._field, self._wire = field, wire
+            self._server = Thread(target=_serve, args=(field, wire), name=f"vpcd card {name}", daemon=True)
+            self._server.start()
+
+    def remove(self) -> None:
+        """Take the card away; nothing happens when there is none."""
+        with self._lock:
+            field, wire, server = self._field, self._wire, self._server
+            self._field = self._wire = self._server = None
+        if field is not None:
+            field.leave()
+        if wire is not None:
+            _hang_up(wire)
+        if server is not None and server is not current_thread():
+            server.join()
+
+    def wait(self) -> None:
+        """Block until the card on the reader is gone: removed, cut, or PC/SC has hung up."""
+        server = self._server
+        if server is not None:
+            server.join()
+
+
+def _nothing() -> None:
+    """The serving thread sees by itself that the card has left."""
+
+
+def _hang_up(wire: socket.socket) -> None:
+    try:
+        wire.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return  # already closed by the other side
+
+
+def _serve(field: Field, wire: socket.socket) -> None:
+    """Answer vpcd until the card leaves or the socket closes; leaving the loop removes the card."""
+    with wire:
+        try:
+            while field.present and (payload := receive_frame(wire)) is not None:
+                if payload == ASK_ATR:
+                    send_frame(wire, ATR)
+                elif payload in (POWER_OFF, POWER_ON, RESET):
+                    field.power(payload != POWER_OFF)
+                else:
+                    reply = field.transmit(payload)
+                    if reply != TORN or field.present:
+                        send_frame(wire, reply)
+        except OSError:
+            pass  # the socket died under us: the card is gone, which is what leaving says
+        finally:
+            field.leave()
+            _hang_up(wire)
