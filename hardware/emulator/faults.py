@@ -11,8 +11,9 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from threading import Lock
@@ -39,11 +40,11 @@ class FaultKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault: it meets the ``nth`` APDU (from 1) of ``ins`` since the card entered the field.
+    """One fault: it meets the ``nth`` APDU (from 1) of ``ins`` after it was ordered.
 
     ``ins`` is the instruction byte (0xFFCA for the reader's own UID command), None counts every APDU.
     ``card`` and ``reader`` restrict it to one name. ``byte`` (from the end when negative) is XORed with
-    ``mask``.
+    ``mask``. ``repeat`` makes it fire at every such APDU from the nth on.
     """
 
     kind: FaultKind
@@ -69,14 +70,27 @@ class Fault:
         values |= {key: name for key, name in names.items() if name is not None}
         return values | ({"repeat": True} if self.repeat else {})
 
-    def meets(self, card: str, reader: str, seen: Counter[int | None], ins: int) -> bool:
-        """Is the APDU just counted in ``seen`` the one this fault waits for?"""
-        if self.card not in (None, card) or self.reader not in (None, reader):
-            return False
-        if self.ins not in (None, ins):
-            return False
-        count = seen[self.ins]
-        return count >= self.nth if self.repeat else count == self.nth
+    def concerns(self, card: str, reader: str, ins: int) -> bool:
+        """Does this fault count the APDU?"""
+        named = self.card in (None, card) and self.reader in (None, reader)
+        return named and self.ins in (None, ins)
+
+
+def advance(faults: list[Fault], card: str, reader: str, ins: int) -> tuple[list[Fault], Fault | None]:
+    """Count one APDU: the faults still armed after it, and the one it must suffer."""
+    due: Fault | None = None
+    armed: list[Fault] = []
+    for fault in faults:
+        if not fault.concerns(card, reader, ins):
+            armed.append(fault)
+        elif fault.nth > 1:
+            armed.append(replace(fault, nth=fault.nth - 1))
+        elif due is not None:
+            armed.append(fault)
+        else:
+            due = fault
+            armed += [fault] if fault.repeat else []
+    return armed, due
 
 
 def read_fault(value: object) -> Fault:
@@ -127,17 +141,13 @@ class Faults:
         with self._lock:
             self._armed.clear()
 
-    def take(self, card: str, reader: str, seen: Counter[int | None], ins: int) -> Fault | None:
-        """The fault that the APDU just counted must suffer, taken off its list unless it repeats."""
+    def take(self, card: str, reader: str, ins: int) -> Fault | None:
+        """Count one APDU and return the fault it must suffer, off its list unless it repeats."""
         with self._lock:
-            for fault in self._armed:
-                if fault.meets(card, reader, seen, ins):
-                    if not fault.repeat:
-                        self._armed.remove(fault)
-                    return fault
-            if self._path is None or not self._path.exists():
-                return None
-            return _take_from_file(self._path, card, reader, seen, ins)
+            self._armed, due = advance(self._armed, card, reader, ins)
+            if due is not None or self._path is None or not self._path.exists():
+                return due
+            return _take_from_file(self._path, card, reader, ins)
 
 
 def _read_file(path: Path) -> list[Fault]:
@@ -150,21 +160,24 @@ def _read_file(path: Path) -> list[Fault]:
         return []
 
 
-def _take_from_file(path: Path, card: str, reader: str, seen: Counter[int | None], ins: int) -> Fault | None:
-    if not any(fault.meets(card, reader, seen, ins) for fault in _read_file(path)):
+def _take_from_file(path: Path, card: str, reader: str, ins: int) -> Fault | None:
+    if not any(fault.concerns(card, reader, ins) for fault in _read_file(path)):
         return None
-    # Another process may be taking the same fault: look again under the lock.
+    # Another process may be counting too: read, count and write under one lock.
+    with _locked(path):
+        faults = _read_file(path)
+        armed, due = advance(faults, card, reader, ins)
+        if armed != faults:
+            _write_file(path, armed)
+        return due
+
+
+@contextmanager
+def _locked(path: Path) -> Generator[None, None, None]:
     lock = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        faults = _read_file(path)
-        for fault in faults:
-            if fault.meets(card, reader, seen, ins):
-                if not fault.repeat:
-                    faults.remove(fault)
-                    _write_file(path, faults)
-                return fault
-        return None
+        yield
     finally:
         os.close(lock)
 
@@ -176,9 +189,5 @@ def _write_file(path: Path, faults: list[Fault]) -> None:
 def arm_in_folder(folder: Path, fault: Fault) -> None:
     """Add a fault to the folder's ``faults.json`` for whichever process meets it first."""
     path = folder / FILE_NAME
-    lock = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _locked(path):
         _write_file(path, [*_read_file(path), fault])
-    finally:
-        os.close(lock)

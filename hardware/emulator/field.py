@@ -5,7 +5,6 @@ Shared by the in-process reader and the vpcd tray, so a fault or a removal is th
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +49,6 @@ class Field:
         self._faults = faults
         self._reader = reader
         self._on_leave = on_leave
-        self._seen: Counter[int | None] = Counter()
         self._card_lock = Lock()
         self._gone = Event()
         held.card.power(False)
@@ -80,10 +78,7 @@ class Field:
 
     def transmit(self, apdu: bytes) -> bytes:
         """One APDU, with whatever fault is due for it."""
-        ins = instruction(apdu)
-        self._seen[ins] += 1
-        self._seen[None] += 1
-        fault = self._faults.take(self.name, self._reader, self._seen, ins)
+        fault = self._faults.take(self.name, self._reader, instruction(apdu))
         if fault is None:
             return self._ask(apdu)
         return self._suffer(fault, apdu)

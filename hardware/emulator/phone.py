@@ -105,7 +105,8 @@ class VirtualPhone:
         algorithm = ec.ECDSA(SHA256(), deterministic_signing=deterministic)
         r, s = decode_dss_signature(self._private_key.sign(to_sign, algorithm))
         signature = r.to_bytes(COORDINATE_BYTES, "big") + s.to_bytes(COORDINATE_BYTES, "big")
-        return cbor2.dumps([PROTECTED, {}, proof, signature])
+        unprotected: dict[int, object] = {}
+        return cbor2.dumps([PROTECTED, unprotected, proof, signature])
 
     def ticket_text(
         self,
