@@ -169,7 +169,7 @@ class AuthenticationDelayed(CardAnswered):
 class AuthenticationFailed(CardAnswered):
     """AE: the key is not the card's, or the command needs an authentication."""
 
-    STATUS, MEANING, ADVICE = 0xAE, "'authentication error'", "refuse the card: its key is not ours."
+    STATUS, MEANING, ADVICE = 0xAE, "'authentication error'", "refuse the card: the key is not its own."
 
 
 class BoundaryError(CardAnswered):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from fare.core.desfire.keys import CardKeys, CardMasters, ValidatorKeys, transaction_mac_key
@@ -54,7 +56,7 @@ def test_keys_uids_aids_and_versions_of_a_wrong_size_are_refused() -> None:
     with pytest.raises(ValueError, match="16 bytes, not 15"):
         ValidatorKeys(bytes(15), SYSTEM)
     with pytest.raises(ValueError, match="16 bytes, not 24"):
-        CardMasters(*SECRETS[:4], bytes(24), SYSTEM)
+        replace(MASTERS, tm=bytes(24))
     with pytest.raises(ValueError, match="0 to 255"):
         CardMasters(*SECRETS, system_id=SYSTEM, version=256)
     with pytest.raises(ValueError, match="7 bytes, not 4"):

@@ -1,0 +1,377 @@
+"""The driver against the virtual card, which was written from the same facts by other hands."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+import pytest
+
+from fare.core.desfire import commands, errors, layout
+from fare.core.desfire.application import OpenCard, commit, open_card, personalise, run, stage
+from fare.core.desfire.authentication import authenticate_ev2_first
+from fare.core.desfire.frames import Conversation, exchange
+from fare.core.desfire.keys import CardKeys, CardMasters, ValidatorKeys
+from fare.core.desfire.messaging import Ev2Session
+from fare.core.desfire.transaction_mac import Reading
+from fare.core.proof.card import CardEvidence, CommitProof, personalisation_tmi, tap_tmi, verify_commit
+from hardware.emulator.card import VirtualCard
+from tests.core.desfire.card_vectors import flipped
+
+UID = bytes.fromhex("04A1B2C3D4E5F6")
+MASTERS = CardMasters(*[bytes([n]) * 16 for n in range(1, 6)], system_id=b"mancard-test")
+KEYS = CardKeys.for_card(MASTERS, UID)
+VALIDATOR = ValidatorKeys(MASTERS.k1, MASTERS.system_id)
+ENTITLEMENT = b"MCC1" + bytes(range(124))
+NEWER = b"MCC1" + bytes(range(124, 0, -1))
+FIRST = bytes(range(32))
+RECORD = bytes(range(32, 64))
+FARE_RIAL = 12_000
+
+T = TypeVar("T")
+_draws = itertools.count()
+
+
+def rnd_a() -> bytes:
+    """Sixteen bytes that never repeat in one run and are the same in the next."""
+    return hashlib.sha256(b"challenge %d" % next(_draws)).digest()[:16]
+
+
+@dataclass
+class Field:
+    """A card in a reader's field: counts and keeps the APDUs, and can be cut off or tampered with."""
+
+    card: VirtualCard
+    cut_at: int | None = None
+    after: bool = False
+    flip_answer_at: int | None = None
+    flip_command_at: int | None = None
+    sent: list[bytes] = field(default_factory=list)
+
+    def transmit(self, apdu: bytes) -> bytes:
+        number = len(self.sent)
+        self.sent.append(apdu)
+        if number == self.cut_at:
+            if self.after:
+                self.card.transmit(apdu)
+            self.card.power(False)
+            return b""
+        if number == self.flip_command_at:
+            apdu = apdu[:5] + flipped(apdu[5:])
+        answer = self.card.transmit(apdu)
+        return flipped(answer) if number == self.flip_answer_at else answer
+
+
+def issued(
+    card: VirtualCard | None = None, entitlement: bytes = ENTITLEMENT
+) -> tuple[VirtualCard, CommitProof]:
+    card = card or VirtualCard.factory(UID)
+    return card, run(personalise(KEYS, UID, entitlement, FIRST, rnd_a), card.transmit)
+
+
+def opened(card: VirtualCard) -> OpenCard:
+    card.power(False)
+    card.power(True)
+    return run(open_card(VALIDATOR, rnd_a), card.transmit)
+
+
+def ride(
+    debit_rial: int = FARE_RIAL, delivered: bytes | None = None
+) -> Conversation[tuple[OpenCard, CommitProof]]:
+    card = yield from open_card(VALIDATOR, rnd_a)
+    yield from stage(card, debit_rial, RECORD, delivered)
+    return card, (yield from commit(card))
+
+
+def evidence(card: OpenCard, proof: CommitProof, debit_rial: int, delivered: bytes | None) -> CardEvidence:
+    return CardEvidence(
+        serial=7,
+        entitlement_version=1,
+        delivered_version=2 if delivered else None,
+        record_read=card.newest_record,
+        spent_before=card.spent,
+        debit_rial=debit_rial,
+        record_written=RECORD,
+        previous=card.previous,
+        proof=proof,
+    )
+
+
+@pytest.mark.parametrize(
+    ("debit_rial", "delivered", "apdus"),
+    [(FARE_RIAL, None, 11), (0, None, 10), (FARE_RIAL, NEWER, 12), (0, NEWER, 11), (1, None, 11)],
+)
+def test_a_ride_is_proven_to_the_ledger(debit_rial: int, delivered: bytes | None, apdus: int) -> None:
+    virtual, first = issued()
+    air = Field(virtual)
+    card, proof = run(ride(debit_rial, delivered), air.transmit)
+    assert len(air.sent) == apdus
+    assert (card.uid, card.entitlement, card.newest_record, card.spent) == (UID, ENTITLEMENT, FIRST, 0)
+    assert card.previous == first
+    assert proof.tmc == 2
+    tap = evidence(card, proof, debit_rial, delivered)
+    assert verify_commit(KEYS.tm, UID, tap_tmi(tap, ENTITLEMENT, delivered), proof)
+    after = opened(virtual)
+    assert after.spent == debit_rial
+    assert after.newest_record == RECORD
+    assert after.previous == proof
+    assert after.entitlement == (delivered or ENTITLEMENT)
+
+
+def test_the_first_proof_is_of_the_entitlement_and_the_first_record() -> None:
+    _, first = issued()
+    assert first.tmc == 1
+    assert verify_commit(KEYS.tm, UID, personalisation_tmi(ENTITLEMENT, FIRST), first)
+    assert not verify_commit(KEYS.tm, UID, personalisation_tmi(flipped(ENTITLEMENT), FIRST), first)
+    assert not verify_commit(KEYS.tm, UID, personalisation_tmi(ENTITLEMENT, flipped(FIRST)), first)
+
+
+def test_one_bit_changed_in_any_evidence_no_longer_verifies() -> None:
+    virtual, _ = issued()
+    card, proof = run(ride(FARE_RIAL, NEWER), virtual.transmit)
+    tap = evidence(card, proof, FARE_RIAL, NEWER)
+
+    def verifies(
+        changed: CardEvidence, read: bytes = ENTITLEMENT, written: bytes | None = NEWER, uid: bytes = UID
+    ) -> bool:
+        assert changed.proof is not None
+        return verify_commit(KEYS.tm, uid, tap_tmi(changed, read, written), changed.proof)
+
+    assert verifies(tap)
+    for bit in range(256):
+        assert not verifies(replace(tap, record_read=flipped(tap.record_read, bit)))
+        assert not verifies(replace(tap, record_written=flipped(tap.record_written, bit)))
+    for bit in range(1024):
+        assert not verifies(tap, read=flipped(ENTITLEMENT, bit))
+        assert not verifies(tap, written=flipped(NEWER, bit))
+    for bit in range(31):
+        assert not verifies(replace(tap, spent_before=tap.spent_before ^ 1 << bit))
+        assert not verifies(replace(tap, debit_rial=tap.debit_rial ^ 1 << bit))
+    for bit in range(32):
+        assert not verifies(replace(tap, proof=replace(proof, tmc=proof.tmc ^ 1 << bit)))
+    for bit in range(64):
+        assert not verifies(replace(tap, proof=replace(proof, tmv=flipped(proof.tmv, bit))))
+    for bit in range(56):
+        assert not verifies(tap, uid=flipped(UID, bit))
+    assert not verifies(replace(tap, delivered_version=None), written=None)
+    other_key = CardKeys.for_card(MASTERS, flipped(UID)).tm
+    assert not verify_commit(other_key, UID, tap_tmi(tap, ENTITLEMENT, NEWER), proof)
+
+
+@pytest.mark.parametrize("name", ["backup_reads", "backup_writes", "record_reads", "value_reads"])
+def test_another_reading_of_the_transaction_mac_does_not_verify(name: str) -> None:
+    virtual, _ = issued()
+    card, proof = run(ride(FARE_RIAL, NEWER), virtual.transmit)
+    other = replace(Reading(), **{name: False})
+    tap = evidence(card, proof, FARE_RIAL, NEWER)
+    assert not verify_commit(KEYS.tm, UID, tap_tmi(tap, ENTITLEMENT, NEWER, other), proof)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("cut_at", range(12))
+def test_a_card_torn_away_is_debited_once_or_not_at_all(cut_at: int, after: bool) -> None:
+    virtual, first = issued()
+    with pytest.raises(errors.CardTorn):
+        run(ride(FARE_RIAL, NEWER), Field(virtual, cut_at, after).transmit)
+    again = opened(virtual)
+    if (cut_at, after) != (11, True):
+        assert (again.spent, again.newest_record, again.entitlement) == (0, FIRST, ENTITLEMENT)
+        assert again.previous == first
+        return
+    assert (again.spent, again.newest_record, again.entitlement) == (FARE_RIAL, RECORD, NEWER)
+    before = OpenCard(UID, again.session, ENTITLEMENT, first, FIRST, 0)
+    lost = evidence(before, again.previous, FARE_RIAL, NEWER)
+    assert verify_commit(KEYS.tm, UID, tap_tmi(lost, ENTITLEMENT, NEWER), again.previous)
+
+
+PERSONALISATION_APDUS = 35
+
+
+def test_a_personalisation_takes_the_apdus_that_are_torn_below() -> None:
+    air = Field(VirtualCard.factory(UID))
+    run(personalise(KEYS, UID, ENTITLEMENT, FIRST, rnd_a), air.transmit)
+    assert len(air.sent) == PERSONALISATION_APDUS
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("cut_at", range(PERSONALISATION_APDUS))
+def test_a_card_torn_during_personalisation_can_be_put_back(cut_at: int, after: bool) -> None:
+    virtual = VirtualCard.factory(UID)
+    with pytest.raises(errors.CardTorn):
+        run(personalise(KEYS, UID, ENTITLEMENT, FIRST, rnd_a), Field(virtual, cut_at, after).transmit)
+    virtual.power(True)
+    _, first = issued(virtual)
+    assert first.tmc == 1
+    assert verify_commit(KEYS.tm, UID, personalisation_tmi(ENTITLEMENT, FIRST), first)
+    _, proof = run(ride(), virtual.transmit)
+    assert proof.tmc == 2
+
+
+def test_an_issued_card_is_not_personalised_again() -> None:
+    virtual, first = issued()
+    assert issued(virtual)[1] == first
+    with pytest.raises(errors.AlreadyPersonalised):
+        issued(virtual, NEWER)
+    run(ride(), virtual.transmit)
+    with pytest.raises(errors.AlreadyPersonalised):
+        issued(virtual)
+    assert opened(virtual).spent == FARE_RIAL
+
+
+def test_a_card_of_another_system_is_left_alone() -> None:
+    virtual, _ = issued()
+    foreign = CardKeys.for_card(replace(MASTERS, system_id=b"another-city"), UID)
+    with pytest.raises(errors.NotACardOfThisSystem, match="neither"):
+        run(personalise(foreign, UID, ENTITLEMENT, FIRST, rnd_a), virtual.transmit)
+    with pytest.raises(errors.AuthenticationFailed):
+        run(open_card(ValidatorKeys(MASTERS.k1, b"another-city"), rnd_a), virtual.transmit)
+    assert opened(virtual).spent == 0
+
+
+def test_a_fresh_card_is_no_card_of_this_system() -> None:
+    with pytest.raises(errors.NotACardOfThisSystem):
+        run(open_card(VALIDATOR, rnd_a), VirtualCard.factory(UID).transmit)
+
+
+def under(
+    key_no: int, key: bytes, speak: Callable[[Ev2Session], Conversation[object]]
+) -> Conversation[object]:
+    yield from commands.select_application(layout.AID)
+    session = yield from authenticate_ev2_first(key_no, key, rnd_a())
+    return (yield from speak(session))
+
+
+VALUE = layout.VALUE_FILE
+REFUSED: list[tuple[str, int, bytes, Callable[[Ev2Session], Conversation[object]]]] = [
+    ("credit by k0", 0, KEYS.k0, lambda s: commands.credit(s, VALUE, 1)),
+    ("credit by k1", 1, KEYS.k1, lambda s: commands.credit(s, VALUE, 1)),
+    ("credit by k2", 2, KEYS.k2, lambda s: commands.credit(s, VALUE, 1)),
+    ("limited credit by k1", 1, KEYS.k1, lambda s: commands.limited_credit(s, VALUE, 1)),
+    ("debit by k0", 0, KEYS.k0, lambda s: commands.debit(s, VALUE, 1)),
+    ("debit by k2", 2, KEYS.k2, lambda s: commands.debit(s, VALUE, 1)),
+    ("value read by k2", 2, KEYS.k2, lambda s: commands.get_value(s, VALUE)),
+    ("record by k2", 2, KEYS.k2, lambda s: commands.write_record(s, layout.RECORD_FILE, 0, RECORD)),
+    ("proof written by k1", 1, KEYS.k1, lambda s: commands.write_data(s, layout.PROOF_FILE, 0, bytes(12))),
+    ("proof read by k2", 2, KEYS.k2, lambda s: commands.read_data(s, layout.PROOF_FILE, 0, 12)),
+    ("key changed by k1", 1, KEYS.k1, lambda s: commands.change_other_key(s, 2, bytes(16), 1, KEYS.k2)),
+]
+
+
+@pytest.mark.parametrize(
+    ("key_no", "key", "speak"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED]
+)
+def test_a_key_does_what_its_rights_say_and_no_more(
+    key_no: int, key: bytes, speak: Callable[[Ev2Session], Conversation[object]]
+) -> None:
+    virtual, _ = issued()
+    with pytest.raises((errors.PermissionDenied, errors.AuthenticationFailed)):
+        run(under(key_no, key, speak), virtual.transmit)
+    assert opened(virtual).spent == 0
+
+
+def test_the_load_key_replaces_the_entitlement() -> None:
+    virtual, _ = issued()
+
+    def load(session: Ev2Session) -> Conversation[object]:
+        yield from commands.write_data(session, layout.ENTITLEMENT_FILE, 0, NEWER)
+        return (yield from commands.commit_transaction(session))
+
+    run(under(layout.LOAD_KEY, KEYS.k2, load), virtual.transmit)
+    assert opened(virtual).entitlement == NEWER
+
+
+@pytest.mark.parametrize(
+    "payload", ["02e02e0000", "02e02e00000011223344556677"], ids=["plain", "invented MAC"]
+)
+def test_there_is_no_debit_without_authentication(payload: str) -> None:
+    virtual, _ = issued()
+
+    def rob() -> Conversation[None]:
+        yield from commands.select_application(layout.AID)
+        yield from exchange(0xDC, bytes.fromhex(payload))
+
+    with pytest.raises(errors.CardAnswered):
+        run(rob(), virtual.transmit)
+    assert opened(virtual).spent == 0
+
+
+def test_the_keys_of_one_card_open_no_other() -> None:
+    virtual, _ = issued()
+    dumped = CardKeys.for_card(MASTERS, flipped(UID, 55))
+    for key_no, key in enumerate((dumped.k0, dumped.k1, dumped.k2)):
+        with pytest.raises(errors.AuthenticationFailed):
+            run(under(key_no, key, lambda s: commands.get_value(s, VALUE)), virtual.transmit)
+
+
+def test_a_recorded_ride_cannot_be_played_again() -> None:
+    virtual, _ = issued()
+    air = Field(virtual)
+    run(ride(), air.transmit)
+    virtual.power(False)
+    virtual.power(True)
+    for apdu in air.sent:
+        virtual.transmit(apdu)
+    assert opened(virtual).spent == FARE_RIAL
+
+
+@pytest.mark.parametrize("number", range(4, 12))
+def test_one_bit_changed_on_the_air_is_noticed(number: int) -> None:
+    virtual, _ = issued()
+    with pytest.raises((errors.WrongResponseMac, errors.MalformedAnswer)):
+        run(ride(FARE_RIAL, NEWER), Field(virtual, flip_answer_at=number).transmit)
+    virtual, _ = issued()
+    with pytest.raises(errors.CardAnswered):
+        run(ride(FARE_RIAL, NEWER), Field(virtual, flip_command_at=number).transmit)
+    assert opened(virtual).spent == 0
+
+
+def test_the_card_is_written_as_the_layout_says() -> None:
+    virtual, _ = issued()
+
+    def look(session: Ev2Session) -> Conversation[tuple[list[tuple[int, int, bytes]], tuple[int, int]]]:
+        found: list[tuple[int, int, bytes]] = []
+        for file_no in (1, 2, 3, 15):
+            settings = yield from commands.get_file_settings(session, file_no)
+            found.append((settings.file_type, settings.comm_mode, settings.access_rights))
+        versions = (
+            (yield from commands.get_key_version(session, 0)),
+            (yield from commands.get_key_version(session, 1)),
+        )
+        return found, versions
+
+    files, versions = run(under(0, KEYS.k0, look), virtual.transmit)
+    assert files == [
+        (1, 1, layout.ENTITLEMENT_RIGHTS),
+        (2, 1, layout.VALUE_RIGHTS),
+        (4, 1, layout.RECORD_RIGHTS),
+        (5, 1, layout.PROOF_RIGHTS),
+    ]
+    assert versions == (MASTERS.version, MASTERS.version)
+
+
+def test_the_purse_ends_at_its_lower_limit() -> None:
+    virtual, _ = issued()
+    for _ in range(2):
+        run(ride(layout.MAX_DEBIT_RIAL), virtual.transmit)
+    run(ride(1), virtual.transmit)
+    assert opened(virtual).spent == 2**32 - 1
+    with pytest.raises(errors.BoundaryError):
+        run(ride(1), virtual.transmit)
+
+
+def test_proofs_follow_one_another_through_many_rides() -> None:
+    virtual, previous = issued()
+    spent, newest = 0, FIRST
+    for number in range(20):
+        card = opened(virtual)
+        assert (card.previous, card.spent, card.newest_record) == (previous, spent, newest)
+        newest = bytes([number]) * 32
+        run(stage(card, 500 + number, newest, None), virtual.transmit)
+        previous = run(commit(card), virtual.transmit)
+        spent += 500 + number
+        tap = replace(evidence(card, previous, 500 + number, None), record_written=newest)
+        assert previous.tmc == number + 2
+        assert verify_commit(KEYS.tm, UID, tap_tmi(tap, ENTITLEMENT, None), previous)
