@@ -61,17 +61,16 @@ def _decode_triples(ordinals: bytes) -> bytes:
     next, since 44 + 45 * 44 + 2025 * 44 needs 17 bits.
     """
     triples = len(ordinals) // 3
-    lanes = sum(
-        weight * int.from_bytes(_spread(ordinals[place::3])) for place, weight in enumerate((1, 45, 2025))
-    ).to_bytes(4 * triples)
-    if any(lanes[1::4]):
+    low, mid, high = _spread(ordinals[0::3]), _spread(ordinals[1::3]), _spread(ordinals[2::3])
+    lanes = (low + 45 * mid + 2025 * high).to_bytes(4 * triples)
+    if lanes[1::4].count(0) != triples:
         raise NotBase45("three characters stand for more than two bytes")
     pairs = bytearray(2 * triples)
     pairs[0::2], pairs[1::2] = lanes[2::4], lanes[3::4]
     return bytes(pairs)
 
 
-def _spread(ordinals: bytes) -> bytearray:
+def _spread(ordinals: bytes) -> int:
     lanes = bytearray(4 * len(ordinals))
     lanes[3::4] = ordinals
-    return lanes
+    return int.from_bytes(lanes)

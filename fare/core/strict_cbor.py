@@ -33,16 +33,17 @@ class StrictReader:
     Integers are bounded to 32 bits, the widest a ticket carries.
     """
 
-    __slots__ = ("_at", "_data")
+    __slots__ = ("_at", "_data", "_end")
 
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._at = 0
+        self._end = len(data)
 
     def uint(self, least: int = 0, most: int = UINT32_MAX) -> int:
         """An unsigned integer within `least..most`."""
         value = self._head(_UINT)
-        if not least <= value <= most:
+        if value < least or value > most:
             raise NotStrictCbor(f"an integer is {value}, outside {least}..{most}")
         return value
 
@@ -52,10 +53,9 @@ class StrictReader:
         if size is not None and length != size:
             raise NotStrictCbor(f"a byte string has {length} bytes instead of {size}")
         start = self._at
-        end = start + length
-        if end > len(self._data):
+        self._at = end = start + length
+        if end > self._end:
             raise NotStrictCbor("a byte string runs past the end")
-        self._at = end
         return self._data[start:end]
 
     def array(self) -> int:
@@ -68,7 +68,7 @@ class StrictReader:
 
     def boolean(self) -> bool:
         """`true` or `false`."""
-        byte = self._data[self._at] if self._at < len(self._data) else -1
+        byte = self._data[self._at] if self._at < self._end else _NO_BYTE
         if byte not in (_FALSE, _TRUE):
             raise NotStrictCbor("true or false expected")
         self._at += 1
@@ -87,12 +87,12 @@ class StrictReader:
 
     def end(self) -> None:
         """Nothing may follow."""
-        if self._at != len(self._data):
+        if self._at != self._end:
             raise NotStrictCbor("bytes follow the last item")
 
     def _head(self, major: int) -> int:
         data, at = self._data, self._at
-        first = data[at] if at < len(data) else _NO_BYTE
+        first = data[at] if at < self._end else _NO_BYTE
         if first >> 5 != major:
             raise NotStrictCbor(f"{_MAJOR_NAMES[major]} expected")
         info = first & 0x1F
@@ -101,9 +101,14 @@ class StrictReader:
             return info
         if info > 26:
             raise NotStrictCbor(f"{_MAJOR_NAMES[major]} with a definite length of at most 32 bits expected")
-        self._at = end = at + 1 + (1 << (info - 24))
-        value = int.from_bytes(data[at + 1 : end])
-        if end > len(data) or value < _LEAST_OF_INFO[info]:
+        if info == 24:
+            end = at + 2
+            value = data[at + 1] if end <= self._end else 0
+        else:
+            end = at + (3 if info == 25 else 5)
+            value = int.from_bytes(data[at + 1 : end]) if end <= self._end else 0
+        self._at = end
+        if value < _LEAST_OF_INFO[info]:
             raise NotStrictCbor(f"{_MAJOR_NAMES[major]} in its shortest form expected")
         return value
 

@@ -1,0 +1,639 @@
+from __future__ import annotations
+
+import base64
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import cbor2
+import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+from cwt import COSE, COSEKey
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fare.core.proof import phone
+from fare.core.proof.phone import EntitlementClaims, MalformedTicket, PhoneTicket, TicketRefusal
+from fare.core.strict_cbor import write_bytes
+from tests.core.proof.mc1_oracle import (
+    GOLDEN,
+    ISSUER,
+    KEYS,
+    KID,
+    NOW_S,
+    PHONE,
+    VECTORS,
+    Ticket,
+    as_text,
+    phone_signature,
+    sig_structure,
+)
+
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+TOKEN = bytes.fromhex(GOLDEN["token_hex"])
+CLAIMS = EntitlementClaims(
+    expires_at_s=1790259200,
+    issued_at_s=1790000000,
+    cti=bytes.fromhex("a1b2c3d4e5f60718"),
+    public_x=PHONE.public_key().public_numbers().x.to_bytes(32),
+    public_y_odd=False,
+    product=3,
+    max_taps=40,
+    max_fare_rial=400,
+)
+
+
+def nobody(_: bytes) -> bool:
+    return False
+
+
+def examine(
+    text: object,
+    *,
+    now_s: int = NOW_S,
+    synchronised: bool = True,
+    denylisted: Callable[[bytes], bool] = nobody,
+    keys: dict[bytes, Ed25519PublicKey] = KEYS,
+) -> PhoneTicket | TicketRefusal:
+    return phone.examine(text, keys, now_s, synchronised, denylisted)
+
+
+def expect_fields(decision: PhoneTicket | TicketRefusal) -> PhoneTicket:
+    assert isinstance(decision, PhoneTicket)
+    return decision
+
+
+# --- golden bytes, both directions --------------------------------------------------------------------------
+
+
+def test_the_golden_ticket_is_accepted_with_its_meaning() -> None:
+    ticket = expect_fields(examine(GOLDEN["text"]))
+    assert (ticket.ts_s, ticket.ctr, ticket.pax, ticket.challenge) == (1790003600, 7, 1, None)
+    assert ticket.raw == TOKEN
+    entitlement = ticket.entitlement
+    assert entitlement.raw.hex() == GOLDEN["entitlement_hex"]
+    assert entitlement.kid == KID
+    stated = {field.name: getattr(entitlement, field.name) for field in dataclasses.fields(CLAIMS)}
+    assert stated == dataclasses.asdict(CLAIMS)
+    assert phone.decode_entitlement(entitlement.raw) == entitlement
+    assert phone.decode_token(TOKEN) == ticket
+
+
+def test_the_golden_ticket_is_written_byte_for_byte() -> None:
+    entitlement = phone.sign_entitlement(CLAIMS, ISSUER, KID)
+    assert entitlement.hex() == GOLDEN["entitlement_hex"]
+    proof = phone.encode_proof(entitlement, NOW_S, 7)
+    text = phone.encode_ticket(proof, phone_signature(PHONE, phone.proof_to_sign(proof)))
+    assert text == GOLDEN["text"]
+    assert len(text) == GOLDEN["text_chars"]
+
+
+def test_the_independent_builder_makes_the_golden_ticket() -> None:
+    assert Ticket().text() == GOLDEN["text"]
+
+
+def test_a_signature_made_elsewhere_fits() -> None:
+    signature = ISSUER.sign(phone.entitlement_to_sign(CLAIMS, KID))
+    assert phone.assemble_entitlement(CLAIMS, KID, signature).hex() == GOLDEN["entitlement_hex"]
+
+
+NEGATIVE_REASONS = {
+    "expired entitlement": TicketRefusal.EXPIRED,
+    "proof before iat": TicketRefusal.NOT_YET_VALID,
+    "no external_aad": TicketRefusal.BAD_PHONE_SIGNATURE,
+    "wrong device key": TicketRefusal.BAD_PHONE_SIGNATURE,
+    "alg swap EdDSA in L2": TicketRefusal.WRONG_HEADER,
+    "trailing byte": TicketRefusal.MALFORMED,
+    "indefinite array": TicketRefusal.MALFORMED,
+    "tampered cnf y bit": TicketRefusal.BAD_ISSUER_SIGNATURE,
+    "unprotected header used": TicketRefusal.WRONG_HEADER,
+}
+
+
+def test_every_negative_vector_has_its_reason_here() -> None:
+    assert {vector["name"] for vector in GOLDEN["negative"]} == set(NEGATIVE_REASONS)
+
+
+@pytest.mark.parametrize("vector", GOLDEN["negative"], ids=lambda vector: vector["name"])
+def test_negative_vectors(vector: dict[str, str]) -> None:
+    assert examine(vector["text"]) is NEGATIVE_REASONS[vector["name"]]
+
+
+def test_every_single_bit_of_the_token_counts() -> None:
+    for bit in range(len(TOKEN) * 8):
+        flipped = bytearray(TOKEN)
+        flipped[bit // 8] ^= 1 << (bit % 8)
+        assert isinstance(examine(as_text(bytes(flipped))), TicketRefusal), f"bit {bit} flipped and accepted"
+
+
+def test_every_length_but_the_whole_is_refused() -> None:
+    for length in range(len(TOKEN)):
+        assert examine(as_text(TOKEN[:length])) is TicketRefusal.MALFORMED
+    for length in range(4, len(GOLDEN["text"])):
+        assert examine(GOLDEN["text"][:length]) is TicketRefusal.MALFORMED
+
+
+# --- oracles ------------------------------------------------------------------------------------------------
+
+
+def test_cwt_verifies_both_levels_of_our_ticket() -> None:
+    entitlement = phone.sign_entitlement(CLAIMS, ISSUER, KID)
+    proof = phone.encode_proof(entitlement, NOW_S, 9, pax=2, challenge=b"inspect!")
+    text = phone.encode_ticket(proof, phone_signature(PHONE, phone.proof_to_sign(proof)))
+    ticket = expect_fields(examine(text))
+    assert (ticket.ctr, ticket.pax, ticket.challenge) == (9, 2, b"inspect!")
+    numbers = PHONE.public_key().public_numbers()
+    phone_key = COSEKey.new({1: 2, 3: -7, -1: 1, -2: numbers.x.to_bytes(32), -3: numbers.y.to_bytes(32)})
+    issuer_key = COSEKey.new({1: 1, 2: KID, 3: -8, -1: 6, -2: ISSUER.public_key().public_bytes_raw()})
+    # COSE_Sign1 is tag 18; MC1 leaves the tag out.
+    assert COSE.new().decode(b"\xd2" + ticket.raw, phone_key, external_aad=b"MC1") == proof
+    claims = COSE.new().decode(b"\xd2" + entitlement, issuer_key, external_aad=b"MC1")
+    assert cbor2.loads(claims)[7] == CLAIMS.cti
+    assert cbor2.loads(proof)[0] == cbor2.loads(entitlement)
+
+
+def cose_key(vector: dict[str, Any]) -> ec.EllipticCurvePublicKey | Ed25519PublicKey:
+    def coordinate(name: str) -> bytes:
+        if f"{name}_hex" in vector["key"]:
+            return bytes.fromhex(vector["key"][f"{name}_hex"])
+        text: str = vector["key"][name]
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+    if vector["key"]["kty"] == "OKP":
+        return Ed25519PublicKey.from_public_bytes(coordinate("x"))
+    point = b"\x04" + coordinate("x") + coordinate("y")
+    return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
+
+
+SIGN1 = [vector for vector in VECTORS["cose_sign1"]["vectors"] if vector["expect"] == "accept"]
+
+
+@pytest.mark.parametrize("vector", SIGN1, ids=lambda vector: vector["title"])
+def test_the_signed_structure_of_published_examples(vector: dict[str, Any]) -> None:
+    protected, _, payload, signature = cbor2.loads(bytes.fromhex(vector["cose"]).removeprefix(b"\xd2"))
+    aad = bytes.fromhex(vector["external_aad"])
+    if protected == b"\xa0":
+        protected = b""  # RFC 9052 section 4.4: an empty map is signed as an empty string
+    signed = b"\x84\x6aSignature1" + write_bytes(protected) + write_bytes(aad) + write_bytes(payload)
+    assert signed == bytes.fromhex(vector["tbs"]) == sig_structure(protected, payload, aad)
+    key = cose_key(vector)
+    for message, holds in ((signed, True), (signed[:-1] + bytes((signed[-1] ^ 1,)), False)):
+        assert signature_holds(key, signature, message) is holds
+
+
+def signature_holds(
+    key: ec.EllipticCurvePublicKey | Ed25519PublicKey, signature: bytes, message: bytes
+) -> bool:
+    try:
+        if isinstance(key, Ed25519PublicKey):
+            key.verify(signature, message)
+        else:
+            halves = int.from_bytes(signature[:32]), int.from_bytes(signature[32:])
+            key.verify(encode_dss_signature(*halves), message, ec.ECDSA(SHA256()))
+    except InvalidSignature:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("vector", VECTORS["cose_sign1"]["vectors"], ids=lambda vector: vector["title"])
+def test_general_cose_is_no_ticket(vector: dict[str, Any]) -> None:
+    with pytest.raises(MalformedTicket):
+        phone.decode_token(bytes.fromhex(vector["cose"]))
+
+
+@pytest.mark.parametrize("vector", VECTORS["ed25519"]["vectors"], ids=lambda vector: vector["msg"] or "empty")
+def test_rfc_8032_keys_sign_entitlements(vector: dict[str, str]) -> None:
+    secret = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(vector["sk"]))
+    assert secret.public_key().public_bytes_raw().hex() == vector["pk"]
+    assert secret.sign(bytes.fromhex(vector["msg"])).hex() == vector["sig"]
+    ticket = Ticket(issuer_key=secret)
+    assert isinstance(examine(ticket.text(), keys={KID: secret.public_key()}), PhoneTicket)
+    assert examine(ticket.text()) is TicketRefusal.BAD_ISSUER_SIGNATURE
+
+
+# --- form ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", TicketRefusal.NOT_A_TICKET),
+        ("hello", TicketRefusal.NOT_A_TICKET),
+        ("mc1:" + GOLDEN["text"][4:], TicketRefusal.NOT_A_TICKET),
+        (" " + GOLDEN["text"], TicketRefusal.NOT_A_TICKET),
+        ("MP1:" + GOLDEN["text"][4:], TicketRefusal.NOT_A_TICKET),
+        ("MC1:", TicketRefusal.MALFORMED),
+        (GOLDEN["text"] + " ", TicketRefusal.MALFORMED),
+        (GOLDEN["text"] + "\n", TicketRefusal.MALFORMED),
+        ("MC1:🚌🚌🚌", TicketRefusal.MALFORMED),
+        ("🚌" * 100, TicketRefusal.NOT_A_TICKET),
+        ("MC1:\ud800\udfff", TicketRefusal.MALFORMED),
+        ("MC1:" + "0" * 396, TicketRefusal.MALFORMED),
+        ("MC1:" + "0" * 397, TicketRefusal.TOO_LONG),
+        ("x" * 401, TicketRefusal.TOO_LONG),
+        ("🚌" * 10_000_000, TicketRefusal.TOO_LONG),
+        (None, TicketRefusal.NOT_A_TICKET),
+        (GOLDEN["text"].encode(), TicketRefusal.NOT_A_TICKET),
+        (bytearray(b"MC1:"), TicketRefusal.NOT_A_TICKET),
+        (memoryview(b"MC1:"), TicketRefusal.NOT_A_TICKET),
+        (7, TicketRefusal.NOT_A_TICKET),
+    ],
+    ids=lambda value: value if isinstance(value, TicketRefusal) else "text",
+)
+def test_whatever_a_scanner_delivers_is_answered(text: object, reason: TicketRefusal) -> None:
+    assert examine(text) is reason
+
+
+@given(st.one_of(st.text(max_size=450), st.binary(max_size=300), st.text(max_size=396).map("MC1:".__add__)))
+def test_nothing_scanned_raises(text: object) -> None:
+    assert isinstance(examine(text), TicketRefusal)
+
+
+@given(st.binary(max_size=300))
+def test_no_garbage_token_raises(token: bytes) -> None:
+    assert isinstance(examine(as_text(token)), TicketRefusal)
+    assert phone.examine_upload(token, KEYS) in {TicketRefusal.MALFORMED, TicketRefusal.WRONG_HEADER}
+
+
+# Properly signed by both keys, and the same ticket to a general decoder: only strictness refuses them.
+LOOSE: dict[str, tuple[bytes, TicketRefusal]] = {
+    "outer tag 18": (b"\xd2" + TOKEN, TicketRefusal.MALFORMED),
+    "self-described CBOR": (b"\xd9\xd9\xf7" + TOKEN, TicketRefusal.MALFORMED),
+    "array head in two bytes": (b"\x98\x04" + TOKEN[1:], TicketRefusal.MALFORMED),
+    "outer indefinite array": (b"\x9f" + TOKEN[1:] + b"\xff", TicketRefusal.MALFORMED),
+    "protected with a long head": (TOKEN[:1] + b"\x58\x03" + TOKEN[2:], TicketRefusal.MALFORMED),
+    "payload with a long head": (TOKEN.replace(b"\x58\xa5", b"\x59\x00\xa5", 1), TicketRefusal.MALFORMED),
+    "signature with a long head": (TOKEN[:-66] + b"\x59\x00\x40" + TOKEN[-64:], TicketRefusal.MALFORMED),
+    "indefinite signature": (TOKEN[:-66] + b"\x5f\x58\x40" + TOKEN[-64:] + b"\xff", TicketRefusal.MALFORMED),
+    "unprotected indefinite map": (TOKEN[:5] + b"\xbf\xff" + TOKEN[6:], TicketRefusal.MALFORMED),
+    "unprotected map head in two bytes": (TOKEN[:5] + b"\xb8\x00" + TOKEN[6:], TicketRefusal.MALFORMED),
+}
+
+
+@pytest.mark.parametrize("name", LOOSE)
+def test_a_general_decoder_accepts_what_is_refused_here(name: str) -> None:
+    token, reason = LOOSE[name]
+    loose = cbor2.loads(token)
+    assert (loose.value if isinstance(loose, cbor2.CBORTag) else loose) == cbor2.loads(TOKEN)
+    assert examine(as_text(token)) is reason
+
+
+ENTITLEMENT = bytes.fromhex(GOLDEN["entitlement_hex"])
+PROOF_TAIL = cbor2.dumps(NOW_S) + b"\x07\x01"
+LOOSE_PROOFS: dict[str, bytes] = {
+    "ctr in two bytes": b"\x84" + ENTITLEMENT + PROOF_TAIL[:5] + b"\x18\x07\x01",
+    "pax in two bytes": b"\x84" + ENTITLEMENT + PROOF_TAIL[:6] + b"\x18\x01",
+    "ts in eight bytes": b"\x84" + ENTITLEMENT + b"\x1b" + NOW_S.to_bytes(8) + b"\x07\x01",
+    "ts as a tagged time": b"\x84" + ENTITLEMENT + b"\xc1" + PROOF_TAIL,
+    "indefinite proof": b"\x9f" + ENTITLEMENT + PROOF_TAIL + b"\xff",
+    "trailing byte in the proof": b"\x84" + ENTITLEMENT + PROOF_TAIL + b"\x00",
+    "tagged entitlement": b"\x84\xd2" + ENTITLEMENT + PROOF_TAIL,
+}
+
+
+@pytest.mark.parametrize("name", LOOSE_PROOFS)
+def test_loose_proofs_are_refused_although_the_phone_signed_them(name: str) -> None:
+    assert examine(as_text(Ticket().seal(LOOSE_PROOFS[name]))) is TicketRefusal.MALFORMED
+
+
+CLAIM_BYTES = cbor2.loads(ENTITLEMENT)[2]
+CNF = {1: {1: 2, -1: 1, -2: CLAIMS.public_x, -3: False}}
+WHOLE = {4: CLAIMS.expires_at_s, 6: CLAIMS.issued_at_s, 7: CLAIMS.cti, 8: CNF, -65537: [3, 40, 400]}
+LOOSE_CLAIMS: dict[str, bytes] = {
+    "another order": cbor2.dumps(dict(reversed(WHOLE.items()))),
+    "a claim more": cbor2.dumps(WHOLE | {1: "iss"}),
+    "a claim less": cbor2.dumps({key: value for key, value in WHOLE.items() if key != 7}),
+    "a duplicate claim": b"\xa6" + CLAIM_BYTES[1:] + b"\x04\x00",
+    "a key of another type": cbor2.dumps(WHOLE | {8: {1: {1: 1, -1: 6, -2: CLAIMS.public_x, -3: False}}}),
+    "an uncompressed key": cbor2.dumps(WHOLE | {8: {1: {1: 2, -1: 1, -2: CLAIMS.public_x, -3: bytes(32)}}}),
+    "a short x": cbor2.dumps(WHOLE | {8: {1: {1: 2, -1: 1, -2: CLAIMS.public_x[1:], -3: False}}}),
+    "exp as a float": cbor2.dumps(WHOLE | {4: float(CLAIMS.expires_at_s)}),
+    "exp beyond 32 bits": cbor2.dumps(WHOLE | {4: 2**32}),
+    "a negative iat": cbor2.dumps(WHOLE | {6: -1}),
+    "four limits": cbor2.dumps(WHOLE | {-65537: [3, 40, 400, 0]}),
+    "two limits": cbor2.dumps(WHOLE | {-65537: [3, 40]}),
+    "a trailing byte": CLAIM_BYTES + b"\x00",
+    "an indefinite map": b"\xbf" + CLAIM_BYTES[1:] + b"\xff",
+}
+
+
+@pytest.mark.parametrize("name", LOOSE_CLAIMS)
+def test_loose_claims_are_refused_although_both_signed_them(name: str) -> None:
+    # As an upload, since some are longer than any scanned text may be.
+    assert phone.examine_upload(Ticket(claims=LOOSE_CLAIMS[name]).token(), KEYS) is TicketRefusal.MALFORMED
+    assert isinstance(phone.examine_upload(Ticket(claims=CLAIM_BYTES).token(), KEYS), PhoneTicket)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"ctr": 0}, {"ctr": 256}, {"ctr": -1}, {"ctr": True}, {"ctr": 7.0},
+        {"pax": 0}, {"pax": 10}, {"pax": "1"},
+        {"ts": 65535}, {"ts": 2**32}, {"ts": None},
+        {"challenge": bytes(7)}, {"challenge": bytes(9)}, {"challenge": "12345678"},
+        {"proof_tail": [NOW_S, 7]}, {"proof_tail": [NOW_S, 7, 1, bytes(8), 0]},
+        {"cti": bytes(7)}, {"cti": bytes(9)}, {"cti": "12345678"},
+        {"product": 65536}, {"product": -1}, {"max_taps": 0}, {"max_taps": 256},
+        {"max_fare": -1}, {"max_fare": 2**32}, {"y": 0}, {"y": None},
+        {"exp": 1790000000}, {"exp": 1789999999}, {"exp": 1790000000 + 72 * 3600 + 1},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_values_outside_their_range_are_refused_although_both_signed_them(changed: dict[str, Any]) -> None:
+    assert examine(Ticket(**changed).text()) is TicketRefusal.MALFORMED
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"product": 0}, {"product": 65535}, {"max_taps": 7}, {"max_taps": 255, "ctr": 255},
+        {"max_fare": 0}, {"max_fare": 2**32 - 1}, {"ctr": 1}, {"pax": 9},
+        {"challenge": bytes(8)}, {"exp": NOW_S}, {"iat": NOW_S, "exp": NOW_S + 72 * 3600},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_values_at_the_edge_of_their_range_are_accepted(changed: dict[str, Any]) -> None:
+    assert isinstance(examine(Ticket(**changed).text()), PhoneTicket)
+
+
+def test_the_longest_ticket_fits_its_bounds() -> None:
+    widest = Ticket(
+        product=65535, max_taps=255, max_fare=2**32 - 1, ctr=255, challenge=bytes(8), exp=2**32 - 1,
+        iat=2**32 - 1 - 72 * 3600, ts=2**32 - 1,
+    )  # fmt: skip
+    assert (len(widest.token()), len(widest.text())) == (253, 384)
+    assert isinstance(examine(widest.text(), now_s=2**32 - 1), PhoneTicket)
+    assert len(Ticket(max_taps=7, max_fare=0).token()) == 236
+
+
+# --- headers and keys ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"phone_protected": b""},
+        {"phone_protected": cbor2.dumps({})},
+        {"phone_protected": cbor2.dumps({1: -8})},
+        {"phone_protected": cbor2.dumps({1: -35})},
+        {"phone_protected": cbor2.dumps({1: -7, 4: KID})},
+        {"phone_protected": bytes.fromhex("a1013806")},  # -7 in two bytes
+        {"phone_unprotected": {4: b"1"}},
+        {"issuer_unprotected": {4: KID}},
+        {"issuer_protected": b""},
+        {"issuer_protected": cbor2.dumps({1: -7, 4: KID})},
+        {"issuer_protected": cbor2.dumps({1: -8})},
+        {"issuer_protected": cbor2.dumps({4: KID, 1: -8})},
+        {"issuer_protected": cbor2.dumps({1: -8, 4: b""})},
+        {"issuer_protected": cbor2.dumps({1: -8, 4: b"\x01\x01"})},
+        {"issuer_protected": cbor2.dumps({1: -8, 4: KID}) + b"\x00"},
+    ],
+    ids=str,
+)
+def test_only_the_pinned_headers_pass(changed: dict[str, Any]) -> None:
+    assert examine(Ticket(**changed).text()) is TicketRefusal.WRONG_HEADER
+
+
+def test_a_key_speaks_only_under_its_own_kid() -> None:
+    other = Ed25519PrivateKey.from_private_bytes(bytes(range(32, 64)))
+    assert examine(Ticket(kid=b"\x02").text()) is TicketRefusal.UNKNOWN_KEY
+    keys = KEYS | {b"\x02": other.public_key()}
+    assert examine(Ticket(kid=b"\x02").text(), keys=keys) is TicketRefusal.BAD_ISSUER_SIGNATURE
+    assert isinstance(examine(Ticket(kid=b"\x02", issuer_key=other).text(), keys=keys), PhoneTicket)
+    assert examine(GOLDEN["text"], keys={}) is TicketRefusal.UNKNOWN_KEY
+
+
+def test_both_levels_are_bound_to_mc1() -> None:
+    assert examine(Ticket(issuer_aad=b"").text()) is TicketRefusal.BAD_ISSUER_SIGNATURE
+    assert examine(Ticket(issuer_aad=b"MP1").text()) is TicketRefusal.BAD_ISSUER_SIGNATURE
+    assert examine(Ticket(aad=b"").text()) is TicketRefusal.BAD_PHONE_SIGNATURE
+
+
+def test_another_phone_cannot_use_the_entitlement() -> None:
+    stranger = ec.derive_private_key(12345, ec.SECP256R1())
+    assert examine(Ticket(phone_key=stranger).text()) is TicketRefusal.BAD_PHONE_SIGNATURE
+    assert examine(Ticket(y=True).text()) is TicketRefusal.BAD_PHONE_SIGNATURE
+
+
+@pytest.mark.parametrize("x", [bytes(31) + b"\x01", b"\xff" * 32])
+def test_a_key_that_is_no_point_of_the_curve_has_no_signature(x: bytes) -> None:
+    with pytest.raises(ValueError, match=r".*"):
+        ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), b"\x02" + x)
+    assert examine(Ticket(x=x).text()) is TicketRefusal.BAD_PHONE_SIGNATURE
+
+
+@pytest.mark.parametrize(
+    ("r", "s"), [(0, 0), (0, 1), (1, 0), (P256_ORDER, 1), (1, P256_ORDER), (2**256 - 1, 2**256 - 1)]
+)
+def test_degenerate_signatures_are_refused(r: int, s: int) -> None:
+    token = TOKEN[:-64] + r.to_bytes(32) + s.to_bytes(32)
+    assert examine(as_text(token)) is TicketRefusal.BAD_PHONE_SIGNATURE
+
+
+def test_the_second_signature_of_p256_names_the_same_ride() -> None:
+    mirrored = P256_ORDER - int.from_bytes(TOKEN[-32:])
+    twin = expect_fields(examine(as_text(TOKEN[:-32] + mirrored.to_bytes(32))))
+    golden = expect_fields(examine(GOLDEN["text"]))
+    assert twin.raw != golden.raw
+    assert (twin.entitlement.cti, twin.ctr, twin.pax) == (golden.entitlement.cti, golden.ctr, golden.pax)
+
+
+# --- time, counter, denylist, order -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("offset_s", "reason"),
+    [(-31, TicketRefusal.FROM_THE_FUTURE), (-30, None), (30, None), (31, TicketRefusal.STALE)],
+)
+def test_freshness(offset_s: int, reason: TicketRefusal | None) -> None:
+    decision = examine(GOLDEN["text"], now_s=NOW_S + offset_s)
+    assert decision is reason or (reason is None and isinstance(decision, PhoneTicket))
+    ticket = phone.decode_ticket(GOLDEN["text"])
+    assert phone.check_time(ticket, NOW_S + offset_s, clock_synchronised=True) is reason
+    assert phone.check_time(ticket, NOW_S + offset_s, clock_synchronised=False) is None
+
+
+@pytest.mark.parametrize("now_s", [0, NOW_S - 10**8, NOW_S + 10**9])
+def test_a_validator_without_the_time_judges_the_window_alone(now_s: int) -> None:
+    assert isinstance(examine(GOLDEN["text"], now_s=now_s, synchronised=False), PhoneTicket)
+    expired = next(vector["text"] for vector in GOLDEN["negative"] if vector["name"] == "expired entitlement")
+    assert examine(expired, now_s=now_s, synchronised=False) is TicketRefusal.EXPIRED
+
+
+@pytest.mark.parametrize(
+    ("ts", "reason"),
+    [
+        (1790000000 - 31, TicketRefusal.NOT_YET_VALID),
+        (1790000000 - 30, None),
+        (1790259200, None),
+        (1790259201, TicketRefusal.EXPIRED),
+    ],
+)
+def test_the_window(ts: int, reason: TicketRefusal | None) -> None:
+    ticket = phone.decode_ticket(Ticket(ts=ts).text())
+    assert phone.check_window(ticket) is reason
+    assert phone.check_time(ticket, ts, clock_synchronised=True) is reason
+    decision = examine(Ticket(ts=ts).text(), now_s=ts)
+    assert decision is reason or (reason is None and isinstance(decision, PhoneTicket))
+
+
+@pytest.mark.parametrize(
+    ("ctr", "pax", "max_taps", "exhausted"),
+    [
+        (40, 1, 40, False),
+        (41, 1, 40, True),
+        (39, 2, 40, False),
+        (40, 2, 40, True),
+        (1, 2, 1, True),
+        (255, 9, 255, True),
+    ],
+)
+def test_companions_and_rides_left(ctr: int, pax: int, max_taps: int, exhausted: bool) -> None:
+    text = Ticket(ctr=ctr, pax=pax, max_taps=max_taps).text()
+    expected = TicketRefusal.COUNTER_EXHAUSTED if exhausted else None
+    assert phone.check_counter(phone.decode_ticket(text)) is expected
+    assert (examine(text) is TicketRefusal.COUNTER_EXHAUSTED) is exhausted
+
+
+def test_the_denylist_is_asked_with_the_cti_of_verified_tickets_alone() -> None:
+    asked: list[bytes] = []
+
+    def listed(cti: bytes) -> bool:
+        asked.append(cti)
+        return True
+
+    assert examine(Ticket(aad=b"").text(), denylisted=listed) is TicketRefusal.BAD_PHONE_SIGNATURE
+    assert asked == []
+    assert examine(GOLDEN["text"], denylisted=listed) is TicketRefusal.DENYLISTED
+    assert asked == [CLAIMS.cti]
+
+
+def test_the_order_of_the_checks() -> None:
+    # Everything is wrong at first; each step repairs what was named, and the next check speaks.
+    stranger = ec.derive_private_key(12345, ec.SECP256R1())
+    wrong: dict[str, Any] = {
+        "phone_protected": b"", "kid": b"\x02", "issuer_aad": b"", "phone_key": stranger,
+        "ts": 1790259201, "ctr": 41,
+    }  # fmt: skip
+    denied = True
+
+    def decide() -> PhoneTicket | TicketRefusal:
+        return examine(Ticket(**wrong).text(), denylisted=lambda _: denied)
+
+    seen = [decide()]
+    for repaired in ("phone_protected", "kid", "issuer_aad", "phone_key"):
+        del wrong[repaired]
+        seen.append(decide())
+    wrong["ts"] = NOW_S - 31
+    seen.append(decide())
+    denied = False
+    seen.append(decide())
+    del wrong["ctr"]
+    seen.append(decide())
+    assert seen == [
+        TicketRefusal.WRONG_HEADER,
+        TicketRefusal.UNKNOWN_KEY,
+        TicketRefusal.BAD_ISSUER_SIGNATURE,
+        TicketRefusal.BAD_PHONE_SIGNATURE,
+        TicketRefusal.EXPIRED,
+        TicketRefusal.DENYLISTED,
+        TicketRefusal.COUNTER_EXHAUSTED,
+        TicketRefusal.STALE,
+    ]
+
+
+# --- the ledger, and issuing --------------------------------------------------------------------------------
+
+
+def test_an_upload_is_judged_without_a_clock() -> None:
+    assert phone.examine_upload(TOKEN, KEYS) == examine(GOLDEN["text"])
+    assert phone.examine_upload(Ticket(ts=1790259201).token(), KEYS) is TicketRefusal.EXPIRED
+    assert phone.examine_upload(Ticket(ctr=41).token(), KEYS) is TicketRefusal.COUNTER_EXHAUSTED
+    assert phone.examine_upload(Ticket(aad=b"").token(), KEYS) is TicketRefusal.BAD_PHONE_SIGNATURE
+    assert phone.examine_upload(TOKEN, {}) is TicketRefusal.UNKNOWN_KEY
+    assert phone.examine_upload(bytes(10_000_000), KEYS) is TicketRefusal.MALFORMED
+    assert phone.examine_upload(b"\x84\x5a\x7f\xff\xff\xff", KEYS) is TicketRefusal.MALFORMED
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"expires_at_s": 1790000000}, {"expires_at_s": 1790000000 + 72 * 3600 + 1}, {"expires_at_s": 2**32},
+        {"issued_at_s": -1}, {"cti": bytes(7)}, {"public_x": bytes(33)}, {"product": 65536}, {"product": -1},
+        {"max_taps": 0}, {"max_taps": 256}, {"max_fare_rial": -1}, {"max_fare_rial": 2**32},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_no_entitlement_is_signed_that_a_bus_would_refuse(changed: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"must|lives"):
+        phone.sign_entitlement(dataclasses.replace(CLAIMS, **changed), ISSUER, KID)
+
+
+def test_wrong_sizes_are_not_assembled() -> None:
+    for act in (
+        lambda: phone.sign_entitlement(CLAIMS, ISSUER, b""),
+        lambda: phone.assemble_entitlement(CLAIMS, b"\x01\x02", bytes(64)),
+        lambda: phone.assemble_entitlement(CLAIMS, KID, bytes(63)),
+        lambda: phone.encode_proof(ENTITLEMENT, 1, 1),
+        lambda: phone.encode_proof(ENTITLEMENT, NOW_S, 256),
+        lambda: phone.encode_proof(ENTITLEMENT, NOW_S, 1, pax=10),
+        lambda: phone.encode_proof(ENTITLEMENT, NOW_S, 1, challenge=bytes(9)),
+        lambda: phone.encode_ticket(b"", bytes(65)),
+    ):
+        with pytest.raises(ValueError, match=r"must|has"):
+            act()
+
+
+@pytest.mark.parametrize("raw", [b"", ENTITLEMENT + b"\x00", ENTITLEMENT[:-1], b"\x84\x40" + ENTITLEMENT[8:]])
+def test_a_stored_entitlement_is_read_as_strictly(raw: bytes) -> None:
+    with pytest.raises(MalformedTicket):
+        phone.decode_entitlement(raw)
+
+
+claims_of_any_kind = st.integers(0, 2**32 - 1 - 72 * 3600).flatmap(
+    lambda issued_at_s: st.builds(
+        EntitlementClaims,
+        expires_at_s=st.integers(issued_at_s + 1, issued_at_s + 72 * 3600),
+        issued_at_s=st.just(issued_at_s),
+        cti=st.binary(min_size=8, max_size=8),
+        public_x=st.binary(min_size=32, max_size=32),
+        public_y_odd=st.booleans(),
+        product=st.integers(0, 65535),
+        max_taps=st.integers(1, 255),
+        max_fare_rial=st.integers(0, 2**32 - 1),
+    )
+)
+
+
+@given(claims_of_any_kind, st.binary(min_size=1, max_size=1))
+def test_entitlements_round_trip_and_agree_with_cbor2(claims: EntitlementClaims, kid: bytes) -> None:
+    raw = phone.sign_entitlement(claims, ISSUER, kid)
+    read = phone.decode_entitlement(raw)
+    assert {name: getattr(read, name) for name in dataclasses.asdict(claims)} == dataclasses.asdict(claims)
+    assert (read.kid, read.raw) == (kid, raw)
+    assert cbor2.dumps(cbor2.loads(raw)) == raw
+
+
+@given(
+    st.integers(65536, 2**32 - 1),
+    st.integers(1, 255),
+    st.integers(1, 9),
+    st.none() | st.binary(min_size=8, max_size=8),
+)
+def test_tickets_round_trip(ts_s: int, ctr: int, pax: int, challenge: bytes | None) -> None:
+    proof = phone.encode_proof(ENTITLEMENT, ts_s, ctr, pax, challenge)
+    ticket = phone.decode_ticket(phone.encode_ticket(proof, bytes(64)))
+    assert (ticket.ts_s, ticket.ctr, ticket.pax, ticket.challenge) == (ts_s, ctr, pax, challenge)
+    assert ticket.entitlement.raw == ENTITLEMENT
+
+
+def test_each_refusal_tells_the_rider_what_to_do() -> None:
+    advice = {reason: reason.advice for reason in TicketRefusal}
+    assert len(set(advice.values())) == len(TicketRefusal)
+    assert all(text.endswith(".") and ": " in text for text in advice.values())
+    assert "set your phone's clock" in TicketRefusal.STALE.advice
+    assert "set your phone's clock" in TicketRefusal.FROM_THE_FUTURE.advice

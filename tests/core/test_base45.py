@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fare.core import base45
+
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "qr.json").read_bytes())["base45"]
+
+
+@pytest.mark.parametrize("vector", VECTORS["valid"], ids=lambda vector: vector["text"])
+def test_rfc_9285_examples_both_ways(vector: dict[str, str]) -> None:
+    data = bytes.fromhex(vector["hex"])
+    assert base45.encode(data) == vector["text"]
+    assert base45.decode(vector["text"]) == data
+
+
+@pytest.mark.parametrize("vector", VECTORS["invalid"], ids=lambda vector: vector["why"])
+def test_invalid_forms_are_refused(vector: dict[str, str]) -> None:
+    with pytest.raises(base45.NotBase45):
+        base45.decode(vector["text"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["BB8 ", "BB8\n", "bb8", "BB", "BB8BB8:", "BB8GGW", "GGWBB8", "۰۰۰", "B\u20288", "B\u00e98", "FG\ud800"],
+)
+def test_no_repair_of_what_is_almost_base45(text: str) -> None:
+    with pytest.raises(base45.NotBase45):
+        base45.decode(text)
+
+
+def test_nothing_is_the_text_of_no_bytes() -> None:
+    assert (base45.encode(b""), base45.decode("")) == ("", b"")
+
+
+@given(st.binary(max_size=300))
+def test_round_trip(data: bytes) -> None:
+    assert base45.decode(base45.encode(data)) == data
+
+
+@given(st.text(alphabet=base45.ALPHABET, max_size=40))
+def test_every_accepted_text_is_the_only_one(text: str) -> None:
+    try:
+        data = base45.decode(text)
+    except base45.NotBase45:
+        return
+    assert base45.encode(data) == text
+
+
+@given(st.text(max_size=20))
+def test_any_text_is_answered_with_bytes_or_the_named_fault(text: str) -> None:
+    try:
+        data = base45.decode(text)
+    except base45.NotBase45:
+        return
+    assert base45.encode(data) == text
