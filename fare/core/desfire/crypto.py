@@ -109,19 +109,17 @@ def jamcrc(data: bytes) -> bytes:
 def diversify(master: bytes, diversification_input: bytes) -> bytes:
     """AN10922 AES-128: the 16-byte card key for an input of 1 to 31 bytes.
 
-    AN10922 pads `01 ‖ M` to 32 bytes even when 16 would do, so a library CMAC is wrong for short inputs.
+    AN10922 pads `01 ‖ M` to 32 bytes even when 16 would do, so a CMAC is wrong for inputs below 16 bytes.
     """
     if not 1 <= len(diversification_input) <= 31:
         raise ValueError(f"AN10922 takes 1 to 31 bytes of input, not {len(diversification_input)}")
-    k1 = _double(cbc_encrypt(master, ZERO_IV))
     message = b"\x01" + diversification_input
-    if len(message) == 2 * BLOCK_SIZE:
-        last_mask = k1
-    else:
-        message = (message + b"\x80").ljust(2 * BLOCK_SIZE, b"\x00")
-        last_mask = _double(k1)
-    masked = bytes(m ^ k for m, k in zip(message[BLOCK_SIZE:], last_mask, strict=True))
-    return cbc_encrypt(master, message[:BLOCK_SIZE] + masked)[BLOCK_SIZE:]
+    if len(message) > BLOCK_SIZE:
+        return cmac(master, message)
+    k2 = _double(_double(cbc_encrypt(master, ZERO_IV)))
+    padded = (message + b"\x80").ljust(2 * BLOCK_SIZE, b"\x00")
+    masked = bytes(m ^ k for m, k in zip(padded[BLOCK_SIZE:], k2, strict=True))
+    return cbc_encrypt(master, padded[:BLOCK_SIZE] + masked)[BLOCK_SIZE:]
 
 
 def _double(block: bytes) -> bytes:

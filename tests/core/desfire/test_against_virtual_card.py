@@ -1,4 +1,4 @@
-"""The driver against the virtual card, which was written from the same facts by other hands."""
+"""The driver against the virtual card, which shares no code with it."""
 
 from __future__ import annotations
 
@@ -236,9 +236,7 @@ def test_a_fresh_card_is_no_card_of_this_system() -> None:
         run(open_card(VALIDATOR, rnd_a), VirtualCard.factory(UID).transmit)
 
 
-def under(
-    key_no: int, key: bytes, speak: Callable[[Ev2Session], Conversation[object]]
-) -> Conversation[object]:
+def under(key_no: int, key: bytes, speak: Callable[[Ev2Session], Conversation[T]]) -> Conversation[T]:
     yield from commands.select_application(layout.AID)
     session = yield from authenticate_ev2_first(key_no, key, rnd_a())
     return (yield from speak(session))
