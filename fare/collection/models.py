@@ -10,7 +10,7 @@ from datetime import date, datetime
 from sqlalchemy import BigInteger
 from sqlmodel import Field, SQLModel
 
-from fare.database.columns import instant, money
+from fare.database.columns import instant, money, number, wide
 
 
 class Stream(SQLModel, table=True):
@@ -19,9 +19,9 @@ class Stream(SQLModel, table=True):
     __tablename__ = "travel_stream"
     device_id: int = Field(primary_key=True)
     journal_id: bytes = Field(primary_key=True)
-    acked_seq: int
+    acked_seq: int = wide()
     acked_hash: bytes
-    newest_seq: int
+    newest_seq: int = wide()
     last_upload_at: datetime = instant()
     clock_offset_ms: int = Field(sa_type=BigInteger)
 
@@ -33,8 +33,8 @@ class StoredBatch(SQLModel, table=True):
     device_id: int = Field(primary_key=True)
     batch_id: str = Field(primary_key=True)
     journal_id: bytes
-    first_seq: int
-    last_seq: int
+    first_seq: int = wide()
+    last_seq: int = wide()
     envelope: bytes
     received_at: datetime = instant()
     entry_id: str | None = Field(default=None, index=True)
@@ -43,13 +43,14 @@ class StoredBatch(SQLModel, table=True):
 class RegisteredTap(SQLModel, table=True):
     """The tap register: one row a tap. `proof_state`: none, valid, pending, bad, conflict.
 
-    `counter` is the ride's TMC or ctr where the tap has a medium; with (medium_kind, medium_ref) it names the ride.
+    `counter` is the ride's TMC or ctr where the tap has a medium; (medium_kind, medium_ref, counter) names
+    the ride.
     """
 
     __tablename__ = "travel_tap"
     device_id: int = Field(primary_key=True)
     journal_id: bytes = Field(primary_key=True)
-    seq: int = Field(primary_key=True, sa_type=BigInteger)
+    seq: int = wide(primary_key=True)
     batch_id: str = Field(index=True)
     digest: bytes
     service_day: date = Field(index=True)
@@ -58,10 +59,10 @@ class RegisteredTap(SQLModel, table=True):
     reason: str
     medium_kind: str | None = None
     medium_ref: str | None = Field(default=None, index=True)
-    counter: int | None = Field(default=None, sa_type=BigInteger)
+    counter: int | None = wide(default=None)
     fare_rial: int = money()
     proof_state: str
-    recovers: int | None = None
+    recovers: int | None = wide(default=None)
     flags: str = ""
 
 
@@ -69,16 +70,16 @@ class Ride(SQLModel, table=True):
     """One proven, posted ride, named by (medium, counter) whatever device brought the proof.
 
     `proven_by`: tap, or next_tap when the following tap's evidence proved it. Legs: `fare_rial` is what the
-    medium paid and equals owner + commission + suspense; `compensation_rial` is due from the municipality on top.
+    medium paid and equals owner + commission + suspense.
     """
 
     __tablename__ = "travel_ride"
     medium_kind: str = Field(primary_key=True)
     medium_ref: str = Field(primary_key=True)
-    counter: int = Field(primary_key=True, sa_type=BigInteger)
+    counter: int = wide(primary_key=True)
     device_id: int
     journal_id: bytes
-    seq: int = Field(sa_type=BigInteger)
+    seq: int = wide()
     service_day: date = Field(index=True)
     boarded_at: datetime = instant()
     line: int
@@ -100,14 +101,35 @@ class Ride(SQLModel, table=True):
     sealed_entry_id: str | None = None
 
 
+class OpenEvidence(SQLModel, table=True):
+    """Half of a proof that waits for its other half: a working list, emptied as rides are proven.
+
+    (medium_ref, counter) is the card ride it speaks of; the tap in the key is where it came from. `record` is
+    what that ride wrote on the card, `tapped_at` its time. With `tmv`: the next tap read this proof on the card,
+    and the bytes around it are unknown. With `raw_tap`: an unconfirmed tap knows the bytes, the proof is unknown.
+    """
+
+    __tablename__ = "travel_open_evidence"
+    medium_ref: str = Field(primary_key=True)
+    counter: int = wide(primary_key=True)
+    device_id: int = number(primary_key=True)
+    journal_id: bytes = Field(primary_key=True)
+    seq: int = wide(primary_key=True)
+    record: bytes
+    tmv: bytes | None = None
+    raw_tap: bytes | None = None
+    tapped_at: datetime = instant()
+    received_at: datetime = instant()
+
+
 class Quarantined(SQLModel, table=True):
-    """What could not be taken in, raw and for ever: undecodable, forged, forked. `reason` is a word of `collection`."""
+    """What could not be taken in, raw and for ever: undecodable, forged, forked. `reason` says which."""
 
     __tablename__ = "travel_quarantine"
     device_id: int = Field(primary_key=True)
     quarantine_id: str = Field(primary_key=True)
     journal_id: bytes
-    seq: int = Field(sa_type=BigInteger)
+    seq: int = wide()
     reason: str
     raw: bytes
     received_at: datetime = instant()

@@ -7,7 +7,14 @@ from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, Dialect
 from sqlalchemy.types import TypeDecorator
-from sqlmodel import Field
+from sqlmodel import Field, SQLModel
+
+# Constraints carry names, so that a fault and a later migration can say which one is meant.
+SQLModel.metadata.naming_convention = {
+    "pk": "pk_%(table_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_name)s",
+}
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -34,6 +41,16 @@ class UtcDateTime(TypeDecorator[datetime]):
 def money(**options: Any) -> Any:
     """A rial amount: a 64-bit integer."""
     return Field(sa_type=BigInteger, **options)
+
+
+def wide(**options: Any) -> Any:
+    """A number that outgrows 31 bits (serials, seqs, versions): 64 bits, and never drawn from a sequence."""
+    return Field(sa_type=BigInteger, sa_column_kwargs={"autoincrement": False}, **options)
+
+
+def number(**options: Any) -> Any:
+    """A small number that names something: given by its owner, never drawn from a sequence."""
+    return Field(sa_column_kwargs={"autoincrement": False}, **options)
 
 
 def instant(**options: Any) -> Any:

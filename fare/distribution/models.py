@@ -6,14 +6,14 @@ from datetime import datetime
 
 from sqlmodel import Field, SQLModel
 
-from fare.database.columns import instant
+from fare.database.columns import instant, wide
 
 
 class PublishedTariff(SQLModel, table=True):
     """A tariff version as its canonical document, in force from `starts_at`."""
 
     __tablename__ = "travel_tariff"
-    version: int = Field(primary_key=True)
+    version: int = wide(primary_key=True)
     document: bytes
     starts_at: datetime = instant()
     approval_id: str | None = None
@@ -24,7 +24,7 @@ class PublishedBundle(SQLModel, table=True):
 
     __tablename__ = "travel_bundle"
     ledger_epoch: bytes = Field(primary_key=True)
-    n: int = Field(primary_key=True)
+    n: int = wide(primary_key=True)
     content_sha256: bytes
     envelope: bytes
     issued_at: datetime = instant()

@@ -6,14 +6,14 @@ from datetime import datetime
 
 from sqlmodel import Field, SQLModel
 
-from fare.database.columns import instant
+from fare.database.columns import instant, number
 
 
 class Device(SQLModel, table=True):
-    """A validator. `claim_digest` is SHA-256 of its single-use claim code; `public_key` its Ed25519 key once claimed."""
+    """A validator: `claim_digest` is SHA-256 of its claim code, `public_key` its Ed25519 key once claimed."""
 
     __tablename__ = "travel_device"
-    device_id: int = Field(primary_key=True)
+    device_id: int = number(primary_key=True)
     public_key: bytes | None = None
     claim_digest: bytes | None = None
     claim_expires_at: datetime | None = instant(default=None)
@@ -41,7 +41,7 @@ class DeviceAssignment(SQLModel, table=True):
 
 
 class VehicleAssignment(SQLModel, table=True):
-    """Vehicle -> owner and contract, from `starts_at` (inclusive) to `ends_at` (exclusive, open when null)."""
+    """Vehicle -> owner and contract, from `starts_at` (inclusive) to `ends_at` (exclusive, null = open)."""
 
     __tablename__ = "travel_vehicle_assignment"
     vehicle_id: str = Field(primary_key=True)

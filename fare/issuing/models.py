@@ -6,14 +6,14 @@ from datetime import date, datetime
 
 from sqlmodel import Field, SQLModel
 
-from fare.database.columns import instant, money
+from fare.database.columns import instant, money, wide
 
 
 class Card(SQLModel, table=True):
     """One card of ours. `status`: active, denied, replaced. Days are day numbers as on the card."""
 
     __tablename__ = "ledger_card"
-    serial: int = Field(primary_key=True)
+    serial: int = wide(primary_key=True)
     uid: bytes = Field(unique=True)
     status: str = "active"
     key_version: int = 1
@@ -31,7 +31,7 @@ class Entitlement(SQLModel, table=True):
     """
 
     __tablename__ = "ledger_entitlement"
-    serial: int = Field(primary_key=True)
+    serial: int = wide(primary_key=True)
     version: int = Field(primary_key=True)
     raw: bytes
     loaded_total_rial: int = money()

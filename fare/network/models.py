@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlmodel import Field, SQLModel
 
-from fare.database.columns import instant
+from fare.database.columns import instant, number
 
 
 class Feed(SQLModel, table=True):
@@ -23,7 +23,7 @@ class Line(SQLModel, table=True):
     """A GTFS route under the small number that taps and card records carry (1..65535)."""
 
     __tablename__ = "travel_line"
-    line: int = Field(primary_key=True)
+    line: int = number(primary_key=True)
     route_id: str = Field(unique=True)
     agency_name: str
     short_name: str
@@ -32,7 +32,10 @@ class Line(SQLModel, table=True):
 
 
 class Stop(SQLModel, table=True):
-    """A GTFS stop; `area` is the small number of its fare area, 0 when it has none."""
+    """A GTFS stop; `area` is the small number of its fare area, 0 when it has none.
+
+    `active` is false once a newer feed no longer has the stop.
+    """
 
     __tablename__ = "travel_stop"
     stop_id: str = Field(primary_key=True)
@@ -40,3 +43,13 @@ class Stop(SQLModel, table=True):
     latitude: float | None = None
     longitude: float | None = None
     area: int = 0
+    active: bool = True
+
+
+class Area(SQLModel, table=True):
+    """A GTFS fare area under the small number that taps and card records carry (1..65535)."""
+
+    __tablename__ = "travel_area"
+    area: int = number(primary_key=True)
+    area_id: str = Field(unique=True)
+    name: str

@@ -36,7 +36,7 @@ class BankLine(SQLModel, table=True):
 
 
 class ReconciliationException(SQLModel, table=True):
-    """Something two records do not agree on. `proof`: device, card, channel, bank. Id is `<proof>:<kind>:<subject>`."""
+    """Two records that disagree. `proof`: device, card, channel, bank. Id: `<proof>:<kind>:<subject>`."""
 
     __tablename__ = "travel_exception"
     exception_id: str = Field(primary_key=True)

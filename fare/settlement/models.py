@@ -18,7 +18,7 @@ class ServiceDay(SQLModel, table=True):
 
 
 class Statement(SQLModel, table=True):
-    """What one owner earned on one service day. `net = owner share`; late rides of earlier days are counted apart."""
+    """What one owner earned on one service day. `net` is its share; late rides of earlier days apart."""
 
     __tablename__ = "ledger_statement"
     owner_id: str = Field(primary_key=True)

@@ -10,7 +10,7 @@ from fare.database.columns import instant
 
 
 class StaffAccount(SQLModel, table=True):
-    """An employee's account. `password_hash` is argon2id; `owner_id` limits an owner's account to its own buses."""
+    """An employee's account. `password_hash` is argon2id; `owner_id` limits an owner to its own buses."""
 
     __tablename__ = "identity_staff"
     staff_id: str = Field(primary_key=True)

@@ -1,0 +1,1 @@
+"""Migrations and Alembic's environment. They import no model: a migration never changes."""
