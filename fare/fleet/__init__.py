@@ -1,0 +1,46 @@
+"""The fleet: validators, buses, owners, contracts, and who is paid for which time. It posts no money."""
+
+from __future__ import annotations
+
+from fare.fleet.assignment_file import FleetFileFaults
+from fare.fleet.assignments import (
+    Assignment,
+    AssignmentTable,
+    OwnerView,
+    assignments_at,
+    configurations,
+    owners,
+)
+from fare.fleet.devices import (
+    ClaimRefusal,
+    DeviceKey,
+    DeviceState,
+    claim,
+    create_device,
+    device_public_key,
+    devices,
+    revoke,
+)
+from fare.fleet.imports import ImportReport, import_assignments
+from fare.fleet.kit import write_kit
+
+__all__ = [
+    "Assignment",
+    "AssignmentTable",
+    "ClaimRefusal",
+    "DeviceKey",
+    "DeviceState",
+    "FleetFileFaults",
+    "ImportReport",
+    "OwnerView",
+    "assignments_at",
+    "claim",
+    "configurations",
+    "create_device",
+    "device_public_key",
+    "devices",
+    "import_assignments",
+    "owners",
+    "revoke",
+    "write_kit",
+]
