@@ -221,6 +221,15 @@ def test_an_issued_card_is_not_personalised_again() -> None:
     assert opened(virtual).spent == FARE_RIAL
 
 
+def test_a_used_card_whose_content_looks_fresh_is_not_personalised_again() -> None:
+    virtual, _ = issued()
+    card = opened(virtual)
+    run(stage(card, FARE_RIAL, FIRST, None), virtual.transmit)
+    run(commit(card), virtual.transmit)
+    with pytest.raises(errors.AlreadyPersonalised):
+        issued(virtual)
+
+
 def test_a_card_of_another_system_is_left_alone() -> None:
     virtual, _ = issued()
     foreign = CardKeys.for_card(replace(MASTERS, system_id=b"another-city"), UID)
