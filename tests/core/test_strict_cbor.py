@@ -91,6 +91,11 @@ def test_cut_or_other_forms_are_no_byte_string(encoded: str) -> None:
         read_bytes(bytes.fromhex(encoded))
 
 
+def test_a_string_that_runs_past_the_end_is_not_handed_out() -> None:
+    with pytest.raises(NotStrictCbor, match="past the end"):
+        StrictReader(b"\x43ab").byte_string()
+
+
 @pytest.mark.parametrize("encoded", ["9f", "9804", "bf", "b804", "01", ""])
 def test_containers_are_definite_and_shortest(encoded: str) -> None:
     for read in (StrictReader(bytes.fromhex(encoded)).array, StrictReader(bytes.fromhex(encoded)).map):

@@ -377,10 +377,8 @@ def check_signatures(
     try:
         phone = EllipticCurvePublicKey.from_encoded_point(_P256, point)
         phone.verify(encode_dss_signature(r, s), proof_to_sign(proof), _ES256)
-    except (
-        InvalidSignature,
-        ValueError,
-    ):  # ValueError: x is on no point of the curve, so nobody can sign for it
+    except (InvalidSignature, ValueError):
+        # ValueError: x belongs to no point of the curve, so nobody can sign for it.
         return TicketRefusal.BAD_PHONE_SIGNATURE
     return VerifiedTicket(ticket)
 
