@@ -272,7 +272,7 @@ def decode_ticket(text: str) -> PhoneTicket:
 
 
 def decode_token(token: bytes) -> PhoneTicket:
-    """The ticket in `token` (the form in which a tap carries it). Raises `MalformedTicket`."""
+    """The ticket in `token`, the bytes inside the text. Raises `MalformedTicket`."""
     try:
         reader = StrictReader(token)
         protected, proof = _read_sign1(reader)
@@ -428,41 +428,43 @@ def examine(
     Order: length, prefix, form; both signatures; window, denylist (asked with the cti), counter; freshness.
     Where `clock_synchronised` is false, the caller takes one tap per cti and flags it (`ReplayMemory.knows`).
     """
+    verified = _verify_text(text, channel_keys)
+    if isinstance(verified, TicketRefusal):
+        return verified
+    refusal = check_window(verified)
+    if refusal is None and denylisted(verified.entitlement.cti):
+        refusal = TicketRefusal.DENYLISTED
+    if refusal is None:
+        refusal = check_counter(verified)
+    if refusal is None and clock_synchronised:
+        refusal = check_freshness(verified, now_s)
+    return verified if refusal is None else refusal
+
+
+def examine_upload(
+    text: object, channel_keys: Mapping[bytes, Ed25519PublicKey]
+) -> VerifiedTicket | TicketRefusal:
+    """The ledger's decision on the text that a tap carries; never raises.
+
+    The same checks as on the bus, except freshness and denylist: the ride has happened, and what the bus
+    knew of time and denylist is in the tap.
+    """
+    verified = _verify_text(text, channel_keys)
+    if isinstance(verified, TicketRefusal):
+        return verified
+    return check_window(verified) or check_counter(verified) or verified
+
+
+def _verify_text(
+    text: object, channel_keys: Mapping[bytes, Ed25519PublicKey]
+) -> VerifiedTicket | TicketRefusal:
     if not isinstance(text, str):
         return TicketRefusal.NOT_A_TICKET
     try:
         ticket = decode_ticket(text)
     except MalformedTicket as fault:
         return fault.reason
-    verified = check_signatures(ticket, channel_keys)
-    if isinstance(verified, TicketRefusal):
-        return verified
-    refusal = check_window(ticket)
-    if refusal is None and denylisted(ticket.entitlement.cti):
-        refusal = TicketRefusal.DENYLISTED
-    if refusal is None:
-        refusal = check_counter(ticket)
-    if refusal is None and clock_synchronised:
-        refusal = check_freshness(ticket, now_s)
-    return verified if refusal is None else refusal
-
-
-def examine_upload(
-    token: bytes, channel_keys: Mapping[bytes, Ed25519PublicKey]
-) -> VerifiedTicket | TicketRefusal:
-    """The ledger's decision on a token that a tap carries; never raises.
-
-    The same checks as on the bus, except freshness and denylist: the ride has happened, and what the bus
-    knew of time and denylist is in the tap.
-    """
-    try:
-        ticket = decode_token(token)
-    except MalformedTicket as fault:
-        return fault.reason
-    verified = check_signatures(ticket, channel_keys)
-    if isinstance(verified, TicketRefusal):
-        return verified
-    return check_window(ticket) or check_counter(ticket) or verified
+    return check_signatures(ticket, channel_keys)
 
 
 def _payload_and_signature(sign1: bytes, protected_size: int) -> tuple[bytes, bytes]:

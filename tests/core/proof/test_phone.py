@@ -256,7 +256,8 @@ def test_nothing_scanned_raises(text: object) -> None:
 @given(st.binary(max_size=300))
 def test_no_garbage_token_raises(token: bytes) -> None:
     assert isinstance(examine(as_text(token)), TicketRefusal)
-    assert phone.examine_upload(token, KEYS) in {TicketRefusal.MALFORMED, TicketRefusal.WRONG_HEADER}
+    with pytest.raises(MalformedTicket):
+        phone.decode_token(token)
 
 
 # Properly signed by both keys, and the same ticket to a general decoder: only strictness refuses them.
@@ -323,9 +324,11 @@ LOOSE_CLAIMS: dict[str, bytes] = {
 
 @pytest.mark.parametrize("name", LOOSE_CLAIMS)
 def test_loose_claims_are_refused_although_both_signed_them(name: str) -> None:
-    # As an upload, since some are longer than any scanned text may be.
-    assert phone.examine_upload(Ticket(claims=LOOSE_CLAIMS[name]).token(), KEYS) is TicketRefusal.MALFORMED
-    assert isinstance(phone.examine_upload(Ticket(claims=CLAIM_BYTES).token(), KEYS), PhoneTicket)
+    # As bytes, since some are longer than any scanned text may be.
+    with pytest.raises(MalformedTicket) as caught:
+        phone.decode_token(Ticket(claims=LOOSE_CLAIMS[name]).token())
+    assert caught.value.reason is TicketRefusal.MALFORMED
+    assert isinstance(examine(Ticket(claims=CLAIM_BYTES).text()), PhoneTicket)
 
 
 @pytest.mark.parametrize(
@@ -550,13 +553,19 @@ def test_the_order_of_the_checks() -> None:
 
 
 def test_an_upload_is_judged_without_a_clock() -> None:
-    assert phone.examine_upload(TOKEN, KEYS) == examine(GOLDEN["text"])
-    assert phone.examine_upload(Ticket(ts=1790259201).token(), KEYS) is TicketRefusal.EXPIRED
-    assert phone.examine_upload(Ticket(ctr=41).token(), KEYS) is TicketRefusal.COUNTER_EXHAUSTED
-    assert phone.examine_upload(Ticket(aad=b"").token(), KEYS) is TicketRefusal.BAD_PHONE_SIGNATURE
-    assert phone.examine_upload(TOKEN, {}) is TicketRefusal.UNKNOWN_KEY
-    assert phone.examine_upload(bytes(10_000_000), KEYS) is TicketRefusal.MALFORMED
-    assert phone.examine_upload(b"\x84\x5a\x7f\xff\xff\xff", KEYS) is TicketRefusal.MALFORMED
+    assert phone.examine_upload(GOLDEN["text"], KEYS) == examine(GOLDEN["text"])
+    assert phone.examine_upload(Ticket(ts=1790259201).text(), KEYS) is TicketRefusal.EXPIRED
+    assert phone.examine_upload(Ticket(ctr=41).text(), KEYS) is TicketRefusal.COUNTER_EXHAUSTED
+    assert phone.examine_upload(Ticket(aad=b"").text(), KEYS) is TicketRefusal.BAD_PHONE_SIGNATURE
+    assert phone.examine_upload(GOLDEN["text"], {}) is TicketRefusal.UNKNOWN_KEY
+    assert phone.examine_upload(None, KEYS) is TicketRefusal.NOT_A_TICKET
+    assert phone.examine_upload("0" * 10_000_000, KEYS) is TicketRefusal.TOO_LONG
+
+
+@pytest.mark.parametrize("token", [b"", bytes(10_000_000), b"\x84\x5a\x7f\xff\xff\xff", b"\x84" * 100_000])
+def test_hostile_lengths_are_refused(token: bytes) -> None:
+    with pytest.raises(MalformedTicket):
+        phone.decode_token(token)
 
 
 @pytest.mark.parametrize(
