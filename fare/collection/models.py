@@ -16,7 +16,7 @@ from fare.database.columns import instant, money, number, wide
 class Stream(SQLModel, table=True):
     """One journal of one device: how far it is acknowledged. Its row is locked while a batch is taken in."""
 
-    __tablename__ = "travel_stream"
+    __tablename__ = "travel_stream"  # pyright: ignore[reportAssignmentType]
     device_id: int = Field(primary_key=True)
     journal_id: bytes = Field(primary_key=True)
     acked_seq: int = wide()
@@ -29,7 +29,7 @@ class Stream(SQLModel, table=True):
 class StoredBatch(SQLModel, table=True):
     """A signed batch exactly as it came: the evidence. `batch_id` is SHA-256 of the envelope, in hex."""
 
-    __tablename__ = "travel_batch"
+    __tablename__ = "travel_batch"  # pyright: ignore[reportAssignmentType]
     device_id: int = Field(primary_key=True)
     batch_id: str = Field(primary_key=True)
     journal_id: bytes
@@ -47,7 +47,7 @@ class RegisteredTap(SQLModel, table=True):
     the ride.
     """
 
-    __tablename__ = "travel_tap"
+    __tablename__ = "travel_tap"  # pyright: ignore[reportAssignmentType]
     device_id: int = Field(primary_key=True)
     journal_id: bytes = Field(primary_key=True)
     seq: int = wide(primary_key=True)
@@ -73,7 +73,7 @@ class Ride(SQLModel, table=True):
     medium paid and equals owner + commission + suspense.
     """
 
-    __tablename__ = "travel_ride"
+    __tablename__ = "travel_ride"  # pyright: ignore[reportAssignmentType]
     medium_kind: str = Field(primary_key=True)
     medium_ref: str = Field(primary_key=True)
     counter: int = wide(primary_key=True)
@@ -109,7 +109,7 @@ class OpenEvidence(SQLModel, table=True):
     and the bytes around it are unknown. With `raw_tap`: an unconfirmed tap knows the bytes, the proof is unknown.
     """
 
-    __tablename__ = "travel_open_evidence"
+    __tablename__ = "travel_open_evidence"  # pyright: ignore[reportAssignmentType]
     medium_ref: str = Field(primary_key=True)
     counter: int = wide(primary_key=True)
     device_id: int = number(primary_key=True)
@@ -125,7 +125,7 @@ class OpenEvidence(SQLModel, table=True):
 class Quarantined(SQLModel, table=True):
     """What could not be taken in, raw and for ever: undecodable, forged, forked. `reason` says which."""
 
-    __tablename__ = "travel_quarantine"
+    __tablename__ = "travel_quarantine"  # pyright: ignore[reportAssignmentType]
     device_id: int = Field(primary_key=True)
     quarantine_id: str = Field(primary_key=True)
     journal_id: bytes

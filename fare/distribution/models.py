@@ -12,7 +12,7 @@ from fare.database.columns import instant, wide
 class PublishedTariff(SQLModel, table=True):
     """A tariff version as its canonical document, in force from `starts_at`."""
 
-    __tablename__ = "travel_tariff"
+    __tablename__ = "travel_tariff"  # pyright: ignore[reportAssignmentType]
     version: int = wide(primary_key=True)
     document: bytes
     starts_at: datetime = instant()
@@ -22,7 +22,7 @@ class PublishedTariff(SQLModel, table=True):
 class PublishedBundle(SQLModel, table=True):
     """A bundle's envelope under (ledger_epoch, n); `content_sha256` is taken over all but n and issued_at."""
 
-    __tablename__ = "travel_bundle"
+    __tablename__ = "travel_bundle"  # pyright: ignore[reportAssignmentType]
     ledger_epoch: bytes = Field(primary_key=True)
     n: int = wide(primary_key=True)
     content_sha256: bytes

@@ -12,7 +12,7 @@ from fare.database.columns import instant, number
 class Device(SQLModel, table=True):
     """A validator: `claim_digest` is SHA-256 of its claim code, `public_key` its Ed25519 key once claimed."""
 
-    __tablename__ = "travel_device"
+    __tablename__ = "travel_device"  # pyright: ignore[reportAssignmentType]
     device_id: int = number(primary_key=True)
     public_key: bytes | None = None
     claim_digest: bytes | None = None
@@ -24,7 +24,7 @@ class Device(SQLModel, table=True):
 class Vehicle(SQLModel, table=True):
     """A bus. `plate` is what people read on it."""
 
-    __tablename__ = "travel_vehicle"
+    __tablename__ = "travel_vehicle"  # pyright: ignore[reportAssignmentType]
     vehicle_id: str = Field(primary_key=True)
     plate: str
 
@@ -32,7 +32,7 @@ class Vehicle(SQLModel, table=True):
 class DeviceAssignment(SQLModel, table=True):
     """Device -> vehicle and line, from `starts_at` (inclusive) to `ends_at` (exclusive, open when null)."""
 
-    __tablename__ = "travel_device_assignment"
+    __tablename__ = "travel_device_assignment"  # pyright: ignore[reportAssignmentType]
     device_id: int = Field(primary_key=True)
     starts_at: datetime = instant(primary_key=True)
     ends_at: datetime | None = instant(default=None)
@@ -43,7 +43,7 @@ class DeviceAssignment(SQLModel, table=True):
 class VehicleAssignment(SQLModel, table=True):
     """Vehicle -> owner and contract, from `starts_at` (inclusive) to `ends_at` (exclusive, null = open)."""
 
-    __tablename__ = "travel_vehicle_assignment"
+    __tablename__ = "travel_vehicle_assignment"  # pyright: ignore[reportAssignmentType]
     vehicle_id: str = Field(primary_key=True)
     starts_at: datetime = instant(primary_key=True)
     ends_at: datetime | None = instant(default=None)
@@ -54,7 +54,7 @@ class VehicleAssignment(SQLModel, table=True):
 class Owner(SQLModel, table=True):
     """Who owns buses and is paid for their rides. `kind`: private or municipal."""
 
-    __tablename__ = "ledger_owner"
+    __tablename__ = "ledger_owner"  # pyright: ignore[reportAssignmentType]
     owner_id: str = Field(primary_key=True)
     name: str
     kind: str
@@ -64,7 +64,7 @@ class Owner(SQLModel, table=True):
 class Contract(SQLModel, table=True):
     """How a fare is shared: the owner's part in basis points (10,000 = all of it)."""
 
-    __tablename__ = "ledger_contract"
+    __tablename__ = "ledger_contract"  # pyright: ignore[reportAssignmentType]
     contract_id: str = Field(primary_key=True)
     name: str
     owner_share_bps: int

@@ -12,7 +12,7 @@ from fare.database.columns import instant, money, wide
 class Card(SQLModel, table=True):
     """One card of ours. `status`: active, denied, replaced. Days are day numbers as on the card."""
 
-    __tablename__ = "ledger_card"
+    __tablename__ = "ledger_card"  # pyright: ignore[reportAssignmentType]
     serial: int = wide(primary_key=True)
     uid: bytes = Field(unique=True)
     status: str = "active"
@@ -30,7 +30,7 @@ class Entitlement(SQLModel, table=True):
     `seen_day` is the service day on which a tap first proved that the version is on the card.
     """
 
-    __tablename__ = "ledger_entitlement"
+    __tablename__ = "ledger_entitlement"  # pyright: ignore[reportAssignmentType]
     serial: int = wide(primary_key=True)
     version: int = Field(primary_key=True)
     raw: bytes
@@ -44,7 +44,7 @@ class Entitlement(SQLModel, table=True):
 class Order(SQLModel, table=True):
     """A top-up: `state` requested -> paid -> signed (entitlement version made, or wallet credited)."""
 
-    __tablename__ = "ledger_order"
+    __tablename__ = "ledger_order"  # pyright: ignore[reportAssignmentType]
     order_id: str = Field(primary_key=True)
     medium_kind: str
     medium_ref: str
@@ -61,7 +61,7 @@ class Order(SQLModel, table=True):
 class Wallet(SQLModel, table=True):
     """The stored value behind a phone's tickets. Its balance is its stored-value account in the journal."""
 
-    __tablename__ = "ledger_wallet"
+    __tablename__ = "ledger_wallet"  # pyright: ignore[reportAssignmentType]
     wallet_id: str = Field(primary_key=True)
     opened_day: date
     status: str = "active"
@@ -70,7 +70,7 @@ class Wallet(SQLModel, table=True):
 class TicketEntitlement(SQLModel, table=True):
     """A phone entitlement and the hold behind it. `status`: live, released, denied."""
 
-    __tablename__ = "ledger_ticket_entitlement"
+    __tablename__ = "ledger_ticket_entitlement"  # pyright: ignore[reportAssignmentType]
     cti: bytes = Field(primary_key=True)
     wallet_id: str = Field(index=True)
     kid: int

@@ -15,7 +15,7 @@ from fare.database.columns import instant, money
 class Account(SQLModel, table=True):
     """One account, e.g. `owner_payable:o-17`. `kind` is the part before the colon, `party` the part after."""
 
-    __tablename__ = "ledger_account"
+    __tablename__ = "ledger_account"  # pyright: ignore[reportAssignmentType]
     account_id: str = Field(primary_key=True)
     kind: str = Field(index=True)
     party: str | None = None
@@ -24,7 +24,7 @@ class Account(SQLModel, table=True):
 class Entry(SQLModel, table=True):
     """One journal entry. `entry_id` is `<cause_kind>:<cause_id>`: the same cause never posts twice."""
 
-    __tablename__ = "ledger_entry"
+    __tablename__ = "ledger_entry"  # pyright: ignore[reportAssignmentType]
     entry_id: str = Field(primary_key=True)
     cause_kind: str
     cause_id: str
@@ -37,7 +37,7 @@ class Entry(SQLModel, table=True):
 class Posting(SQLModel, table=True):
     """One leg, at most one per account and entry. Debit positive, credit negative; an entry sums to zero."""
 
-    __tablename__ = "ledger_posting"
+    __tablename__ = "ledger_posting"  # pyright: ignore[reportAssignmentType]
     account_id: str = Field(primary_key=True)
     entry_id: str = Field(primary_key=True, index=True)
     service_day: date

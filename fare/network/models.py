@@ -12,7 +12,7 @@ from fare.database.columns import instant, number
 class Feed(SQLModel, table=True):
     """One imported GTFS feed. `sample` marks invented data that only shows how things look."""
 
-    __tablename__ = "travel_feed"
+    __tablename__ = "travel_feed"  # pyright: ignore[reportAssignmentType]
     feed_id: str = Field(primary_key=True)
     name: str
     sample: bool
@@ -22,7 +22,7 @@ class Feed(SQLModel, table=True):
 class Line(SQLModel, table=True):
     """A GTFS route under the small number that taps and card records carry (1..65535)."""
 
-    __tablename__ = "travel_line"
+    __tablename__ = "travel_line"  # pyright: ignore[reportAssignmentType]
     line: int = number(primary_key=True)
     route_id: str = Field(unique=True)
     agency_name: str
@@ -37,7 +37,7 @@ class Stop(SQLModel, table=True):
     `active` is false once a newer feed no longer has the stop.
     """
 
-    __tablename__ = "travel_stop"
+    __tablename__ = "travel_stop"  # pyright: ignore[reportAssignmentType]
     stop_id: str = Field(primary_key=True)
     name: str
     latitude: float | None = None
@@ -49,7 +49,7 @@ class Stop(SQLModel, table=True):
 class Area(SQLModel, table=True):
     """A GTFS fare area under the small number that taps and card records carry (1..65535)."""
 
-    __tablename__ = "travel_area"
+    __tablename__ = "travel_area"  # pyright: ignore[reportAssignmentType]
     area: int = number(primary_key=True)
     area_id: str = Field(unique=True)
     name: str

@@ -12,7 +12,7 @@ from fare.database.columns import instant, money
 class PspLine(SQLModel, table=True):
     """One payment in a PSP's report. `deposit_reference` names the bank deposit it was settled in."""
 
-    __tablename__ = "ledger_psp_line"
+    __tablename__ = "ledger_psp_line"  # pyright: ignore[reportAssignmentType]
     report_id: str = Field(primary_key=True)
     line_no: int = Field(primary_key=True)
     psp_reference: str = Field(index=True)
@@ -25,7 +25,7 @@ class PspLine(SQLModel, table=True):
 class BankLine(SQLModel, table=True):
     """One line of a bank statement: money in is positive, money out negative."""
 
-    __tablename__ = "ledger_bank_line"
+    __tablename__ = "ledger_bank_line"  # pyright: ignore[reportAssignmentType]
     statement_id: str = Field(primary_key=True)
     line_no: int = Field(primary_key=True)
     booked_day: date
@@ -38,7 +38,7 @@ class BankLine(SQLModel, table=True):
 class ReconciliationException(SQLModel, table=True):
     """Two records that disagree. `proof`: device, card, channel, bank. Id: `<proof>:<kind>:<subject>`."""
 
-    __tablename__ = "travel_exception"
+    __tablename__ = "travel_exception"  # pyright: ignore[reportAssignmentType]
     exception_id: str = Field(primary_key=True)
     proof: str
     kind: str

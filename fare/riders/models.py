@@ -12,7 +12,7 @@ from fare.database.columns import instant
 class Rider(SQLModel, table=True):
     """A person who chose to be known. Contact fields are optional: a card may stay anonymous."""
 
-    __tablename__ = "identity_rider"
+    __tablename__ = "identity_rider"  # pyright: ignore[reportAssignmentType]
     rider_id: str = Field(primary_key=True)
     mobile: str | None = Field(default=None, unique=True)
     created_at: datetime = instant()
@@ -21,7 +21,7 @@ class Rider(SQLModel, table=True):
 class RiderMedium(SQLModel, table=True):
     """Rider <-> medium, dated. `medium_kind`: card (ref = serial) or wallet (ref = wallet id)."""
 
-    __tablename__ = "identity_rider_medium"
+    __tablename__ = "identity_rider_medium"  # pyright: ignore[reportAssignmentType]
     rider_id: str = Field(primary_key=True)
     medium_kind: str = Field(primary_key=True)
     medium_ref: str = Field(primary_key=True)

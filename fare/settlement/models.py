@@ -12,7 +12,7 @@ from fare.database.columns import instant, money
 class ServiceDay(SQLModel, table=True):
     """A service day that was sealed: per-medium entries are posted and clearing is zero."""
 
-    __tablename__ = "ledger_service_day"
+    __tablename__ = "ledger_service_day"  # pyright: ignore[reportAssignmentType]
     service_day: date = Field(primary_key=True)
     sealed_at: datetime = instant()
 
@@ -20,7 +20,7 @@ class ServiceDay(SQLModel, table=True):
 class Statement(SQLModel, table=True):
     """What one owner earned on one service day. `net` is its share; late rides of earlier days apart."""
 
-    __tablename__ = "ledger_statement"
+    __tablename__ = "ledger_statement"  # pyright: ignore[reportAssignmentType]
     owner_id: str = Field(primary_key=True)
     service_day: date = Field(primary_key=True)
     rides: int
@@ -35,7 +35,7 @@ class Statement(SQLModel, table=True):
 class Payment(SQLModel, table=True):
     """An instruction to pay an owner. `state`: instructed, confirmed, rejected."""
 
-    __tablename__ = "ledger_payment"
+    __tablename__ = "ledger_payment"  # pyright: ignore[reportAssignmentType]
     payment_reference: str = Field(primary_key=True)
     owner_id: str
     service_day: date

@@ -12,7 +12,7 @@ from fare.database.columns import instant
 class StaffAccount(SQLModel, table=True):
     """An employee's account. `password_hash` is argon2id; `owner_id` limits an owner to its own buses."""
 
-    __tablename__ = "identity_staff"
+    __tablename__ = "identity_staff"  # pyright: ignore[reportAssignmentType]
     staff_id: str = Field(primary_key=True)
     role: str
     password_hash: str
@@ -24,7 +24,7 @@ class StaffAccount(SQLModel, table=True):
 class StaffSession(SQLModel, table=True):
     """A signed-in browser: SHA-256 of its cookie's secret, and the CSRF secret of its forms."""
 
-    __tablename__ = "identity_staff_session"
+    __tablename__ = "identity_staff_session"  # pyright: ignore[reportAssignmentType]
     token_digest: bytes = Field(primary_key=True)
     staff_id: str = Field(index=True)
     csrf_secret: str
@@ -35,7 +35,7 @@ class StaffSession(SQLModel, table=True):
 class Approval(SQLModel, table=True):
     """One action that needs a second person. CHECK: `approved_by` is never `requested_by`."""
 
-    __tablename__ = "ledger_approval"
+    __tablename__ = "ledger_approval"  # pyright: ignore[reportAssignmentType]
     approval_id: str = Field(primary_key=True)
     action: str
     payload: bytes
