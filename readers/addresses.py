@@ -1,0 +1,75 @@
+"""From an address to a reader. Nothing here knows an emulator: it is found through the entry points it declares.
+
+virtual:FOLDER        a reader in this process; its cards are the image files of FOLDER
+virtual+pcsc:FOLDER   the same cards, laid on vsmartcard's PC/SC reader and read through PC/SC
+NAME                  a PC/SC reader, by its full name or the beginning of it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Final, cast
+
+from fare.core.errors import OperatorError
+from readers.phones import FolderPhones
+from readers.ports import CardReader, PhoneShelf, Tray
+
+GROUP: Final = "mancard.readers"
+VIRTUAL: Final = "virtual:"
+VIRTUAL_PCSC: Final = "virtual+pcsc:"
+VIRTUAL_PCSC_READER: Final = "Virtual PCD 00 00"
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """What an address stands for: a reader, and for virtual ones the hands and the phones beside it."""
+
+    reader: CardReader
+    tray: Tray | None = None
+    phones: PhoneShelf | None = None
+
+
+def resolve(address: str) -> Equipment:
+    """Raises OperatorError for a folder or a reader that is not there, or without a PC/SC service."""
+    if address.startswith(VIRTUAL):
+        folder = _folder(address, VIRTUAL)
+        virtual = cast("Any", _load("in_process"))(folder)
+        return Equipment(cast("CardReader", virtual), cast("Tray", virtual), _phones(folder))
+    if address.startswith(VIRTUAL_PCSC):
+        folder = _folder(address, VIRTUAL_PCSC)
+        tray = cast("Tray", cast("Any", _load("vpcd"))(folder))
+        return Equipment(_pcsc(VIRTUAL_PCSC_READER), tray, _phones(folder))
+    return Equipment(_pcsc(address))
+
+
+def _folder(address: str, prefix: str) -> Path:
+    folder = Path(address.removeprefix(prefix))
+    if not folder.is_dir():
+        raise OperatorError(
+            f"There is no folder {folder} with virtual cards: make some with 'mancard card', or give another "
+            "--reader."
+        )
+    return folder
+
+
+def _phones(folder: Path) -> PhoneShelf:
+    phone = cast("Any", _load("phone"))
+    return FolderPhones(folder, phone.load)
+
+
+def _pcsc(name: str) -> CardReader:
+    from readers.pcsc import open_reader  # noqa: PLC0415 - a bus with a virtual reader needs no PC/SC library
+
+    return open_reader(name)
+
+
+def _load(name: str) -> Callable[..., object]:
+    for found in entry_points(group=GROUP, name=name):
+        return cast("Callable[..., object]", found.load())
+    raise OperatorError(
+        f"This installation has no virtual reader ({GROUP}: {name}): install it with the hardware package, or "
+        "give the name of a PC/SC reader with --reader."
+    )

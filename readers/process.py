@@ -1,0 +1,201 @@
+"""One validator put together: journal, bundles, rules, uplink, reader, threads. Every part is given or built here,
+in one place, and none of them knows the others.
+
+`compose` builds it without starting anything: a simulated city drives taps and rounds by hand with its own
+clock, the command line starts the threads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from readers.addresses import Equipment
+from readers.bundles import Bundles
+from readers.clock import SystemClock
+from readers.display import LastShown
+from readers.journal import Journal, JournalFault
+from readers.journal_store import FreeSpace
+from readers.kit import Kit, device_key
+from readers.ports import Clock, RandomBytes, ReaderFault, Storage
+from readers.shown import Shown
+from readers.sync import Enrolment, Synchroniser, SyncThread
+from readers.uplink import DeviceIdentity, HttpUplink
+from readers.validation import Validator
+
+CARD_WAIT_S: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class ValidatorOptions:
+    """What may differ between two validators of one kit. Times in seconds."""
+
+    state: Path
+    ledger_url: str | None = None
+    poll_s: float = 30.0
+    linger_s: float = 0.5
+
+
+class ValidatorProcess:
+    """A composed validator. Use `start`/`stop`, or drive `tap_next_card`, `scan` and `sync_once` yourself."""
+
+    def __init__(
+        self,
+        *,
+        kit: Kit,
+        equipment: Equipment,
+        journal: Journal,
+        bundles: Bundles,
+        validator: Validator,
+        uplink: HttpUplink,
+        synchroniser: Synchroniser,
+        sync_thread: SyncThread,
+        clock: Clock,
+    ) -> None:
+        self.kit = kit
+        self.equipment = equipment
+        self.journal = journal
+        self.bundles = bundles
+        self.uplink = uplink
+        self.synchroniser = synchroniser
+        self.clock = clock
+        self.display = LastShown()
+        self.reader_problem = ""
+        self._validator = validator
+        self._sync_thread = sync_thread
+        self._stopping = threading.Event()
+        self._card_thread = threading.Thread(target=self._serve_cards, name="cards", daemon=True)
+
+    # --- by hand ---
+
+    def tap_next_card(self, timeout_s: float) -> Shown | None:
+        """Wait for a card, take it through its tap, and show it; None when none came. Raises ReaderFault."""
+        link = self.equipment.reader.wait_for_card(timeout_s)
+        if link is None:
+            return None
+        try:
+            shown = self._validator.present_card(link)
+        finally:
+            with contextlib.suppress(ReaderFault):
+                link.close()
+        self._answer(shown)
+        return shown
+
+    def scan(self, text: str) -> Shown:
+        """Decide on a scanned text and show it."""
+        shown = self._validator.present_ticket(text)
+        self._answer(shown)
+        return shown
+
+    def sync_once(self) -> bool:
+        """One round with the ledger; whether all of it succeeded."""
+        return self.synchroniser.step()
+
+    # --- the switch of the uplink ---
+
+    def cut_uplink(self) -> None:
+        """Really cut the line."""
+        self.uplink.cut()
+
+    def restore_uplink(self) -> None:
+        """Restore it, and catch up at once."""
+        self.uplink.restore()
+        self._sync_thread.line_restored()
+
+    # --- by itself ---
+
+    def start(self) -> None:
+        """Serve cards and keep in step with the ledger."""
+        self._sync_thread.start()
+        self._card_thread.start()
+
+    def stop(self) -> None:
+        """Finish what is under way and close everything; the journal keeps all that was not sent."""
+        self._stopping.set()
+        if self._card_thread.is_alive():
+            self._card_thread.join(timeout=5)
+        self._sync_thread.stop()
+        with contextlib.suppress(JournalFault):
+            self.journal.settle_intent()
+        self.uplink.close()
+        self.journal.close()
+
+    def _answer(self, shown: Shown) -> None:
+        self.display.show(shown)
+        if shown.seq is not None:
+            self._sync_thread.tap_written()
+
+    def _serve_cards(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                if self.tap_next_card(CARD_WAIT_S) is not None:
+                    self._wait_for_removal()
+                self.reader_problem = ""
+            except ReaderFault as fault:
+                # The reader is gone; phones go on, and it is tried again.
+                self.reader_problem = str(fault)
+                self._stopping.wait(1.0)
+
+    def _wait_for_removal(self) -> None:
+        while not self._stopping.is_set() and not self.equipment.reader.wait_for_removal(CARD_WAIT_S):
+            pass
+
+
+def compose(
+    kit: Kit,
+    equipment: Equipment,
+    options: ValidatorOptions,
+    *,
+    clock: Clock | None = None,
+    random_bytes: RandomBytes = secrets.token_bytes,
+    storage: Storage | None = None,
+) -> ValidatorProcess:
+    """Build a validator. Raises OperatorError for a state folder, a key or a journal that cannot be used."""
+    key = device_key(options.state)
+    journal = Journal(options.state, kit.device, random_bytes)
+    try:
+        bundles = Bundles(journal, kit.device, kit.bundle_keys)
+        time = clock if clock is not None else SystemClock(_floor_ms(journal, bundles))
+        validator = Validator(
+            keys=kit.card_keys,
+            journal=journal,
+            bundles=bundles,
+            clock=time,
+            random_bytes=random_bytes,
+            storage=storage if storage is not None else FreeSpace(options.state),
+        )
+        uplink = HttpUplink(
+            options.ledger_url or kit.ledger_url, DeviceIdentity(kit.device, key), time, random_bytes
+        )
+        synchroniser = Synchroniser(
+            enrolment=Enrolment(kit.device, key, kit.claim_code),
+            journal=journal,
+            bundles=bundles,
+            uplink=uplink,
+            clock=time,
+        )
+    except BaseException:
+        journal.close()
+        raise
+    return ValidatorProcess(
+        kit=kit,
+        equipment=equipment,
+        journal=journal,
+        bundles=bundles,
+        validator=validator,
+        uplink=uplink,
+        synchroniser=synchroniser,
+        sync_thread=SyncThread(synchroniser, random_bytes, poll_s=options.poll_s, linger_s=options.linger_s),
+        clock=time,
+    )
+
+
+def _floor_ms(journal: Journal, bundles: Bundles) -> int:
+    """A wall time that certainly has passed: of the newest bundle and of the newest acknowledgement."""
+    loaded = bundles.current
+    issued_ms = 0 if loaded is None else loaded.bundle.issued_at_s * 1000
+    return max(issued_ms, journal.newest_synchronised_ms())

@@ -1,0 +1,31 @@
+"""The validator's settings, from the environment (MANCARD_VALIDATOR_…) or the command line. No secret is one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ValidatorSettings(BaseSettings):
+    """One validator process."""
+
+    model_config = SettingsConfigDict(env_prefix="MANCARD_VALIDATOR_", frozen=True)
+
+    kit: Path = Path("kit")
+    """Folder with kit.json and card-keys.json."""
+    state: Path = Path(".state/validator")
+    """Folder of the journal and the device key: its own partition on a bus."""
+    reader: str = "virtual:.state/cards"
+    """Reader address, see `readers.addresses`."""
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8100
+    """Of the validator's own web face."""
+    poll_s: Annotated[float, Field(gt=0, le=3600)] = 30.0
+    """How often the bundle is asked for."""
+    linger_s: Annotated[float, Field(ge=0, le=60)] = 0.5
+    """How long the first of several taps waits for the others before they are uploaded."""
+    ledger_url: str | None = None
+    """Overrides the kit's address of the ledger."""
