@@ -1,4 +1,4 @@
-"""What a dishonest superuser might do to the database behind the ledger's back. For `mancard day --corrupt` only.
+"""What a dishonest superuser might do behind the ledger's back. For `mancard day --corrupt` only.
 
 Append-only triggers are taken off and put back, digests are recomputed where a careful hand would: the audit
 must find it by the figures, not by the tool marks.
@@ -54,7 +54,8 @@ def _double_post(connection: Connection) -> str:
     digest = entry_digest(again, _as_date(day), description, postings)
     connection.execute(
         text(
-            "INSERT INTO ledger_entry (entry_id, cause_kind, cause_id, service_day, posted_at, description, digest)"
+            "INSERT INTO ledger_entry"
+            " (entry_id, cause_kind, cause_id, service_day, posted_at, description, digest)"
             " SELECT :again, cause_kind, :cause, service_day, posted_at, description, :digest"
             " FROM ledger_entry WHERE entry_id = :e"
         ),
@@ -94,8 +95,8 @@ def _edit_posting(connection: Connection) -> str:
     with _without_triggers(connection, "ledger_posting"):
         connection.execute(
             text(
-                "UPDATE ledger_posting SET amount_rial = amount_rial - :skim WHERE entry_id = :e AND account_id ="
-                " (SELECT min(account_id) FROM ledger_posting WHERE entry_id = :e AND amount_rial < 0)"
+                "UPDATE ledger_posting SET amount_rial = amount_rial - :skim"
+                " WHERE entry_id = :e AND account_id = (SELECT min(account_id) FROM ledger_posting WHERE entry_id = :e AND amount_rial < 0)"
             ),
             {"skim": _SKIMMED_RIAL, "e": entry_id},
         )

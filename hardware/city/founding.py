@@ -1,4 +1,4 @@
-"""Founds a city on an empty ledger: network, fleet, tariff, devices, cards and phones. All of it marked sample.
+"""Founds a city on an empty ledger: network, fleet, tariff and devices. All of it is marked as sample.
 
 Everything goes through the same public functions and files that a real city would use: the fleet is a CSV
 file, devices get kits with claim codes, cards are personalised over APDUs.
@@ -122,7 +122,7 @@ def _fleet_row(number: int, since: date) -> Sequence[object]:
 
 
 def sample_iban(number: int) -> str:
-    """A well-formed Iranian IBAN that belongs to nobody: bank code 999, check digits by ISO 7064 mod 97-10."""
+    """A well-formed Iranian IBAN that belongs to nobody: bank code 999, check digits by ISO 7064."""
     bban = f"999{number:019d}"
     check = 98 - int(f"{bban}182700") % 97
     return f"IR{check:02d}{bban}"
