@@ -21,6 +21,7 @@ from fare.fleet.devices import (
     devices,
     revoke,
 )
+from fare.fleet.ibans import change_iban, iban_change
 from fare.fleet.imports import ImportReport, import_assignments
 from fare.fleet.kit import write_kit
 
@@ -34,11 +35,13 @@ __all__ = [
     "ImportReport",
     "OwnerView",
     "assignments_at",
+    "change_iban",
     "claim",
     "configurations",
     "create_device",
     "device_public_key",
     "devices",
+    "iban_change",
     "import_assignments",
     "owners",
     "revoke",
