@@ -170,7 +170,7 @@ def test_balances_by_prefix(engine: Engine) -> None:
 def test_names_outside_ascii_are_found_by_prefix(engine: Engine) -> None:
     names = ["owner_payable:آذر", "owner_payable:آذربایجان", "owner_payable:\U0001f68c", "owner_payable:z"]
     with write(engine) as session:
-        post(session, "x", "1", DAY, "", {name: 1 for name in names} | {"rounding": -4}, AT)
+        post(session, "x", "1", DAY, "", dict.fromkeys(names, 1) | {"rounding": -4}, AT)
     with read(engine) as session:
         assert sorted(balances(session, "owner_payable:")) == sorted(names)
         assert set(balances(session, "owner_payable:آذر")) == set(names[:2])

@@ -1,0 +1,94 @@
+"""The settings of the ledger's processes, each from one environment variable. No secret has a default.
+
+    MANCARD_STATE_DIR      where the database file and the keys are; ./.state unless set
+    MANCARD_DATABASE_URL   sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/NAME; a file in the state
+    folder MANCARD_REDIS_URL      optional: what Redis holds may vanish at any moment MANCARD_HOST,
+    MANCARD_PORT, MANCARD_CITY, MANCARD_CITY_NAME, MANCARD_ZONE, MANCARD_DAY_STARTS, MANCARD_ISSUER
+
+A validator is another process and has settings of its own (`readers.settings`).
+"""
+
+from __future__ import annotations
+
+from datetime import time
+from pathlib import Path
+from typing import Any, ClassVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from fare.core.errors import OperatorError
+
+
+class LedgerSettings(BaseSettings):
+    """One frozen value; constructing it raises OperatorError, naming the variable that is wrong.
+
+    `zone` is an IANA name, `day_starts` HH:MM of local time; `zone_info` and `day_starts_at` are the same,
+    typed. `issuer` (0..255) is the number under which cards name this ledger.
+    """
+
+    model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(env_prefix="MANCARD_", frozen=True)
+
+    state_dir: Path = Path(".state")
+    # A password may stand in either URL: neither is ever shown with the settings.
+    database_url: str = Field(
+        default_factory=lambda values: f"sqlite:///{values['state_dir'] / 'mancard.db'}", repr=False
+    )
+    redis_url: str | None = Field(default=None, repr=False)
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=1, le=65535)
+    city: str = Field(default="urmia", pattern=r"\A[a-z0-9][a-z0-9-]{0,31}\z")
+    city_name: str = "ارومیه"
+    zone: str = "Asia/Tehran"
+    day_starts: str = "04:00"
+    issuer: int = Field(default=1, ge=0, le=255)
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as fault:
+            raise OperatorError(_sentence(fault)) from None
+
+    @property
+    def keys_dir(self) -> Path:
+        """The folder of the key files (see `fare.keys`)."""
+        return self.state_dir / "keys"
+
+    @property
+    def zone_info(self) -> ZoneInfo:
+        """The city's time zone."""
+        return ZoneInfo(self.zone)
+
+    @property
+    def day_starts_at(self) -> time:
+        """Local time at which a service day begins."""
+        return time.fromisoformat(self.day_starts)
+
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("is not an IANA time zone such as Asia/Tehran") from None
+        return value
+
+    @field_validator("day_starts")
+    @classmethod
+    def _time_of_day(cls, value: str) -> str:
+        try:
+            at = time.fromisoformat(value)
+        except ValueError:
+            raise ValueError("is not a time of day such as 04:00") from None
+        if at.tzinfo is not None or at.second or at.microsecond:
+            raise ValueError("is hours and minutes of local time, such as 04:00")
+        return value
+
+
+def _sentence(fault: ValidationError) -> str:
+    """Name the variable and the rule, never the value: it may hold a password."""
+    first = fault.errors(include_input=False, include_url=False)[0]
+    variable = "MANCARD_" + "_".join(str(part) for part in first["loc"]).upper()
+    rule = str(first["msg"]).removeprefix("Value error, ")
+    return f"The setting {variable} cannot be used: {rule}. Correct it in the environment and start again."
