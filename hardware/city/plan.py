@@ -18,6 +18,8 @@ SLOTS = 72
 
 _PEAK_SLOTS = {*range(7, 16), *range(44, 58)}
 _LOAD_CHOICES_RIAL = (200_000, 300_000, 500_000)
+_AMPLE_LOAD_RIAL = 3_000_000
+_SCANT_LOAD_RIAL = 20_000
 _LOAD_SHARE = 0.05
 _CARD_SHARE = 0.12
 _PHONE_TAP_SHARE = 0.06
@@ -107,6 +109,7 @@ class _Planner:
         self._slots = [Slot(opens_ms + index * SLOT_MS) for index in range(SLOTS)]
         self._kept_on: list[dict[tuple[bool, int], int]] = [{} for _ in range(SLOTS)]
         self._ctr: dict[int, int] = defaultdict(int)
+        self._torn_cards: set[int] = set()
 
     def plan(self, offline_share: float) -> DayPlan:
         drafts: dict[tuple[int, int], list[tuple[Presented, int, Tear]]] = defaultdict(list)
@@ -116,7 +119,7 @@ class _Planner:
         self._time(drafts)
         self._plan_loads()
         self._plan_cuts(offline_share)
-        first = tuple(self._first_load() for _ in range(self._cards))
+        first = tuple(self._first_load(card) for card in range(1, self._cards + 1))
         return DayPlan(self._vehicles, self._cards, self._phones, first, tuple(self._slots))
 
     def _draft(self, drafts: dict[tuple[int, int], list[tuple[Presented, int, Tear]]], left: int) -> int:
@@ -146,7 +149,8 @@ class _Planner:
         if not torn:
             return 1
         # Half of the torn cards come back at once; the others ride again later, on any bus, and their next
-        # tap proves the torn one. Either way the card is seen again, or its last debit could not be known.
+        # tap proves the torn one. Either way the card rides again, so it must not run out of money before.
+        self._torn_cards.add(card)
         later = slot if self._random.random() < 0.5 else min(SLOTS - 1, slot + self._random.randint(1, 8))
         drafts[later, self._bus_of(later, True, card)].append((Presented.CARD, card, Tear.NONE))
         return 2
@@ -196,6 +200,8 @@ class _Planner:
         for index, vehicles in cut.items():
             self._slots[index].cut = frozenset(vehicles)
 
-    def _first_load(self) -> int:
+    def _first_load(self, card: int) -> int:
+        if card in self._torn_cards:
+            return _AMPLE_LOAD_RIAL
         # One card in twelve starts with less than a fare, so that a day has refusals for want of money.
-        return 20_000 if self._random.random() < 1 / 12 else self._random.choice(_LOAD_CHOICES_RIAL)
+        return _SCANT_LOAD_RIAL if self._random.random() < 1 / 12 else self._random.choice(_LOAD_CHOICES_RIAL)
