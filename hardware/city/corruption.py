@@ -96,7 +96,8 @@ def _edit_posting(connection: Connection) -> str:
         connection.execute(
             text(
                 "UPDATE ledger_posting SET amount_rial = amount_rial - :skim"
-                " WHERE entry_id = :e AND account_id = (SELECT min(account_id) FROM ledger_posting WHERE entry_id = :e AND amount_rial < 0)"
+                " WHERE entry_id = :e AND account_id = ("
+                "SELECT min(account_id) FROM ledger_posting WHERE entry_id = :e AND amount_rial < 0)"
             ),
             {"skim": _SKIMMED_RIAL, "e": entry_id},
         )

@@ -1,8 +1,8 @@
 """`mancard day`: one simulated service day through the real parts, and the verdict on it.
 
-Each validator is a process with its own journal, the ledger is a process under uvicorn, they speak HTTP; time
-is injected. The PSP's report and the bank's statement are made by `outside_world`, which knows no ledger code.
-This module conducts; what went on is judged by `verdict`.
+Each validator is a process with its own journal, the ledger is a process under uvicorn, they speak HTTP;
+time is injected. The PSP's report and the bank's statement are made by `outside_world`, which knows no
+ledger code. This module conducts; what went on is judged by `verdict`.
 """
 
 from __future__ import annotations
@@ -238,7 +238,7 @@ class ServiceDay:
             copy.stop()
 
     def _tap_a_cloned_card(self, running: _Running) -> None:
-        """A card's image is copied; original and clone then ride once each, with the same transaction counter."""
+        """A card's image is copied; original and clone then ride once each, with the same TMC."""
         media = running.city.media
         at_ms = running.clock.wall_ms() + 60_000
         original = len(running.cards) + 1

@@ -30,11 +30,26 @@ from hardware.emulator.reader import InProcessReader
 
 _QUEUED = {"conflict", "pending", "bad"}
 _FIELD_TIMEOUT_S = 5.0
+_FIGURES = (
+    "taps",
+    "accepted",
+    "refused",
+    "unconfirmed",
+    "settled_later",
+    "loads",
+    "posted",
+    "posted_twice",
+    "missing",
+    "trial_balance",
+    "clearing",
+    "media_mismatches",
+    "unexplained",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class BusReport:
-    """All taps of one validator's journal, as it told them; `copied` for a validator that should not exist."""
+    """All taps of one validator's journal, as it told them; `copied` marks one that should not exist."""
 
     device: int
     taps: list[dict[str, Any]]
@@ -71,8 +86,7 @@ class Verdict:
 
     def to_document(self) -> dict[str, Any]:
         """The JSON form that `mancard day --json` prints."""
-        names = ("taps", "accepted", "refused", "unconfirmed", "settled_later", "loads", "posted", "posted_twice",
-                 "missing", "trial_balance", "clearing", "media_mismatches", "unexplained")  # fmt: skip
+        figures = {name: getattr(self, name) for name in _FIGURES}
         proofs = {
             name: {"checked": proof.checked, "matched": proof.matched, "exceptions": proof.exceptions}
             for name, proof in self.proofs.items()
