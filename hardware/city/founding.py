@@ -20,12 +20,13 @@ from fare.keys import LedgerKeys
 from fare.settings import LedgerSettings
 from sqlalchemy import Engine
 
+from fare.core.errors import OperatorError
 from fare.core.money import persian_digits
 from fare.core.tariff.model import FareProduct, Tariff
 from fare.database.engine import open_engine, write
 from fare.database.migrate import migrate
 from fare.distribution import publish_tariff
-from fare.fleet import create_device, import_assignments, write_kit
+from fare.fleet import create_device, devices, import_assignments, write_kit
 from fare.network import import_feed
 
 SAMPLE_TARIFF = Tariff(
@@ -59,20 +60,34 @@ class City:
         return ZoneInfo(self.settings.zone)
 
 
-def found(settings: LedgerSettings, *, now: datetime, since: date, vehicles: int, ledger_url: str) -> City:
-    """Migrate the database and fill it with a sample city whose fleet runs from `since` on."""
+def open_city(settings: LedgerSettings) -> City:
+    """The city of a state folder, founded or not: folders, keys and an empty database are made where missing.
+
+    Raises OperatorError for a folder that cannot be written, keys open to others, a database out of reach.
+    """
     state = settings.state_dir
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    media = state / "media"
+    try:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        media.mkdir(mode=0o700, exist_ok=True)
+    except OSError as fault:
+        raise OperatorError(
+            f"The state folder {state} cannot be used ({fault.strerror}): give another one with --state."
+        ) from fault
     migrate(settings.database_url)
-    city = City(
+    return City(
         settings=settings,
         engine=open_engine(settings.database_url),
         keys=LedgerKeys.open(state / "keys"),
-        media=state / "media",
+        media=media,
         kits=state / "kits",
     )
-    city.media.mkdir(mode=0o700, exist_ok=True)
-    fleet_file = state / "fleet-sample.csv"
+
+
+def found(settings: LedgerSettings, *, now: datetime, since: date, vehicles: int, ledger_url: str) -> City:
+    """Migrate the database and fill it with a sample city whose fleet runs from `since` on."""
+    city = open_city(settings)
+    fleet_file = settings.state_dir / "fleet-sample.csv"
     fleet_file.write_text(fleet_csv(vehicles, since), encoding="utf-8")
     with write(city.engine) as session:
         with as_file(files("fare.network") / "sample") as feed:
@@ -82,6 +97,14 @@ def found(settings: LedgerSettings, *, now: datetime, since: date, vehicles: int
         for device in range(1, vehicles + 1):
             _enrol(city, create_device(session, device, now), device, ledger_url)
     return city
+
+
+def renew_kits(city: City, ledger_url: str, now: datetime) -> None:
+    """Give every validator that has not enrolled yet a fresh kit: a claim code is good for a day alone."""
+    with write(city.engine) as session:
+        for state in devices(session):
+            if state.enrolled_at is None and state.revoked_at is None:
+                _enrol(city, create_device(session, state.device_id, now), state.device_id, ledger_url)
 
 
 def _enrol(city: City, claim_code: str, device: int, ledger_url: str) -> None:
