@@ -37,6 +37,7 @@ class SyncStatus:
 
     last_contact_ms: int | None = None
     last_upload_ms: int | None = None
+    bundle_confirmed_ms: int | None = None
     problem: str = ""
     retry_after_s: float | None = None
     quarantined: int = 0
@@ -113,10 +114,15 @@ class Synchroniser:
         current = self._bundles.current
         envelope = self._uplink.fetch_bundle(None if current is None else current.etag)
         if envelope is None:
+            self._bundle_is_newest()
             return
         newer = self._bundles.offer(envelope)
         if current is None or newer.bundle.version.ledger_epoch != current.bundle.version.ledger_epoch:
             self._probed = False  # a restored ledger may have lost what it acknowledged
+        self._bundle_is_newest()
+
+    def _bundle_is_newest(self) -> None:
+        self._status = replace(self._status, bundle_confirmed_ms=self._clock.wall_ms())
 
     def _upload(self) -> None:
         if not self._probed:

@@ -1,0 +1,108 @@
+"""What the page's buttons do, and the document it shows. Plain functions on a validator, without any HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from fare.core.money import Locale
+from fare.core.tap import ClockQuality
+from readers.process import ValidatorProcess
+from readers.web.words import shown_text
+
+ANSWER_TIMEOUT_S: Final = 10.0
+
+
+class NotPossible(Exception):
+    """The button cannot do that now; the message is a sentence for the person who pressed it."""
+
+
+def state(process: ValidatorProcess, locale: Locale) -> dict[str, Any]:
+    """Everything the page shows. Ages in seconds, None for never."""
+    now_ms = process.clock.wall_ms()
+    loaded = process.bundles.current
+    here = None if loaded is None else loaded.here
+    status = process.synchroniser.status
+    showing = process.display.now()
+    tray, phones = process.equipment.tray, process.equipment.phones
+    confirmed_ms = status.bundle_confirmed_ms
+    if loaded is not None and confirmed_ms is None:
+        confirmed_ms = loaded.bundle.issued_at_s * 1000
+    return {
+        "device": process.kit.device,
+        "line_name": "" if here is None else here.line_name,
+        "vehicle": "" if here is None else here.vehicle,
+        "reader": process.equipment.reader.name,
+        "has_tray": tray is not None,
+        "cards": [] if tray is None else [{"name": c.name, "label": c.label} for c in tray.cards()],
+        "phones": [] if phones is None else [{"name": p.name, "label": p.label} for p in phones.phones()],
+        "uplink_cut": process.uplink.is_cut,
+        "unsent": process.journal.unsent_count(),
+        "last_contact_s": _age_s(status.last_contact_ms, now_ms),
+        "bundle_n": None if loaded is None else loaded.bundle.version.n,
+        "bundle_age_s": _age_s(confirmed_ms, now_ms),
+        "clock_synchronised": process.clock.quality() is ClockQuality.SYNCHRONISED,
+        "problem": process.reader_problem or status.problem,
+        "number": showing.number,
+        "shown": None if showing.shown is None else shown_text(showing.shown, locale),
+    }
+
+
+def tap(process: ValidatorProcess, request: dict[str, Any]) -> None:
+    """Lay a card on the reader, wait for the answer, take the card away."""
+    tray = process.equipment.tray
+    name = request.get("card")
+    if tray is None or not isinstance(name, str) or name not in {card.name for card in tray.cards()}:
+        raise NotPossible("There is no such card here: choose one of the list.")
+    before = process.display.now().number
+    try:
+        tray.place(name)
+    except Exception as fault:
+        raise NotPossible(str(fault)) from fault
+    try:
+        answered = process.display.wait_after(before, ANSWER_TIMEOUT_S)
+    finally:
+        tray.remove()
+    if answered is None:
+        raise NotPossible("The reader did not answer within 10 s: look at the reader, then try again.")
+
+
+def ticket(process: ValidatorProcess, request: dict[str, Any]) -> None:
+    """Hold a phone, or any text, before the scanner."""
+    text = request.get("text")
+    if isinstance(text, str):
+        process.scan(text.strip())
+        return
+    phones = process.equipment.phones
+    name = request.get("phone")
+    if phones is None or not isinstance(name, str):
+        raise NotPossible("There is no such phone here: choose one of the list.")
+    try:
+        shown = phones.ticket_text(
+            name, process.clock.wall_ms() // 1000, new_ride=request.get("new_ride") is True
+        )
+    except Exception as fault:
+        raise NotPossible(str(fault)) from fault
+    process.scan(shown)
+
+
+def uplink(process: ValidatorProcess, request: dict[str, Any]) -> None:
+    """Cut or restore the real uplink."""
+    connected = request.get("connected")
+    if not isinstance(connected, bool):
+        raise NotPossible("The switch is either on or off: open the page again.")
+    if connected:
+        process.restore_uplink()
+    else:
+        process.cut_uplink()
+
+
+ACTIONS: Final[Mapping[str, Callable[[ValidatorProcess, dict[str, Any]], None]]] = {
+    "/bus/tap": tap,
+    "/bus/ticket": ticket,
+    "/bus/uplink": uplink,
+}
+
+
+def _age_s(then_ms: int | None, now_ms: int) -> int | None:
+    return None if then_ms is None else max(0, now_ms - then_ms) // 1000

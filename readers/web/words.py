@@ -1,0 +1,89 @@
+"""What the page says, in Persian and English: sentences from the text files, amounts by `fare.core.money`.
+
+It holds no sentence of its own; a reason without one in both languages fails a test.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final, TypedDict
+
+from fare.core.money import Locale, amount_in_words, format_amount, number_in_words, persian_digits
+from readers.shown import Lamp, Shown
+
+LOCALES: Final[tuple[Locale, ...]] = ("fa", "en")
+
+
+class Figure(TypedDict):
+    """One figure beside the lamp: name, digits, and the same in words."""
+
+    name: str
+    value: str
+    words: str
+
+
+class ShownText(TypedDict):
+    """An answer in one language."""
+
+    lamp: str
+    reason: str
+    title: str
+    sentence: str
+    note: str
+    figures: list[Figure]
+
+
+@cache
+def texts(locale: Locale) -> Mapping[str, Any]:
+    """The text file of one language."""
+    document: dict[str, Any] = json.loads(text_file(locale))
+    return document
+
+
+def text_file(locale: Locale) -> bytes:
+    """Its bytes, as served to the page."""
+    return files("readers.web").joinpath("texts", f"{locale}.json").read_bytes()
+
+
+def locale_of(text: str | None) -> Locale:
+    """The language asked for; Persian unless English was."""
+    return "en" if text == "en" else "fa"
+
+
+def shown_text(shown: Shown, locale: Locale) -> ShownText:
+    """The answer as a rider reads it."""
+    said = texts(locale)
+    figures: list[Figure] = []
+    if shown.lamp is Lamp.GREEN:
+        figures.append(_amount(said["fare"], shown.fare_rial, locale))
+    if shown.balance_rial is not None:
+        figures.append(_amount(said["balance"], shown.balance_rial, locale))
+    if shown.rides_left is not None:
+        figures.append(_count(said["rides_left"], shown.rides_left, locale))
+    if shown.pax > 1:
+        figures.append(_count(said["passengers"], shown.pax, locale))
+    return ShownText(
+        lamp=shown.lamp,
+        reason=shown.reason,
+        title=said[shown.lamp],
+        sentence=said["reasons"][shown.reason],
+        note=said["recovered"] if shown.recovered else "",
+        figures=figures,
+    )
+
+
+def _amount(name: str, amount_rial: int, locale: Locale) -> Figure:
+    # Riders say toman; the rial of the ledger is ten times that.
+    return Figure(
+        name=name,
+        value=format_amount(amount_rial, unit="toman", locale=locale),
+        words=amount_in_words(amount_rial, "toman", locale),
+    )
+
+
+def _count(name: str, count: int, locale: Locale) -> Figure:
+    digits = persian_digits(str(count)) if locale == "fa" else str(count)
+    return Figure(name=name, value=digits, words=number_in_words(count, locale))
