@@ -91,7 +91,7 @@ class Verdict:
             name: {"checked": proof.checked, "matched": proof.matched, "exceptions": proof.exceptions}
             for name, proof in self.proofs.items()
         }
-        return {name: getattr(self, name) for name in names} | {
+        return figures | {
             "proofs": proofs,
             "findings": list(self.findings),
         }
