@@ -2,15 +2,19 @@
 
 vpcd speaks frames of a 2-byte big-endian length and a payload; a one-byte payload 00, 01, 02 or 04 is power
 off, power on, reset or "your ATR?" (only 04 is answered). Placing connects, removing closes the socket.
+
+pcscd looks for the card every 0.4 s. One that is torn and back again between two looks stays "absent" to it
+for ever, so a placement waits until the last removal must have been seen, as a hand would.
 """
 
 from __future__ import annotations
 
 import socket
+import time
 from pathlib import Path
 from threading import Lock, Thread, current_thread
 
-from hardware.emulator.card import ATR, TORN
+from hardware.emulator.card import ATR
 from hardware.emulator.faults import Faults
 from hardware.emulator.field import Field, TrayCard, TrayError, enter_field, tray_cards
 
@@ -18,6 +22,8 @@ __all__ = ["DEFAULT_PORT", "TrayCard", "TrayError", "VpcdTray"]
 
 DEFAULT_PORT = 35963
 CONNECT_TIMEOUT_S = 5.0
+ABSENCE_S = 1.0
+LOST_REPLY = b"\x00"  # vpcd waits for ever after an empty frame; one byte is no status word either
 POWER_OFF, POWER_ON, RESET, ASK_ATR = b"\x00", b"\x01", b"\x02", b"\x04"
 
 
@@ -63,6 +69,7 @@ class VpcdTray:
         self._field: Field | None = None
         self._wire: socket.socket | None = None
         self._server: Thread | None = None
+        self._absent_since: float | None = None
 
     def cards(self) -> list[TrayCard]:
         """The cards that could be placed."""
@@ -79,7 +86,8 @@ class VpcdTray:
         with self._lock:
             if self.placed is not None:
                 raise TrayError(f"the card {self.placed!r} is already on the reader: remove it first")
-            field = enter_field(self._folder, name, self.faults, self.name, _nothing)
+            field = enter_field(self._folder, name, self.faults, self.name, self._left)
+            self._stay_away()
             try:
                 wire = socket.create_connection(self._address, timeout=CONNECT_TIMEOUT_S)
             except OSError:
@@ -106,15 +114,18 @@ class VpcdTray:
         if server is not None and server is not current_thread():
             server.join()
 
+    def _left(self) -> None:
+        self._absent_since = time.monotonic()
+
+    def _stay_away(self) -> None:
+        if self._absent_since is not None:
+            time.sleep(max(0.0, self._absent_since + ABSENCE_S - time.monotonic()))
+
     def wait(self) -> None:
         """Block until the card on the reader is gone: removed, cut, or PC/SC has hung up."""
         server = self._server
         if server is not None:
             server.join()
-
-
-def _nothing() -> None:
-    """The serving thread sees by itself that the card has left."""
 
 
 def _hang_up(wire: socket.socket) -> None:
@@ -135,8 +146,8 @@ def _serve(field: Field, wire: socket.socket) -> None:
                     field.power(payload != POWER_OFF)
                 else:
                     reply = field.transmit(payload)
-                    if reply != TORN or field.present:
-                        send_frame(wire, reply)
+                    if field.present:
+                        send_frame(wire, reply or LOST_REPLY)
         except OSError:
             pass  # the socket died under us: the card is gone, which is what leaving says
         finally:

@@ -221,3 +221,11 @@ class Terminal:
         self.debit(amount)
         self.record(record)
         return self.commit()
+
+    def prepare(self) -> None:
+        """Personalise, then commit the entitlement and a first record: TMC is 1 afterwards."""
+        self.personalise()
+        self.open()
+        self.write(b"E" * 128)
+        self.record(b"R" * 32)
+        assert self.commit()[0] == 1
