@@ -85,9 +85,7 @@ class PcscService:
         self.port = _free_port_pair() if self.ours else INSTALLED_PORT
         self._keeper: subprocess.Popen[bytes] | None = None
         if not self.ours and self.reader_name not in (readers() or []):
-            pytest.fail(
-                f"A pcscd without the reader '{self.reader_name}' is running: stop it, then test again."
-            )
+            pytest.fail(f"A pcscd without the reader '{self.reader_name}' is running: stop it first.")
 
     def start(self) -> None:
         """Start pcscd and wait until the virtual reader is there; nothing to do when it already runs."""

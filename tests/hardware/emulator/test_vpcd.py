@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -59,8 +59,8 @@ def wait_for(reader: str, wanted: int) -> bool:
 @contextmanager
 def connected(
     reader: str, ending: int = SCARD_UNPOWER_CARD
-) -> Iterator[tuple[Callable[[bytes], bytes], bytes]]:
-    """A T=1 connection as the validator makes it: transmit, where a failed one is a torn card, and the ATR."""
+) -> Generator[tuple[Callable[[bytes], bytes], bytes], None, None]:
+    """A T=1 connection as the validator makes it: transmit (a failed one is a torn card) and the ATR."""
     assert wait_for(reader, SCARD_STATE_PRESENT)
     _, context = SCardEstablishContext(SCARD_SCOPE_SYSTEM)
     result, handle, _ = SCardConnect(context, reader, SCARD_SHARE_EXCLUSIVE, SCARD_PROTOCOL_T1)
