@@ -1,7 +1,8 @@
 """Where a batch stands in its journal's chain: what is new, what came before, what forks off. Pure.
 
-Two different taps under one (device, journal, seq), or a batch that does not continue the acknowledged hash, mean
-that two validators share one identity or that a journal was restored: a fork. Nothing of it is lost or posted.
+Two different taps under one (device, journal, seq), or a batch that does not continue the acknowledged
+hash, mean that two validators share one identity or that a journal was restored: a fork. Nothing of it is
+lost or posted.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ class Placed:
 def place(batch: Batch, acked_seq: int, acked_hash: bytes, known: Mapping[int, bytes]) -> Placed:
     """Sort a batch out against what is acknowledged. `known` has the digest of each seq that was taken in.
 
-    A batch that begins beyond `acked_seq + 1` leaves a gap: nothing is taken, and the old watermark tells the device
-    where to begin again.
+    A batch that begins beyond `acked_seq + 1` leaves a gap: nothing is taken, and the old watermark tells
+    the device where to begin again.
     """
     if batch.first_seq > acked_seq + 1:
         return Placed((), (), acked_seq, acked_hash)

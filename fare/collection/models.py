@@ -105,8 +105,9 @@ class OpenEvidence(SQLModel, table=True):
     """Half of a proof that waits for its other half: a working list, emptied as rides are proven.
 
     (medium_ref, counter) is the card ride it speaks of; the tap in the key is where it came from. `record` is
-    what that ride wrote on the card, `tapped_at` its time. With `tmv`: the next tap read this proof on the card,
-    and the bytes around it are unknown. With `raw_tap`: an unconfirmed tap knows the bytes, the proof is unknown.
+    what that ride wrote on the card, `tapped_at` its time. With `tmv`: the next tap read this proof on the
+    card, and the bytes around it are unknown. With `raw_tap`: an unconfirmed tap knows the bytes, the proof
+    is unknown.
     """
 
     __tablename__ = "travel_open_evidence"  # pyright: ignore[reportAssignmentType]

@@ -1,4 +1,5 @@
-"""When a tap was, by the ledger's lights: the validator's clock where it could know, else worked back from upload.
+"""When a tap was, by the ledger's lights: the validator's clock where it could know, else worked back from
+upload.
 
 It reads no clock: the server's time is an argument.
 """

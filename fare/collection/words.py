@@ -29,8 +29,9 @@ _ADVICE: Final[Mapping[BatchRefusal, str]] = {
     BatchRefusal.TOO_LARGE: "The batch is larger than 1 MiB: send fewer taps at a time.",
     BatchRefusal.NOT_A_BATCH: "The body is not a signed batch: update the validator's software.",
     BatchRefusal.UNKNOWN_DEVICE: "This device has not enrolled here: claim it with its code first.",
-    BatchRefusal.BAD_SIGNATURE: "The batch is not signed by this device's key: check that nothing changes it on its way.",
-    BatchRefusal.DAMAGED_BATCH: "The batch is signed but its contents cannot be read; it was kept for a technician:"
+    BatchRefusal.BAD_SIGNATURE: "The batch is not signed by this device's key: check that nothing changes it"
+    " on its way.",
+    BatchRefusal.DAMAGED_BATCH: "The batch is signed but cannot be read; it was kept for a technician:"
     " update the validator's software, and keep its journal.",
 }
 

@@ -1,0 +1,229 @@
+"""Taking in one signed batch, in one transaction: verify, place, judge, register, post, then acknowledge.
+
+    envelope -> signature -> stream row locked -> new taps -> proofs and prices -> rides -> one journal
+    entry a service day -> watermark -> (the caller commits) -> signed acknowledgement
+
+It never reads a clock, never commits, and never loses what it cannot use: raw bytes go to quarantine with a
+reason. The acknowledgement it returns may leave only after the commit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from datetime import datetime, time
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from sqlmodel import Session
+
+from fare.collection import store
+from fare.collection.chain import RawTap, place
+from fare.collection.facts import gather
+from fare.collection.judging import Verdict, judge
+from fare.collection.posting import post_rides
+from fare.collection.store import StreamState
+from fare.collection.tap_time import tapped_at
+from fare.collection.unravelling import Unravelled, unravel
+from fare.collection.upload import City, Upload, claimed_device
+from fare.collection.words import BatchRefusal, Flag, QuarantineReason
+from fare.core.calendar import DAY_STARTS_AT
+from fare.core.errors import MalformedDocument
+from fare.core.proof.phone import MalformedTicket, decode_ticket
+from fare.core.signed import ACKNOWLEDGEMENT, BATCH, BadSignature, open_envelope, seal, split
+from fare.core.tap import MAX_BATCH_BYTES, Acknowledgement, Batch, Tap, decode_batch, decode_tap, genesis_hash
+from fare.fleet import DeviceKey, device_public_key
+from fare.keys import LedgerKeys
+
+MAX_ENVELOPE_BYTES: Final = MAX_BATCH_BYTES + 128
+DEVICE_KID: Final = 0
+"""A device has one key, and its number names it."""
+NO_PROMISE: Final = bytes(32)
+"""Nothing of this upload is stored: it left a gap, or all of it was set aside."""
+_WORD: Final = re.compile(r"[a-z0-9_:.\-]{1,64}")
+
+
+def take_in(
+    session: Session,
+    keys: LedgerKeys,
+    envelope: bytes,
+    received_at: datetime,
+    zone: ZoneInfo,
+    day_starts: time = DAY_STARTS_AT,
+) -> bytes | BatchRefusal:
+    """Take in an uploaded MCB1 envelope; the MCA1 envelope to answer with after the commit, or why not.
+
+    Commit in both cases: a refusal may have put a damaged batch aside. The same upload again changes nothing.
+    """
+    if len(envelope) > MAX_ENVELOPE_BYTES:
+        return BatchRefusal.TOO_LARGE
+    try:
+        payload, _, _ = split(envelope)
+        device = device_public_key(session, claimed_device(payload))
+        if device is None:
+            return BatchRefusal.UNKNOWN_DEVICE
+        open_envelope(BATCH, envelope, {DEVICE_KID: Ed25519PublicKey.from_public_bytes(device.public_key)})
+    except MalformedDocument:
+        return BatchRefusal.NOT_A_BATCH
+    except BadSignature:
+        return BatchRefusal.BAD_SIGNATURE
+    batch_id = hashlib.sha256(envelope).hexdigest()
+    try:
+        batch = decode_batch(payload)
+    except MalformedDocument:
+        store.set_batch_aside(session.connection(), device.device_id, envelope, batch_id, received_at)
+        return BatchRefusal.DAMAGED_BATCH
+    upload = Upload(batch, batch_id, envelope, received_at, City(zone, day_starts))
+    return _acknowledge(session, keys, upload, _take_in(session, keys, device, upload))
+
+
+def _take_in(session: Session, keys: LedgerKeys, device: DeviceKey, upload: Upload) -> StreamState:
+    connection = session.connection()
+    batch = upload.batch
+    genesis = genesis_hash(batch.device, batch.journal_id)
+    before = store.lock_stream(connection, batch, genesis, upload.received_at)
+    known = store.known_digests(connection, batch) if batch.first_seq <= before.acked_seq else {}
+    placed = place(batch, before.acked_seq, before.acked_hash, known)
+    aside: dict[RawTap, QuarantineReason] = dict.fromkeys(placed.forked, QuarantineReason.FORK)
+    readable: list[tuple[RawTap, Tap]] = []
+    for raw in placed.new:
+        read = _read(raw, batch)
+        if isinstance(read, QuarantineReason):
+            aside[raw] = read
+        else:
+            readable.append((raw, read))
+    store.set_aside(connection, batch, aside, upload.received_at)
+    entry_id = _register(session, keys, device, upload, readable) if readable else None
+    if aside or placed.new:
+        store.store_batch(connection, batch, upload.batch_id, upload.envelope, upload.received_at, entry_id)
+    after = StreamState(
+        placed.acked_seq, placed.acked_hash, max(before.newest_seq, batch.newest_seq, placed.acked_seq)
+    )
+    store.update_stream(connection, batch, after, upload.received_at, _clock_offset_ms(upload))
+    return after
+
+
+def _read(raw: RawTap, batch: Batch) -> Tap | QuarantineReason:
+    """Decode one tap, or say why it cannot stand in the register."""
+    try:
+        tap = decode_tap(raw.raw)
+    except ValueError:
+        return QuarantineReason.UNDECODABLE
+    if not all(_WORD.fullmatch(word) for word in (tap.reason, *tap.flags)):
+        return QuarantineReason.UNDECODABLE
+    in_place = (tap.device, tap.journal_id, tap.seq) == (batch.device, batch.journal_id, raw.seq)
+    if not in_place or (tap.recovers is not None and not 0 < tap.recovers < tap.seq):
+        return QuarantineReason.OUT_OF_PLACE
+    return tap
+
+
+def _clock_offset_ms(upload: Upload) -> int:
+    """Server minus validator, as far as 64 bits go."""
+    offset_ms = int(upload.received_at.timestamp() * 1000) - upload.batch.wall_ms
+    return max(-(2**62), min(2**62, offset_ms))
+
+
+# --- registering and posting ------------------------------------------------------------------------------
+
+
+def _register(
+    session: Session,
+    keys: LedgerKeys,
+    device: DeviceKey,
+    upload: Upload,
+    readable: Sequence[tuple[RawTap, Tap]],
+) -> str | None:
+    """Judge the new taps, write register, rides and postings. Returns the id of the last journal entry."""
+    connection = session.connection()
+    verdicts = [_verdict(raw, tap, upload) for raw, tap in readable]
+    taps = [tap for _, tap in readable]
+    facts = gather(session, keys, device, taps, _ctis(taps), upload.city)
+    rides = [ride for verdict in verdicts if (ride := judge(verdict, facts)) is not None]
+    unravelled = unravel(verdicts, facts, upload.received_at)
+    entry_id = post_rides(session, upload, [*rides, *unravelled.rides], verdicts, facts)
+    _apply(verdicts, unravelled)
+    store.register_taps(connection, [_tap_row(verdict, upload) for verdict in verdicts])
+    own = {verdict.source for verdict in verdicts}
+    store.settle_torn(connection, {s: told for s, told in unravelled.torn.items() if s not in own})
+    store.flag_taps(connection, unravelled.differing - own, Flag.PREVIOUS_DIFFERS)
+    store.close_open_evidence(connection, unravelled.close)
+    store.add_open_evidence(connection, unravelled.add, upload.received_at)
+    return entry_id
+
+
+def _verdict(raw: RawTap, tap: Tap, upload: Upload) -> Verdict:
+    at, flag = tapped_at(tap, upload.batch, upload.received_at)
+    flags = list(tap.flags) if flag is None else [*tap.flags, flag]
+    return Verdict(raw=raw, tap=tap, tapped_at=at, service_day=upload.city.day_of(at), flags=flags)
+
+
+def _ctis(taps: Sequence[Tap]) -> set[bytes]:
+    found: set[bytes] = set()
+    for tap in taps:
+        if tap.ticket is not None:
+            try:
+                found.add(decode_ticket(tap.ticket).entitlement.cti)
+            except MalformedTicket:
+                continue
+    return found
+
+
+def _apply(verdicts: Sequence[Verdict], unravelled: Unravelled) -> None:
+    """Write into the batch's own verdicts what the unravelling found out about them."""
+    for verdict in verdicts:
+        told = unravelled.torn.get(verdict.source)
+        if told is not None:
+            verdict.state = told[0]
+            verdict.flags += [told[1]] if told[1] else []
+        if verdict.source in unravelled.differing:
+            verdict.flags.append(Flag.PREVIOUS_DIFFERS)
+
+
+def _tap_row(verdict: Verdict, upload: Upload) -> dict[str, Any]:
+    tap, key = verdict.tap, verdict.key
+    return {
+        "device_id": tap.device,
+        "journal_id": tap.journal_id,
+        "seq": tap.seq,
+        "batch_id": upload.batch_id,
+        "digest": verdict.raw.digest,
+        "service_day": verdict.service_day,
+        "tapped_at": verdict.tapped_at,
+        "outcome": int(tap.outcome),
+        "reason": tap.reason,
+        "medium_kind": None if key is None else str(key.kind),
+        "medium_ref": None if key is None else key.ref,
+        "counter": None if key is None else key.counter,
+        "fare_rial": tap.fare_rial,
+        "proof_state": str(verdict.state),
+        "recovers": tap.recovers,
+        "flags": " ".join(dict.fromkeys(verdict.flags)),
+    }
+
+
+# --- answering --------------------------------------------------------------------------------------------
+
+
+def _acknowledge(session: Session, keys: LedgerKeys, upload: Upload, state: StreamState) -> bytes:
+    """Sign what is durable once the caller has committed."""
+    connection = session.connection()
+    stored = store.stored_envelope(connection, upload.batch)
+    acknowledgement = Acknowledgement(
+        ledger_epoch=keys.ledger_epoch,
+        device=upload.batch.device,
+        journal_id=upload.batch.journal_id,
+        acked_seq=state.acked_seq,
+        acked_hash=state.acked_hash,
+        quarantined=store.quarantined_in(connection, upload.batch),
+        inclusion_promise=NO_PROMISE if stored is None else leaf_hash(stored),
+        server_time_ms=int(upload.received_at.timestamp() * 1000),
+    )
+    signer = keys.acknowledgement
+    return seal(ACKNOWLEDGEMENT, acknowledgement.encode(), signer.kid, signer.private)
+
+
+def leaf_hash(envelope: bytes) -> bytes:
+    """The RFC 6962 leaf hash of a stored batch."""
+    return hashlib.sha256(b"\x00" + envelope).digest()

@@ -1,0 +1,137 @@
+"""From proven rides to money: ride rows, and one journal entry for each batch and service day.
+
+The only place where collection meets the journal. An entry says how much, to whom and for which service
+day; which medium rode on which bus stays in the register.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from sqlmodel import Session
+
+from fare.collection import store
+from fare.collection.facts import Facts
+from fare.collection.judging import Verdict
+from fare.collection.legs import Legs, divide
+from fare.collection.rides import ProvenRide, RideKey, readable_record, version_after
+from fare.collection.upload import Upload
+from fare.collection.words import MediumKind, ProofState
+from fare.issuing import mark_seen
+from fare.ledger import EntryDraft, accounts, post_many
+
+
+def post_rides(
+    session: Session, upload: Upload, rides: Sequence[ProvenRide], verdicts: Sequence[Verdict], facts: Facts
+) -> str | None:
+    """Write the rides and one journal entry for each service day they fall on."""
+    if not rides:
+        return None
+    divided: dict[RideKey, tuple[ProvenRide, Legs, dict[str, Any]]] = {}
+    for ride in sorted(rides, key=lambda ride: ride.key):
+        assignment = facts.assignments.at(ride.source.device, ride.boarded_at)
+        legs = divide(ride, assignment)
+        row = _ride_row(ride, legs, _entry_id(upload, ride.service_day))
+        row |= {
+            "line": ride.line if assignment is None else assignment.line,
+            "vehicle_id": None if assignment is None else assignment.vehicle_id,
+            "owner_id": None if assignment is None else assignment.owner_id,
+        }
+        divided[ride.key] = ride, legs, row
+    added = store.add_rides(session.connection(), [row for _, _, row in divided.values()])
+    if len(added) < len(divided):
+        _overtaken(session, {key for key in divided if key not in added}, verdicts)
+    standing = [divided[key] for key in divided if key in added]
+    drafts = _entries(upload, standing)
+    post_many(session, drafts, upload.received_at)
+    _mark_seen(session, [ride for ride, _, _ in standing])
+    return drafts[-1].entry_id if drafts else None
+
+
+def _overtaken(session: Session, lost: set[RideKey], verdicts: Sequence[Verdict]) -> None:
+    """Another batch proved these rides while this one was being judged: its rows stand."""
+    connection = session.connection()
+    standing = store.card_rides(connection, [key for key in lost if key.kind is MediumKind.CARD])
+    for verdict in verdicts:
+        if verdict.key not in lost or verdict.state is not ProofState.VALID:
+            continue
+        ride = standing.get(verdict.key)
+        evidence = verdict.tap.card
+        same = (
+            ride is not None
+            and evidence is not None
+            and evidence.proof is not None
+            and ride.proof == evidence.proof.tmv
+        )
+        verdict.state = ProofState.VALID if same else ProofState.CONFLICT
+
+
+def _cause_id(upload: Upload, day: date) -> str:
+    return f"{upload.batch.device}:{upload.batch_id[:16]}:{day.isoformat()}"
+
+
+def _entry_id(upload: Upload, day: date) -> str:
+    return f"batch:{_cause_id(upload, day)}"
+
+
+def _entries(
+    upload: Upload, standing: Sequence[tuple[ProvenRide, Legs, Mapping[str, Any]]]
+) -> list[EntryDraft]:
+    days: dict[date, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for ride, legs, row in standing:
+        postings = days[ride.service_day]
+        postings[accounts.clearing(ride.service_day)] += ride.fare_rial
+        if row["owner_id"] is not None:
+            postings[accounts.owner_payable(row["owner_id"])] -= legs.owner_rial
+        postings[accounts.COMMISSION_REVENUE] -= legs.commission_rial
+        postings[accounts.suspense(ride.source.device)] -= legs.suspense_rial
+    return [
+        EntryDraft("batch", _cause_id(upload, day), day, "rides of one batch", dict(postings))
+        for day, postings in sorted(days.items())
+    ]
+
+
+def _mark_seen(session: Session, rides: Sequence[ProvenRide]) -> None:
+    """Tell issuing which entitlement versions the cards proved to hold, each when it first shows."""
+    days: dict[date, set[tuple[int, int]]] = defaultdict(set)
+    for ride in rides:
+        evidence = ride.evidence
+        if evidence is None:
+            continue
+        before = readable_record(evidence.record_read)
+        version = version_after(evidence)
+        if before is None or before.entitlement_version != version:
+            days[ride.service_day].add((evidence.serial, version))
+    for day, versions in sorted(days.items()):
+        mark_seen(session, versions, day)
+
+
+def _ride_row(ride: ProvenRide, legs: Legs, entry_id: str) -> dict[str, Any]:
+    evidence = ride.evidence
+    return {
+        "medium_kind": str(ride.key.kind),
+        "medium_ref": ride.key.ref,
+        "counter": ride.key.counter,
+        "device_id": ride.source.device,
+        "journal_id": ride.source.journal_id,
+        "seq": ride.source.seq,
+        "service_day": ride.service_day,
+        "boarded_at": ride.boarded_at,
+        "fare_rial": ride.fare_rial,
+        "owner_rial": legs.owner_rial,
+        "commission_rial": legs.commission_rial,
+        "suspense_rial": legs.suspense_rial,
+        "suspense_reason": None if legs.suspense_reason is None else str(legs.suspense_reason),
+        "entry_id": entry_id,
+        "proven_by": str(ride.proven_by),
+        "spent_before_rial": None if evidence is None else evidence.spent_before,
+        "entitlement_version": None if evidence is None else evidence.entitlement_version,
+        "delivered_version": None if evidence is None else evidence.delivered_version,
+        "record_read": None if evidence is None else evidence.record_read,
+        "record_written": None if evidence is None else evidence.record_written,
+        "proof": ride.proof,
+        "sealed_entry_id": None,
+    }
