@@ -1,0 +1,67 @@
+"""Issuing: cards and their entitlements, loads, phone tickets and their holds, denylists.
+
+The ledger signs here what may be spent; what was spent is `fare.collection`'s. Services take a session and
+never commit.
+"""
+
+from __future__ import annotations
+
+from fare.issuing.cards import (
+    CardIdentity,
+    CardView,
+    card_identities,
+    card_written,
+    cards,
+    deny_card,
+    personalisation,
+    personalise_card,
+    register_card,
+)
+from fare.issuing.denylist import denied
+from fare.issuing.entitlements import (
+    entitlement_bytes,
+    entitlements_waiting,
+    mark_seen,
+    newest_funds,
+    sign_next_entitlement,
+)
+from fare.issuing.orders import confirm_paid, request_load
+from fare.issuing.refusals import IssuingRefusal, IssuingRefused
+from fare.issuing.tickets import (
+    TicketFace,
+    deny_ticket,
+    issue_ticket_entitlement,
+    open_wallet,
+    release_expired_holds,
+    ticket_entitlements,
+    wallet_balance,
+)
+
+__all__ = [
+    "CardIdentity",
+    "CardView",
+    "IssuingRefusal",
+    "IssuingRefused",
+    "TicketFace",
+    "card_identities",
+    "card_written",
+    "cards",
+    "confirm_paid",
+    "denied",
+    "deny_card",
+    "deny_ticket",
+    "entitlement_bytes",
+    "entitlements_waiting",
+    "issue_ticket_entitlement",
+    "mark_seen",
+    "newest_funds",
+    "open_wallet",
+    "personalisation",
+    "personalise_card",
+    "register_card",
+    "release_expired_holds",
+    "request_load",
+    "sign_next_entitlement",
+    "ticket_entitlements",
+    "wallet_balance",
+]

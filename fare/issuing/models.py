@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
+from sqlalchemy import Index, text
 from sqlmodel import Field, SQLModel
 
 from fare.database.columns import instant, money, wide
+
+_WAITING = text("seen_day IS NULL AND version > 1")
 
 
 class Card(SQLModel, table=True):
@@ -27,10 +30,15 @@ class Card(SQLModel, table=True):
 class Entitlement(SQLModel, table=True):
     """Every version ever signed for a card, kept for ever: proofs are rebuilt from these bytes.
 
-    `seen_day` is the service day on which a tap first proved that the version is on the card.
+    `seen_day` is the service day on which a tap first proved that this version, or a later one, is on the
+    card.
     """
 
     __tablename__ = "ledger_entitlement"  # pyright: ignore[reportAssignmentType]
+    # What still has to reach its card: short however many were signed, since every bus's poll asks for it.
+    __table_args__ = (
+        Index("ix_ledger_entitlement_waiting", "serial", sqlite_where=_WAITING, postgresql_where=_WAITING),
+    )
     serial: int = wide(primary_key=True)
     version: int = Field(primary_key=True)
     raw: bytes

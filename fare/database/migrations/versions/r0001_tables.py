@@ -165,6 +165,14 @@ def _media() -> None:
         ),
     )
     op.create_index("ix_ledger_entitlement_order_id", "ledger_entitlement", ["order_id"])
+    waiting = sa.text("seen_day IS NULL AND version > 1")
+    op.create_index(
+        "ix_ledger_entitlement_waiting",
+        "ledger_entitlement",
+        ["serial"],
+        sqlite_where=waiting,
+        postgresql_where=waiting,
+    )
     op.create_table(
         "ledger_order",
         sa.Column("order_id", sa.String(), nullable=False),

@@ -1,0 +1,257 @@
+"""Cards: registering one, personalising it over relayed APDUs, denying it. It sends no APDU by itself.
+
+A card exists in the ledger before it exists in the field: `register_card` signs version 1 (no money), and
+`personalisation` gives the conversation that writes it. Repeated for the same chip, both go on where they
+stopped: a card torn away is simply put back.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Final
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from fare.core import card_record, entitlement
+from fare.core.desfire import application, layout
+from fare.core.desfire.application import Conversation
+from fare.core.desfire.keys import CardKeys, transaction_mac_key
+from fare.core.entitlement import CardEntitlement
+from fare.core.proof.card import CommitProof
+from fare.issuing.models import Card, Entitlement
+from fare.issuing.orders import confirm_paid, request_load
+from fare.issuing.refusals import IssuingRefusal, IssuingRefused
+from fare.keys import KeyStore
+
+CARD_LIFE: Final = timedelta(days=5 * 366)
+ISSUING_TERMINAL: Final = "issuing-desk"
+ACTIVE: Final = "active"
+DENIED: Final = "denied"
+_SERIAL_LOCK: Final = 0x4D43_5352  # "MCSR"
+_RANDOM_SIZE: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class CardIdentity:
+    """What a card's proofs are checked with: its UID (7 bytes) and Transaction MAC key (16 bytes)."""
+
+    uid: bytes
+    tm_key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CardView:
+    """A card as others may see it. `loaded_rial` minus `withdrawn_rial` is what it may spend in all."""
+
+    serial: int
+    uid: bytes
+    status: str
+    rider_category: int
+    version: int
+    loaded_rial: int
+    withdrawn_rial: int
+    expires_on: date
+
+
+def register_card(
+    session: Session,
+    keys: KeyStore,
+    *,
+    uid: bytes,
+    now: datetime,
+    issuer: int = 1,
+    rider_category: int = 0,
+    category_expires_on: date | None = None,
+    overdraft_rial: int = 0,
+    expires_on: date | None = None,
+) -> int:
+    """Enter a chip as a card of ours and sign its version 1, with nothing loaded; returns its serial.
+
+    The same chip again returns its serial as long as version 1 was not proven to be on it; afterwards it is
+    IssuingRefused (already_issued). `uid` has 7 bytes.
+    """
+    known = session.exec(select(Card).where(col(Card.uid) == uid)).first()
+    if known is not None:
+        if _first_entitlement(session, known.serial).seen_day is not None:
+            raise IssuingRefused(IssuingRefusal.ALREADY_ISSUED)
+        return known.serial
+    expires_on = expires_on or now.date() + CARD_LIFE
+    card = Card(
+        serial=_next_serial(session),
+        uid=uid,
+        status=ACTIVE,
+        key_version=keys.card_masters.version,
+        rider_category=rider_category,
+        category_expires_day=entitlement.day_number(category_expires_on) if category_expires_on else 0,
+        overdraft_rial=overdraft_rial,
+        expires_day=entitlement.day_number(expires_on),
+        issued_day=now.date(),
+    )
+    first = CardEntitlement(
+        issuer=issuer,
+        kid=keys.card_issuer.kid,
+        aid=layout.AID,
+        serial=card.serial,
+        uid=uid,
+        version=1,
+        loaded_total_rial=0,
+        withdrawn_total_rial=0,
+        rider_category=card.rider_category,
+        category_expires_day=card.category_expires_day,
+        overdraft_rial=card.overdraft_rial,
+        expires_day=card.expires_day,
+        passes=(),
+        issued_at_s=int(now.timestamp()),
+    )
+    session.add(card)
+    session.add(
+        Entitlement(
+            serial=card.serial,
+            version=1,
+            raw=entitlement.sign(first, keys.card_issuer.private),
+            loaded_total_rial=0,
+            withdrawn_total_rial=0,
+            signed_at=now,
+        )
+    )
+    session.flush()
+    return card.serial
+
+
+def personalisation(
+    session: Session, keys: KeyStore, serial: int, *, rnd_a: Callable[[], bytes] | None = None
+) -> Conversation[CommitProof]:
+    """The conversation that turns a fresh chip into this card. It needs no session while it runs.
+
+    Ends with the proof TMC 1; report that with `card_written`. `rnd_a` gives 16 random bytes at each call.
+    Raises, while it runs, the faults of `fare.core.desfire.errors`.
+    """
+    card = _card(session, serial)
+    first = _first_entitlement(session, serial)
+    record = card_record.first_record(entitlement.decode(first.raw).issued_at_s)
+    return application.personalise(
+        CardKeys.for_card(keys.card_masters, card.uid), card.uid, first.raw, record, rnd_a or _random
+    )
+
+
+def card_written(session: Session, serial: int, day: date) -> None:
+    """Version 1 is on the card: its chip can be entered no second time."""
+    first = _first_entitlement(session, serial)
+    if first.seen_day is None:
+        first.seen_day = day
+        session.add(first)
+        session.flush()
+
+
+def personalise_card(
+    session: Session,
+    keys: KeyStore,
+    *,
+    uid: bytes,
+    transmit: Callable[[bytes], bytes],
+    now: datetime,
+    rider_category: int = 0,
+    first_load_rial: int = 0,
+    issuer: int = 1,
+    expires_on: date | None = None,
+    terminal: str = ISSUING_TERMINAL,
+) -> int:
+    """Register a chip, write it with `transmit` (one APDU there and back), and load it; returns its serial.
+
+    One transaction around a card: where a torn card must be continued later, call `register_card` in a
+    transaction of its own first. A first load is an ordinary order paid at `terminal` under its own id; it
+    becomes version 2, which the first tap writes onto the card.
+    """
+    serial = register_card(
+        session,
+        keys,
+        uid=uid,
+        now=now,
+        issuer=issuer,
+        rider_category=rider_category,
+        expires_on=expires_on,
+    )
+    application.run(personalisation(session, keys, serial), transmit)
+    card_written(session, serial, now.date())
+    if first_load_rial:
+        order_id = request_load(session, "card", str(serial), first_load_rial, "desk", terminal, now)
+        confirm_paid(session, keys, order_id, order_id, now)
+    return serial
+
+
+def deny_card(session: Session, serial: int) -> None:
+    """Put a card on the denylist. It stays ours: its taps are still taken in and paid."""
+    card = _card(session, serial)
+    card.status = DENIED
+    session.add(card)
+    session.flush()
+
+
+def card_identities(session: Session, keys: KeyStore, serials: Iterable[int]) -> dict[int, CardIdentity]:
+    """UID and Transaction MAC key of each of these cards that is ours; others are left out."""
+    masters = keys.card_masters
+    wanted = sorted(set(serials))
+    rows = session.exec(select(Card.serial, Card.uid).where(col(Card.serial).in_(wanted)))
+    return {
+        serial: CardIdentity(uid, transaction_mac_key(masters.tm, masters.system_id, uid))
+        for serial, uid in rows
+    }
+
+
+def cards(session: Session) -> list[CardView]:
+    """All cards with their newest version, by serial."""
+    newest = (
+        select(col(Entitlement.serial), sa.func.max(col(Entitlement.version)).label("version"))
+        .group_by(col(Entitlement.serial))
+        .subquery()
+    )
+    rows = session.exec(
+        select(Card, Entitlement)
+        .join(Entitlement, col(Entitlement.serial) == col(Card.serial))
+        .join(
+            newest,
+            sa.and_(newest.c.serial == col(Entitlement.serial), newest.c.version == col(Entitlement.version)),
+        )
+        .order_by(col(Card.serial))
+    )
+    return [
+        CardView(
+            serial=card.serial,
+            uid=card.uid,
+            status=card.status,
+            rider_category=card.rider_category,
+            version=signed.version,
+            loaded_rial=signed.loaded_total_rial,
+            withdrawn_rial=signed.withdrawn_total_rial,
+            expires_on=entitlement.day_of(card.expires_day),
+        )
+        for card, signed in rows
+    ]
+
+
+def _card(session: Session, serial: int) -> Card:
+    card = session.get(Card, serial)
+    if card is None:
+        raise IssuingRefused(IssuingRefusal.UNKNOWN_CARD)
+    return card
+
+
+def _first_entitlement(session: Session, serial: int) -> Entitlement:
+    return session.get_one(Entitlement, (serial, 1))
+
+
+def _next_serial(session: Session) -> int:
+    """One above the highest: serials stay dense, so a denylist of them stays short."""
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":  # SQLite's writers already take turns
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _SERIAL_LOCK})
+    highest = session.exec(select(sa.func.max(col(Card.serial)))).one()
+    return int(highest or 0) + 1
+
+
+def _random() -> bytes:
+    return secrets.token_bytes(_RANDOM_SIZE)
