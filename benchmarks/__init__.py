@@ -1,0 +1,1 @@
+"""Ratios measured within one run against a named floor. Never timed tests."""
