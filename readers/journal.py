@@ -57,6 +57,7 @@ class Journal:
     def __init__(self, folder: Path, device: int, random_bytes: RandomBytes) -> None:
         """Open or create. Raises OperatorError, see `journal_store.open_store`."""
         self._lock = threading.RLock()
+        self._held: int | None
         self._db, self._held = open_store(folder, device, random_bytes(16))
         self.device = device
         self.path = folder / FILE_NAME
@@ -69,10 +70,12 @@ class Journal:
         """The unconfirmed tap that the last run left behind, if it was cut between card and outcome."""
 
     def close(self) -> None:
-        """Close the file and let another process have it."""
+        """Close the file and let another process have it; a second call does nothing."""
         with self._lock:
             self._db.close()
-            os.close(self._held)
+            if self._held is not None:
+                os.close(self._held)
+                self._held = None
 
     # --- writing taps ---
 
@@ -121,7 +124,7 @@ class Journal:
     def _settle_found_intent(self) -> Tap | None:
         try:
             row = self._db.execute("SELECT seq, raw FROM intent").fetchone()
-        except sqlite3.Error as fault:
+        except sqlite3.Error as fault:  # also a file that was closed already
             raise JournalFault(str(fault)) from fault
         if row is None:
             self._open_intent_seq = None

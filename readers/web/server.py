@@ -78,7 +78,9 @@ class WebFace:
             f"{name}:{self.port}" for name in {host, "127.0.0.1", "localhost", "[::1]"}
         )
         self.url = f"http://{host}:{self.port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, name="web", daemon=True)
+        self._thread = threading.Thread(
+            target=lambda: self._server.serve_forever(0.1), name="web", daemon=True
+        )
 
     def start(self) -> None:
         """Serve in the background."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from fare.core.bundle import decode_bundle
 from fare.core.device_request import HEADER, open_request
-from fare.core.signed import split
+from fare.core.signed import BadSignature, split
 from tests.readers.bus import DEVICE, Issuer, MemoryLedger
 
 
@@ -28,11 +30,25 @@ class LedgerServer(ThreadingHTTPServer):
         self.polls = 0
         self.faults: list[str] = []  # for the next batches: lose | early | repeat | 429 | garbage | 500
         self.last_answer = b""
+        self.connections: list[socket.socket] = []
         self.etags: list[str | None] = []
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def die(self) -> None:
+        """Stop as a killed process does: its open connections are gone as well."""
+        self.shutdown()
+        self.server_close()
+        for connection in self.connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def process_request(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
+        """Remember the connection."""
+        self.connections.append(request)
+        super().process_request(request, client_address)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that was cut is part of the tests."""
@@ -64,7 +80,9 @@ class _Api(BaseHTTPRequestHandler):
             return
         home.claims.append(str(document["claim_code"]))
         assert document["device"] == DEVICE
-        home.ledger.device_key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(str(document["public_key"])))
+        home.ledger.device_key = Ed25519PublicKey.from_public_bytes(
+            bytes.fromhex(str(document["public_key"]))
+        )
         if home.faults and home.faults[0] == "lose-claim":
             home.faults.pop(0)
             self.close_connection = True
@@ -100,7 +118,11 @@ class _Api(BaseHTTPRequestHandler):
         if not home.claims:
             self.answer(401, b"{}")
             return
-        request = open_request(self.headers[HEADER], home.ledger.device_key)
+        try:
+            request = open_request(self.headers[HEADER], home.ledger.device_key)
+        except BadSignature:
+            self.answer(401, b"{}")
+            return
         assert (request.device, request.method, request.path) == (DEVICE, "GET", "/v1/bundle")
         home.polls += 1
         version = decode_bundle(split(home.bundle)[0]).version
@@ -124,7 +146,7 @@ class _Api(BaseHTTPRequestHandler):
 def serving(issuer: Issuer) -> Iterator[LedgerServer]:
     """The server, answering until the block ends."""
     server = LedgerServer(issuer)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.02), daemon=True)
     thread.start()
     try:
         yield server

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 
-from fare.core.tap import Outcome
+from fare.core.tap import Outcome, Tap
+from fare.core.tariff.model import FareProduct, Tariff
 from hardware.emulator.faults import Fault, FaultKind
-from readers.shown import Lamp
-from tests.readers.bus import FARE_RIAL, LOADED_RIAL, Bus, Issuer, open_bus
-
-TAP_APDUS = ["FFCA", "5A", "71", "AF", "AD1", "AD2", "AB", "6C", "DC", "8B", "C7"]
+from readers.journal import RESERVE_BYTES, JournalFault
+from readers.shown import Lamp, Shown
+from tests.readers.bus import FARE_RIAL, LOADED_RIAL, NOW_S, Bus, Issuer, open_bus
 
 
 def test_a_card_rides_and_the_ledger_can_prove_it(bus: Bus) -> None:
@@ -51,3 +52,294 @@ def test_a_card_torn_at_any_apdu_is_debited_once_after_its_retap(
         assert outcomes == [Outcome.ACCEPTED]
     assert bus.issuer.proof_verifies(bus.journalled()[-1])
     assert second.recovered is (debited > 0)
+
+
+# --- torn taps: whose evidence, how long ---
+
+
+def torn_after_commit(bus: Bus) -> None:
+    bus.reader.faults.arm(Fault(FaultKind.CUT_AFTER, ins=0xC7))
+    assert bus.tap("one").lamp is Lamp.AMBER
+
+
+def test_a_recovered_tap_carries_the_torn_ones_evidence_and_the_cards_proof(bus: Bus) -> None:
+    torn_after_commit(bus)
+    bus.tap("one")
+    torn, recovered = bus.journalled()
+    assert recovered.recovers == torn.seq
+    assert torn.card is not None
+    assert recovered.card is not None
+    assert torn.card.proof is None
+    assert recovered.card.record_written == torn.card.record_written
+    assert recovered.fare_rial == torn.fare_rial == FARE_RIAL
+    assert bus.issuer.proof_verifies(recovered)
+
+
+@pytest.mark.parametrize(("later_s", "debits"), [(30, 1), (31, 2)])
+def test_a_torn_tap_is_recovered_within_30_s_only(bus: Bus, later_s: int, debits: int) -> None:
+    torn_after_commit(bus)
+    bus.clock.pass_s(later_s)
+    assert bus.tap("one").lamp is Lamp.GREEN
+    assert bus.spent("one") == debits * FARE_RIAL
+    if debits == 2:  # a new ride, and its evidence proves the torn one
+        new = bus.journalled()[-1]
+        assert new.recovers is None
+        assert new.card is not None
+        assert new.card.previous.tmc == 2
+
+
+def test_a_torn_tap_is_recovered_once(bus: Bus) -> None:
+    torn_after_commit(bus)
+    assert bus.tap("one").recovered
+    again = bus.tap("one")
+    assert not again.recovered
+    assert bus.spent("one") == 2 * FARE_RIAL
+
+
+def test_another_card_does_not_recover_it(bus: Bus) -> None:
+    bus.issuer.make_card(bus.folder, "two", 1002)
+    torn_after_commit(bus)
+    assert not bus.tap("two").recovered
+    assert bus.tap("one").recovered
+    assert bus.spent("one") == bus.spent("two") == FARE_RIAL
+
+
+def test_on_another_bus_it_is_a_new_ride_that_proves_the_old_one(
+    bus: Bus, tmp_path: Path, issuer: Issuer
+) -> None:
+    torn_after_commit(bus)
+    other = open_bus(issuer, bus.folder, tmp_path / "other", clock=bus.clock)
+    assert not other.tap("one").recovered
+    (torn,) = bus.journalled()
+    (ride,) = other.journalled()
+    assert torn.card is not None
+    assert ride.card is not None
+    assert ride.card.record_read == torn.card.record_written
+    assert ride.card.previous.tmc == torn.card.previous.tmc + 1
+    other.process.stop()
+
+
+def test_a_lost_answer_to_commit_with_the_card_still_there_is_unconfirmed(bus: Bus) -> None:
+    bus.reader.faults.arm(Fault(FaultKind.DROP_REPLY, ins=0xC7))
+    assert bus.tap("one").reason == "card_torn"
+    assert bus.tap("one").recovered
+    assert bus.spent("one") == FARE_RIAL
+
+
+@pytest.mark.parametrize("ins", [0xDC, 0x8B])
+def test_an_altered_answer_while_staging_is_refused_with_debit_0(bus: Bus, ins: int) -> None:
+    bus.reader.faults.arm(Fault(FaultKind.CORRUPT_REPLY, ins=ins, byte=0))
+    shown = bus.tap("one")
+    assert (shown.lamp, shown.fare_rial) == (Lamp.RED, 0)
+    (tap,) = bus.journalled()
+    assert (tap.outcome, tap.fare_rial, tap.card) == (Outcome.REFUSED, 0, None)
+    assert bus.spent("one") == 0
+
+
+def test_an_altered_answer_to_commit_is_never_green(bus: Bus) -> None:
+    bus.reader.faults.arm(Fault(FaultKind.CORRUPT_REPLY, ins=0xC7, byte=0))
+    assert bus.tap("one").lamp is Lamp.AMBER
+    assert bus.tap("one").recovered
+    assert bus.spent("one") == FARE_RIAL
+
+
+def test_a_full_disk_at_the_outcome_is_amber_and_the_retap_is_not_charged_again(bus: Bus) -> None:
+    write_outcome = bus.process.journal.write_outcome
+    failing = [True]
+
+    def fail_once(tap: Tap) -> None:
+        if failing.pop() if failing else False:
+            raise JournalFault("database or disk is full")
+        write_outcome(tap)
+
+    bus.process.journal.write_outcome = fail_once  # type: ignore[method-assign]
+    assert bus.tap("one").lamp is Lamp.AMBER
+    assert bus.journalled() == []
+    assert bus.tap("one").recovered
+    assert [tap.outcome for tap in bus.journalled()] == [Outcome.UNCONFIRMED, Outcome.ACCEPTED]
+    assert bus.spent("one") == FARE_RIAL
+
+
+def test_a_full_disk_at_the_intent_touches_no_card(bus: Bus) -> None:
+    bus.process.journal._db.execute("PRAGMA query_only=ON")
+    assert bus.tap("one").reason == "out_of_service"
+    assert bus.spent("one") == 0
+    bus.process.journal._db.execute("PRAGMA query_only=OFF")
+    assert bus.tap("one").lamp is Lamp.GREEN
+
+
+# --- refusals ---
+
+
+class PlainCard:
+    """A card that answers every command alike: a Classic, an Ultralight, a bank card."""
+
+    atr = b"\x3b"
+
+    def __init__(self, uid_answer: bytes, answer: bytes) -> None:
+        self.uid_answer, self.answer = uid_answer, answer
+
+    def transmit(self, apdu: bytes) -> bytes:
+        return self.uid_answer if apdu[:2] == b"\xff\xca" else self.answer
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+@pytest.mark.parametrize(
+    ("uid_answer", "answer"),
+    [
+        (bytes(4) + b"\x90\x00", b"\x6a\x81"),  # MIFARE Classic: a UID of four bytes
+        (bytes(7) + b"\x90\x00", b"\x6e\x00"),  # a UID alone
+        (bytes(7) + b"\x90\x00", b"\x91\xa0"),  # a DESFire without our application
+        (b"\x6a\x81", b"\x6a\x81"),
+    ],
+)
+def test_a_card_of_another_kind_is_refused(bus: Bus, uid_answer: bytes, answer: bytes) -> None:
+    shown = bus.process._validator.present_card(PlainCard(uid_answer, answer))
+    assert (shown.lamp, shown.reason) == (Lamp.RED, "not_our_card")
+    (tap,) = bus.journalled()
+    assert (tap.outcome, tap.reason, tap.card) == (Outcome.REFUSED, "not_our_card", None)
+
+
+def test_a_card_of_another_system_is_not_genuine(bus: Bus) -> None:
+    Issuer().make_card(bus.folder, "foreign", 1001)
+    assert bus.tap("foreign").reason == "card_not_genuine"
+
+
+def test_an_empty_card_is_refused_with_its_balance(bus: Bus) -> None:
+    bus.issuer.make_card(bus.folder, "poor", 1003, loaded=FARE_RIAL - 1)
+    shown = bus.tap("poor")
+    assert (shown.reason, shown.balance_rial) == ("insufficient_balance", FARE_RIAL - 1)
+    assert bus.spent("poor") == 0
+
+
+def test_a_denied_card_is_refused(bus: Bus) -> None:
+    bus.process.bundles.offer(bus.issuer.bundle(2, denied_cards=frozenset({1001})))
+    assert bus.tap("one").reason == "card_denied"
+
+
+def test_a_waiting_entitlement_is_delivered_with_the_ride(bus: Bus) -> None:
+    newer = bus.issuer.entitlement(1001, version=2, loaded=LOADED_RIAL + 100_000)
+    bus.process.bundles.offer(bus.issuer.bundle(2, entitlements={1001: newer}))
+    assert bus.tap("one").balance_rial == LOADED_RIAL + 100_000 - FARE_RIAL
+    assert bus.tap("one").balance_rial == LOADED_RIAL + 100_000 - 2 * FARE_RIAL
+    first, second = bus.journalled()
+    assert first.card is not None
+    assert second.card is not None
+    assert (first.card.delivered_version, second.card.delivered_version) == (2, None)
+    assert bus.issuer.proof_verifies(first)
+    assert bus.issuer.proof_verifies(second)
+
+
+def test_below_the_reserve_for_5000_taps_it_is_out_of_service(bus: Bus) -> None:
+    bus.disk.free = RESERVE_BYTES - 1
+    assert bus.tap("one").reason == "out_of_service"
+    assert bus.process.scan("MC1:X").reason == "out_of_service"
+    assert bus.journalled() == []
+    assert bus.spent("one") == 0
+    bus.disk.free = RESERVE_BYTES
+    assert bus.tap("one").lamp is Lamp.GREEN
+
+
+def test_without_a_bundle_it_is_out_of_service(issuer: Issuer, cards: Path, tmp_path: Path) -> None:
+    bus = open_bus(issuer, cards, tmp_path / "s", bundle=issuer.bundle(devices={}))
+    assert bus.tap("one").reason == "out_of_service"
+    bus.process.stop()
+
+
+# --- phones ---
+
+
+def test_a_phone_rides_once(bus: Bus) -> None:
+    phone = bus.issuer.phone()
+    shown = bus.process.scan(phone.ticket_text(NOW_S, 1))
+    assert (shown.lamp, shown.fare_rial, shown.rides_left) == (Lamp.GREEN, FARE_RIAL, 4)
+    assert bus.process.scan(phone.ticket_text(NOW_S + 1, 1)).reason == "already_paid"
+    assert bus.process.scan(phone.ticket_text(NOW_S + 1, 2)).lamp is Lamp.GREEN
+    accepted, refused, _ = bus.journalled()
+    assert accepted.ticket is not None
+    assert refused.ticket is None
+
+
+def test_companions_pay_and_use_up_their_rides(bus: Bus) -> None:
+    phone = bus.issuer.phone()
+    shown = bus.process.scan(phone.ticket_text(NOW_S, 1, 3))
+    assert (shown.fare_rial, shown.pax, shown.rides_left) == (3 * FARE_RIAL, 3, 2)
+    assert bus.process.scan(phone.ticket_text(NOW_S, 3)).reason == "already_paid"
+    assert bus.process.scan(phone.ticket_text(NOW_S, 4, 3)).reason == "counter_exhausted"
+
+
+def test_a_paid_ride_is_refused_after_a_restart(bus: Bus, tmp_path: Path, issuer: Issuer) -> None:
+    phone = bus.issuer.phone()
+    bus.process.scan(phone.ticket_text(NOW_S, 1))
+    bus.process.stop()
+    again = open_bus(issuer, bus.folder, tmp_path / "state", clock=bus.clock)
+    assert again.process.scan(phone.ticket_text(NOW_S + 2, 1)).reason == "already_paid"
+    again.process.stop()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("", "not_a_ticket"), ("سلام", "not_a_ticket"), ("MC1:A", "malformed"), ("M" * 5_000, "too_long")],
+)
+def test_any_other_text_is_a_refusal(bus: Bus, text: str, reason: str) -> None:
+    assert bus.process.scan(text).reason == reason
+
+
+def test_one_screen_held_before_the_scanner_is_one_tap(bus: Bus) -> None:
+    for _ in range(20):
+        assert bus.process.scan("hello").lamp is Lamp.RED
+        bus.clock.pass_s(0.2)
+    assert len(bus.journalled()) == 1
+
+
+def test_stale_tickets_and_a_clock_that_is_not_synchronised(bus: Bus) -> None:
+    phone = bus.issuer.phone()
+    assert bus.process.scan(phone.ticket_text(NOW_S, 1)).lamp is Lamp.GREEN
+    bus.clock.pass_s(100)
+    assert bus.process.scan(phone.ticket_text(NOW_S, 2)).reason == "stale"
+    bus.clock.synchronised = False
+    assert bus.process.scan(phone.ticket_text(NOW_S, 3)).reason == "already_paid"  # one ride for each cti
+    other = bus.issuer.phone()
+    assert bus.process.scan(other.ticket_text(NOW_S, 1)).lamp is Lamp.GREEN
+    assert bus.journalled()[-1].flags == ("clock_unsynchronised",)
+
+
+def test_a_ticket_that_does_not_cover_the_fare_is_refused(bus: Bus) -> None:
+    dear = Tariff(2, "dear", {0: FareProduct("adult", "adult", FARE_RIAL + 1)})
+    bus.process.bundles.offer(bus.issuer.bundle(2, tariff=dear))
+    assert bus.process.scan(bus.issuer.phone().ticket_text(NOW_S, 1)).reason == "insufficient_balance"
+
+
+def test_a_hanging_card_does_not_stop_the_phones(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ticket settles the hung tap as unconfirmed; the proof that comes after all is its recovery."""
+    monkeypatch.setattr("readers.validation.HUNG_CARD_S", 0.05)
+    hanging, go_on = threading.Event(), threading.Event()
+    bus.reader.place("one")
+    link = bus.reader.wait_for_card(1)
+    assert link is not None
+    transmit = link.transmit
+
+    def hang(apdu: bytes) -> bytes:
+        reply = transmit(apdu)
+        if apdu[1] == 0xC7:
+            hanging.set()
+            assert go_on.wait(10)
+        return reply
+
+    link.transmit = hang  # type: ignore[method-assign]
+    shown: list[Shown] = []
+    card = threading.Thread(target=lambda: shown.append(bus.process._validator.present_card(link)))
+    card.start()
+    assert hanging.wait(10)
+    assert bus.process.scan(bus.issuer.phone().ticket_text(NOW_S, 1)).lamp is Lamp.GREEN
+    go_on.set()
+    card.join(10)
+    bus.reader.remove()
+    assert shown[0].lamp is Lamp.GREEN
+    unconfirmed, phone, recovery = bus.journalled()
+    assert (unconfirmed.outcome, phone.outcome) == (Outcome.UNCONFIRMED, Outcome.ACCEPTED)
+    assert (recovery.outcome, recovery.recovers) == (Outcome.ACCEPTED, unconfirmed.seq)
+    assert bus.issuer.proof_verifies(recovery)
+    assert bus.spent("one") == FARE_RIAL

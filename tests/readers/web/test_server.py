@@ -1,0 +1,186 @@
+"""The validator's page over real HTTP: its buttons, its languages, and who may press them."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from fare.core.errors import OperatorError
+from hardware.emulator.phone import VirtualPhone
+from hardware.emulator.reader import InProcessReader
+from readers.addresses import Equipment
+from readers.phones import FolderPhones
+from readers.process import ValidatorOptions, compose
+from readers.web.server import WebFace
+from tests.readers.bus import Disk, Issuer, ManualClock
+
+
+class Page:
+    """A browser's view of the page, without the browser."""
+
+    def __init__(self, url: str) -> None:
+        self.client = httpx2.Client(base_url=url, trust_env=False)
+        self.html = self.client.get("/bus").text
+        found = re.search(r'name="mancard-token" content="([^"]+)"', self.html)
+        assert found is not None
+        self.token = found[1]
+
+    def press(self, path: str, body: object, **headers: str) -> httpx2.Response:
+        return self.client.post(path, json=body, headers={"X-Mancard-Token": self.token, **headers})
+
+    def done(self, path: str, body: object) -> dict[str, Any]:
+        answer = self.press(path, body)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
+@pytest.fixture
+def face(issuer: Issuer, cards: Path, tmp_path: Path) -> Iterator[WebFace]:
+    reader = InProcessReader(cards)
+    issuer.phone().save(cards, "phone-1")
+    equipment = Equipment(reader, reader, FolderPhones(cards, VirtualPhone.load))
+    options = ValidatorOptions(tmp_path / "state")
+    process = compose(issuer.kit(), equipment, options, clock=ManualClock(), storage=Disk())
+    process.bundles.offer(issuer.bundle())
+    face = WebFace(process, "127.0.0.1", 0)
+    process.start()
+    face.start()
+    yield face
+    face.stop()
+    process.stop()
+
+
+@pytest.fixture
+def page(face: WebFace) -> Iterator[Page]:
+    page = Page(face.url)
+    yield page
+    page.client.close()
+
+
+def test_a_card_is_tapped_and_the_answer_is_said_in_words(page: Page) -> None:
+    state = page.done("/bus/tap", {"card": "one"})
+    shown = state["shown"]
+    assert (shown["lamp"], shown["reason"], state["number"]) == ("green", "ok", 1)
+    assert [figure["value"] for figure in shown["figures"]] == ["۵٬۰۰۰ تومان", "۴۵٬۰۰۰ تومان"]
+    assert shown["figures"][1]["words"] == "چهل و پنج هزار تومان"
+    assert state["unsent"] == 1
+    assert state["line_name"] == "خط ۱۲"
+    english = page.client.get("/bus/state?lang=en").json()["shown"]
+    assert english["figures"][1]["words"] == "forty-five thousand toman"
+
+
+def test_a_phone_is_shown_twice_and_then_begins_a_new_ride(page: Page) -> None:
+    show = {"phone": "phone-1", "new_ride": False}
+    assert page.done("/bus/ticket", show)["shown"]["lamp"] == "green"
+    assert page.done("/bus/ticket", show)["shown"]["reason"] == "already_paid"
+    assert page.done("/bus/ticket", show | {"new_ride": True})["shown"]["lamp"] == "green"
+
+
+def test_any_text_may_be_scanned(page: Page) -> None:
+    shown = page.done("/bus/ticket", {"text": "  سلام "})["shown"]
+    assert (shown["lamp"], shown["reason"]) == ("red", "not_a_ticket")
+
+
+def test_the_switch_cuts_the_real_uplink(page: Page, face: WebFace) -> None:
+    assert page.done("/bus/uplink", {"connected": False})["uplink_cut"] is True
+    assert face._server.process.uplink.is_cut
+    assert page.done("/bus/tap", {"card": "one"})["shown"]["lamp"] == "green"
+    assert page.done("/bus/uplink", {"connected": True})["uplink_cut"] is False
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/bus/tap", {"card": "none"}),
+        ("/bus/tap", {"card": "../one"}),
+        ("/bus/tap", {}),
+        ("/bus/ticket", {"phone": "nobody"}),
+        ("/bus/ticket", {}),
+        ("/bus/uplink", {"connected": "yes"}),
+        ("/bus/uplink", []),
+    ],
+)
+def test_what_cannot_be_done_is_a_sentence(page: Page, path: str, body: object) -> None:
+    answer = page.press(path, body)
+    assert answer.status_code == 409
+    assert answer.json()["error"].endswith(".") or "no phone" in answer.json()["error"]
+
+
+def test_a_card_held_by_another_reader_is_a_sentence(page: Page, cards: Path) -> None:
+    elsewhere = InProcessReader(cards)
+    elsewhere.place("one")
+    answer = page.press("/bus/tap", {"card": "one"})
+    elsewhere.remove()
+    assert answer.status_code == 409
+    assert answer.json()["error"]
+
+
+def test_no_other_page_can_press_its_buttons(page: Page, face: WebFace) -> None:
+    body = {"connected": False}
+    own = f"http://127.0.0.1:{face.port}"
+    assert page.press("/bus/uplink", body, **{"X-Mancard-Token": "guess"}).status_code == 403
+    assert page.press("/bus/uplink", body, Origin="http://evil.example").status_code == 403
+    assert page.press("/bus/uplink", body, Origin="null").status_code == 403
+    form = {"Content-Type": "application/x-www-form-urlencoded", "X-Mancard-Token": page.token}
+    assert page.client.post("/bus/uplink", content=b"{}", headers=form).status_code == 403
+    for host in ("evil.example", f"evil.example:{face.port}"):
+        assert page.client.get("/bus", headers={"Host": host}).status_code == 421
+        assert page.press("/bus/uplink", body, Host=host).status_code == 421
+    assert not face._server.process.uplink.is_cut
+    assert page.press("/bus/uplink", body, Origin=own).status_code == 200
+
+
+def test_every_answer_carries_the_policy_and_the_page_has_no_inline_script(page: Page) -> None:
+    for path in ("/bus", "/bus/state", "/static/bus.js", "/nothing"):
+        policy = page.client.get(path).headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+    assert re.findall(r"<script(?![^>]*\ssrc=)", page.html) == []
+    assert re.findall(r"\s(?:on\w+|style)=", page.html) == []
+
+
+def test_persian_first_right_to_left_with_an_english_switch(page: Page) -> None:
+    assert '<html lang="fa" dir="rtl">' in page.html
+    assert 'href="/bus?lang=en"' in page.html
+    assert '<html lang="en" dir="ltr">' in page.client.get("/bus?lang=en").text
+    assert "$" not in page.html
+
+
+def test_what_the_page_loads_is_there(page: Page) -> None:
+    css = page.client.get("/static/bus.css").text
+    wanted = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', page.html)) | set(
+        re.findall(r'url\("([^"]+)"\)', css)
+    )
+    assert len(wanted) == 4
+    for path in [*wanted, "/static/texts/fa.json", "/static/texts/en.json"]:
+        assert page.client.get(path).status_code == 200, path
+    assert page.client.get("/static/../server.py").status_code == 404
+    assert page.client.get("/", follow_redirects=False).headers["Location"] == "/bus"
+
+
+def test_a_body_without_end_is_refused(face: WebFace, page: Page) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", face.port)
+    connection.request("POST", "/bus/ticket", body=b"x" * 20_000, headers={"X-Mancard-Token": page.token})
+    assert connection.getresponse().status == 413
+    connection.close()
+    garbage = {"X-Mancard-Token": page.token, "Content-Type": "application/json"}
+    assert page.client.post("/bus/tap", content=b"{", headers=garbage).status_code == 400
+
+
+def test_a_taken_port_is_one_sentence(face: WebFace) -> None:
+    with pytest.raises(OperatorError, match=f"Port {face.port} of 127.0.0.1 is in use"):
+        WebFace(face._server.process, "127.0.0.1", face.port)
+
+
+def test_the_state_says_nothing_secret(page: Page) -> None:
+    page.done("/bus/tap", {"card": "one"})
+    state = json.dumps(page.client.get("/bus/state").json(), ensure_ascii=False)
+    assert "1001" not in state.replace("کارت 1001", "")
+    assert page.token not in state

@@ -1,0 +1,41 @@
+"""Every reason has a sentence a rider can act on, in both languages."""
+
+from __future__ import annotations
+
+import pytest
+
+from fare.core.decision import Reason
+from fare.core.money import Locale
+from fare.core.proof.phone import TicketRefusal
+from readers.shown import Lamp, Shown, ShownMedium
+from readers.web.words import LOCALES, shown_text, texts
+
+REASONS = sorted({*map(str, Reason), *map(str, TicketRefusal)})
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_every_reason_has_its_sentence(locale: Locale) -> None:
+    sentences = texts(locale)["reasons"]
+    assert sorted(sentences) == REASONS
+    assert all(sentence.endswith(".") and len(sentence) > 15 for sentence in sentences.values())
+
+
+def test_both_languages_say_the_same_things() -> None:
+    persian, english = texts("fa"), texts("en")
+    assert sorted(persian) == sorted(english)
+    assert all(value for value in (*persian.values(), *english.values()))
+
+
+def test_a_green_answer_names_fare_and_balance_and_a_red_one_no_fare() -> None:
+    green = Shown(Lamp.GREEN, "ok", ShownMedium.CARD, 0, fare_rial=50_000, balance_rial=-10_005)
+    assert [figure["value"] for figure in shown_text(green, "en")["figures"]] == [
+        "5,000 toman",
+        "-1,000.5 toman",
+    ]
+    red = Shown(Lamp.RED, "insufficient_balance", ShownMedium.CARD, 0, balance_rial=0)
+    assert [figure["name"] for figure in shown_text(red, "en")["figures"]] == ["Card balance"]
+
+
+def test_a_recovered_tap_says_that_nothing_was_taken_twice() -> None:
+    shown = Shown(Lamp.GREEN, "ok", ShownMedium.CARD, 0, recovered=True)
+    assert "not taken again" in shown_text(shown, "en")["note"]
