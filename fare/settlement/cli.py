@@ -1,0 +1,103 @@
+"""Closing a service day and paying the owners.
+
+`mancard settlement seal DAY` · `statements DAY` · `pay DAY --out FILE.csv`
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(add_completion=False, no_args_is_help=True)
+
+DayArgument = Annotated[
+    str, typer.Argument(metavar="DAY", help="The service day: 2026-11-22, or Jalali 1405/09/01.")
+]
+
+
+@app.callback()
+def _group() -> None:
+    """Closing a service day and paying the owners."""
+
+
+@app.command()
+def seal(day: DayArgument) -> None:
+    """Seal a service day that is over; again after late taps."""
+    from datetime import UTC, datetime
+
+    from fare.core.calendar import service_day
+    from fare.core.errors import OperatorError
+    from fare.database.engine import open_engine, write
+    from fare.settings import LedgerSettings
+    from fare.settlement import seal_day
+    from fare.settlement.days import read_day
+
+    settings = LedgerSettings()
+    now = datetime.now(UTC)
+    wanted = read_day(day)
+    if wanted >= service_day(now, settings.zone_info, settings.day_starts_at):
+        raise OperatorError(f"The service day {wanted} is not over: seal it when the next one has begun.")
+    with write(open_engine(settings.database_url)) as session:
+        report = seal_day(session, wanted, now)
+    print(
+        f"{wanted}: {report.rides} rides of {report.media} media sealed, {report.fare_rial:,} rial; "
+        f"clearing {report.clearing_rial:,} rial."
+    )
+    if report.clearing_rial:
+        print("Clearing is not zero: 'mancard reconcile audit' names the entry that is wrong.")
+        raise typer.Exit(1)
+
+
+@app.command()
+def statements(day: DayArgument) -> None:
+    """Issue the owners' statements of a sealed day, and print them."""
+    from datetime import UTC, datetime
+
+    from fare.database.engine import open_engine, write
+    from fare.settings import LedgerSettings
+    from fare.settlement import make_statements
+    from fare.settlement.days import read_day
+
+    with write(open_engine(LedgerSettings().database_url)) as session:
+        issued = make_statements(session, read_day(day), datetime.now(UTC))
+    for line in issued:
+        print(
+            f"{line.owner_id}  {line.owner_name}: {line.rides} rides, gross {line.gross_rial:,}, "
+            f"commission {line.commission_rial:,}, suspense {line.suspense_rial:,}, net {line.net_rial:,}, "
+            f"prior days {line.prior_days_rial:,} rial"
+        )
+    print(f"{len(issued)} statements, {sum(line.payable_rial for line in issued):,} rial to pay.")
+
+
+@app.command()
+def pay(
+    day: DayArgument,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE.csv", help="Where the bank's file is written.")],
+) -> None:
+    """Instruct the payments of a day's statements and write the bank's file (mode 0600)."""
+    from datetime import UTC, datetime
+
+    from fare.core.errors import OperatorError
+    from fare.database.engine import open_engine, write
+    from fare.settings import LedgerSettings
+    from fare.settlement import instruct_payments, payment_file, queued_payments
+    from fare.settlement.days import read_day
+
+    wanted = read_day(day)
+    with write(open_engine(LedgerSettings().database_url)) as session:
+        instructed = instruct_payments(session, wanted, datetime.now(UTC))
+        queued = queued_payments(session, wanted)
+        try:
+            # Inside the transaction: a file that cannot be written leaves nothing instructed.
+            out.touch(mode=0o600)
+            out.write_text(payment_file(instructed), encoding="utf-8")
+        except OSError as fault:
+            raise OperatorError(
+                f"{out} cannot be written ({fault.strerror}): name a file in a folder that this account owns."
+            ) from None
+    print(f"{len(instructed)} payments, {sum(p.amount_rial for p in instructed):,} rial: {out}")
+    for waiting in queued:
+        named = f"{waiting.owner_id}  {waiting.owner_name}"
+        print(f"not paid: {named}: {waiting.reason}, {waiting.amount_rial:,} rial")
