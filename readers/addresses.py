@@ -1,8 +1,9 @@
-"""From an address to a reader. Nothing here knows an emulator: it is found through the entry points it declares.
+"""From an address to a reader. It knows no emulator: one is found through the entry points it declares.
 
-virtual:FOLDER        a reader in this process; its cards are the image files of FOLDER
-virtual+pcsc:FOLDER   the same cards, laid on vsmartcard's PC/SC reader and read through PC/SC
-NAME                  a PC/SC reader, by its full name or the beginning of it
+virtual:FOLDER             a reader in this process; its cards are the image files of FOLDER
+virtual+pcsc:FOLDER        the same cards, laid on vsmartcard's PC/SC reader and read through PC/SC
+virtual+pcsc@PORT:FOLDER   the same, where vpcd listens on another port than 35963
+NAME                       a PC/SC reader, by its full name or the beginning of it
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from readers.ports import CardReader, PhoneShelf, Tray
 
 GROUP: Final = "mancard.readers"
 VIRTUAL: Final = "virtual:"
-VIRTUAL_PCSC: Final = "virtual+pcsc:"
+VIRTUAL_PCSC: Final = "virtual+pcsc"
 VIRTUAL_PCSC_READER: Final = "Virtual PCD 00 00"
 
 
@@ -35,18 +36,29 @@ class Equipment:
 def resolve(address: str) -> Equipment:
     """Raises OperatorError for a folder or a reader that is not there, or without a PC/SC service."""
     if address.startswith(VIRTUAL):
-        folder = _folder(address, VIRTUAL)
+        folder = _folder(address.removeprefix(VIRTUAL))
         virtual = cast("Any", _load("in_process"))(folder)
         return Equipment(cast("CardReader", virtual), cast("Tray", virtual), _phones(folder))
-    if address.startswith(VIRTUAL_PCSC):
-        folder = _folder(address, VIRTUAL_PCSC)
-        tray = cast("Tray", cast("Any", _load("vpcd"))(folder))
+    scheme, _, rest = address.partition(":")
+    name, _, port = scheme.partition("@")
+    if name == VIRTUAL_PCSC:
+        folder = _folder(rest)
+        tray = cast("Tray", cast("Any", _load("vpcd"))(folder, **_port(port)))
         return Equipment(_pcsc(VIRTUAL_PCSC_READER), tray, _phones(folder))
     return Equipment(_pcsc(address))
 
 
-def _folder(address: str, prefix: str) -> Path:
-    folder = Path(address.removeprefix(prefix))
+def _port(text: str) -> dict[str, int]:
+    """Where vpcd listens, when the address says so."""
+    if not text:
+        return {}
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
+        raise OperatorError(f"{VIRTUAL_PCSC}@{text}: is not a port: give a number from 1 to 65535.")
+    return {"port": int(text)}
+
+
+def _folder(text: str) -> Path:
+    folder = Path(text)
     if not folder.is_dir():
         raise OperatorError(
             f"There is no folder {folder} with virtual cards: make some with 'mancard card', or give another "
@@ -70,6 +82,6 @@ def _load(name: str) -> Callable[..., object]:
     for found in entry_points(group=GROUP, name=name):
         return cast("Callable[..., object]", found.load())
     raise OperatorError(
-        f"This installation has no virtual reader ({GROUP}: {name}): install it with the hardware package, or "
+        f"This installation has no virtual reader ({GROUP}: {name}): install the hardware package, or "
         "give the name of a PC/SC reader with --reader."
     )

@@ -1,4 +1,5 @@
-"""The bundle in force on this bus: the newest verified one, kept in the journal's file. It accepts no rollback.
+"""The bundle in force on this bus: the newest verified one, kept in the journal's file. It accepts no
+rollback.
 
 A bundle never expires here: with an old one buses run on, and its age is shown.
 """
@@ -53,7 +54,8 @@ class Bundles:
         return self._current
 
     def offer(self, envelope: bytes) -> LoadedBundle:
-        """Verify, store and use a bundle. Raises BadSignature, MalformedDocument, BundleRefused or JournalFault.
+        """Verify, store and use a bundle. Raises BadSignature, MalformedDocument, BundleRefused or
+        JournalFault.
 
         When any is raised, nothing was persisted and the current bundle stays.
         """

@@ -73,7 +73,10 @@ def readers() -> None:
 
 
 def serve(settings: Any) -> None:
-    """Compose, open the web page, run until SIGTERM or SIGINT. Raises OperatorError before anything starts."""
+    """Compose, open the web page, run until SIGTERM or SIGINT.
+
+    Raises OperatorError before anything starts.
+    """
     from readers.addresses import resolve
     from readers.kit import read_kit
     from readers.process import ValidatorOptions, compose

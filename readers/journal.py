@@ -1,5 +1,5 @@
-"""The validator's journal: every tap on disk before its lamp, in one numbered, hashed chain. It forgets nothing
-that the ledger has not acknowledged, and never decides anything.
+"""The validator's journal: every tap on disk before its lamp, in one numbered, hashed chain. It forgets
+nothing that the ledger has not acknowledged, and never decides anything.
 
 A card tap is two rows in time: INTENT before the card is written, holding the whole unconfirmed tap, then the
 outcome. A crash between leaves the intent, and the next start turns its exact bytes into an unconfirmed tap.
@@ -92,7 +92,10 @@ class Journal:
             return self._open_intent_seq
 
     def write_intent(self, unconfirmed: Tap) -> None:
-        """INTENT: call it before the card is written. `unconfirmed` is the tap as it stands without a proof."""
+        """INTENT: call it before the card is written.
+
+        `unconfirmed` is the tap as it stands without a proof.
+        """
         with self._lock:
             self._require_next(unconfirmed)
             with self._transaction():
@@ -230,8 +233,8 @@ class Journal:
     def next_batch(self, limit: int, mono_ns: int, wall_ms: int, *, probe: bool = False) -> Batch | None:
         """The oldest unacknowledged taps, at most `limit`; None when there are none.
 
-        With `probe`, the newest acknowledged tap is sent again: its acknowledgement tells the time and whether
-        the ledger still has what it acknowledged.
+        With `probe`, the newest acknowledged tap is sent again: its acknowledgement tells the time and
+        whether the ledger still has what it acknowledged.
         """
         with self._lock:
             first = self.watermark().acked_seq + (0 if probe else 1)
@@ -263,7 +266,10 @@ class Journal:
         )
 
     def hash_at(self, seq: int) -> bytes | None:
-        """The chain's hash after tap `seq` (0: before the first); None for a tap this journal does not hold."""
+        """The chain's hash after tap `seq` (0: before the first).
+
+        None for a tap this journal does not hold.
+        """
         with self._lock:
             if seq == 0:
                 return genesis_hash(self.device, self.journal_id)
@@ -273,7 +279,8 @@ class Journal:
         return None if row is None else bytes(row[0])
 
     def acknowledge(self, acknowledgement: Acknowledgement, envelope: bytes) -> None:
-        """Move the watermark to what a verified acknowledgement says, forwards or (a restored ledger) backwards.
+        """Move the watermark to what a verified acknowledgement says, forwards or (a restored ledger)
+        backwards.
 
         Drops taps and claims that were acknowledged more than 35 days of the ledger's time ago.
         """

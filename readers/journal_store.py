@@ -1,8 +1,8 @@
 """The journal's file: a SQLite database that is opened whole or not at all. It never deletes or repairs one.
 
-`journal.db` is created under another name and renamed when complete, so an empty or half-made file of that name
-is damage, not a beginning. One process holds it, by a lock file beside it. WAL with synchronous=FULL: a row is
-on the disk when its commit returns.
+`journal.db` is created under another name and renamed when complete, so an empty or half-made file of
+that name is damage, not a beginning. One process holds it, by a lock file beside it. WAL with
+synchronous=FULL: a row is on the disk when its commit returns.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ CREATE TABLE tap (
   previous_hash BLOB NOT NULL,
   hash BLOB NOT NULL
 ) STRICT;
--- At most one: a card whose Commit was about to be sent. `raw` is the unconfirmed tap it becomes after a crash.
+-- At most one: a card whose Commit was about to be sent. `raw` is the unconfirmed tap it becomes after
+-- a crash.
 CREATE TABLE intent (
   id INTEGER PRIMARY KEY CHECK (id = 1),
   seq INTEGER NOT NULL,
@@ -131,7 +132,8 @@ def _create(path: Path, device: int, journal_id: bytes) -> None:
         _sync_folder(path.parent)
     except (OSError, sqlite3.Error) as fault:
         raise OperatorError(
-            f"The journal {path} cannot be created ({fault}): free some disk space and check the folder's rights."
+            f"The journal {path} cannot be created ({fault}): "
+            "free some disk space and check the folder's rights."
         ) from fault
 
 
@@ -178,7 +180,8 @@ def _check(connection: sqlite3.Connection, path: Path, device: int) -> None:
         )
     if owner != device:
         raise OperatorError(
-            f"The journal {path} belongs to device {owner}, not {device}: give each device its own state folder."
+            f"The journal {path} belongs to device {owner}, not {device}: "
+            "give each device its own state folder."
         )
     _check_chain(connection, path, device, bytes(journal_id))
 
@@ -198,6 +201,6 @@ def _check_chain(connection: sqlite3.Connection, path: Path, device: int, journa
 
 def _unreadable(path: Path, why: str) -> OperatorError:
     return OperatorError(
-        f"The journal {path} cannot be read ({why}): move the whole folder {path.parent.name} aside, keep it for "
-        "the workshop (its taps can still be recovered), and start again; nothing was deleted."
+        f"The journal {path} cannot be read ({why}): move the whole folder {path.parent.name} aside, keep it "
+        "for the workshop (its taps can still be recovered), and start again; nothing was deleted."
     )

@@ -32,7 +32,7 @@ DEVICE_KEY_FILE: Final = "device.key"
 
 @dataclass(frozen=True, slots=True)
 class Kit:
-    """A device's number, its ledger, the bundle keys it trusts, its claim code and the validator's card key."""
+    """A device's number, its ledger, the bundle keys it trusts, its claim code and its card key."""
 
     device: int
     ledger_url: str
@@ -87,7 +87,8 @@ def device_key(state_folder: Path) -> Ed25519PrivateKey:
         ) from fault
     except ValueError as fault:
         raise OperatorError(
-            f"The device key {path} is damaged: restore it, or enrol the device again with an empty state folder."
+            f"The device key {path} is damaged: "
+            "restore it, or enrol the device again with an empty state folder."
         ) from fault
 
 
@@ -134,5 +135,6 @@ def _require_private(path: Path) -> None:
 def _damaged(path: Path, why: object) -> OperatorError:
     detail = f"{why!r}" if isinstance(why, KeyError) else str(why)
     return OperatorError(
-        f"{path} cannot be used ({detail}): make the kit again with 'mancard fleet enrol DEVICE --out FOLDER'."
+        f"{path} cannot be used ({detail}): "
+        "make the kit again with 'mancard fleet enrol DEVICE --out FOLDER'."
     )

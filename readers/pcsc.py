@@ -1,9 +1,9 @@
 """A contactless reader through PC/SC: the one place that imports pyscard. It knows no card command.
 
 Written against known field failures: the low-level `scard` calls only (the library's monitor threads die with
-pcscd and leak); waiting and transmitting on separate contexts; the first look at a reader is UNAWARE, or a card
-that already lies there is missed; a lost service or reader drops the context and is established again with
-backoff; a reply of fewer than two bytes, a reset or a removed card is a torn card.
+pcscd and leak); waiting and transmitting on separate contexts; the first look at a reader is UNAWARE, or
+a card that already lies there is missed; a lost service or reader drops the context and is established
+again with backoff; a reply of fewer than two bytes, a reset or a removed card is a torn card.
 """
 
 from __future__ import annotations
@@ -48,7 +48,10 @@ class PcscLink:
         return self._atr
 
     def transmit(self, apdu: bytes) -> bytes:
-        """Exchange one APDU; b"" when the card left. Raises ReaderFault when the reader or its service did."""
+        """Exchange one APDU; b"" when the card left.
+
+        Raises ReaderFault when the reader or its service did.
+        """
         if not self._open:
             return b""
         code, reply = _s.SCardTransmit(self._card, self._protocol, list(apdu))
@@ -114,13 +117,14 @@ class PcscReader:
             names = self._names()
         except _ServiceLost as fault:
             raise OperatorError(
-                f"There is no PC/SC service ({fault}): start it with 'systemctl start pcscd' (package pcscd), or "
-                "use a virtual reader with --reader virtual:FOLDER."
+                f"There is no PC/SC service ({fault}): start pcscd (package pcscd), "
+                "or use a virtual reader with --reader virtual:FOLDER."
             ) from fault
         if self._find() is None:
             known = ", ".join(f"'{name}'" for name in names) or "none"
             raise OperatorError(
-                f"There is no PC/SC reader '{self.name}' (there is: {known}): plug it in or give another --reader."
+                f"There is no PC/SC reader '{self.name}' (there is: {known}): "
+                "plug it in or give another --reader."
             )
 
     def _context(self) -> Any:
@@ -219,9 +223,7 @@ def reader_names() -> list[str]:
         code, names = _s.SCardListReaders(context, [])
         return sorted(names) if code == OK else []
     except _ServiceLost as fault:
-        raise OperatorError(
-            f"There is no PC/SC service ({fault}): start it with 'systemctl start pcscd' (package pcscd)."
-        ) from fault
+        raise OperatorError(f"There is no PC/SC service ({fault}): start pcscd (package pcscd).") from fault
     finally:
         if context is not None:
             _s.SCardReleaseContext(context)

@@ -1,8 +1,8 @@
 """Virtual phones of a folder, for the demonstration page. A real validator sees only a scanner's text.
 
-A phone is `NAME.phone.json`, opened by whatever program knows that format. The number of its current ride lives
-beside it in `NAME.ride.json`, as it would live in the rider's app: it begins at 1 with each entitlement and
-rises only when the rider presses "new ride".
+A phone is `NAME.phone.json`, opened by whatever program knows that format. The number of its current ride
+lives beside it in `NAME.ride.json`, as it would live in the rider's app: it begins at 1 with each
+entitlement and rises only when the rider presses "new ride".
 """
 
 from __future__ import annotations

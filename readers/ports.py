@@ -17,7 +17,10 @@ RandomBytes = Callable[[int], bytes]
 
 
 class ReaderFault(Exception):
-    """The reader, not the card, failed: unplugged, its service stopped, a handle gone. The message says which."""
+    """The reader, not the card, failed: unplugged, its service stopped, a handle gone.
+
+    The message says which.
+    """
 
 
 class Link(Protocol):

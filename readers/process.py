@@ -1,5 +1,5 @@
-"""One validator put together: journal, bundles, rules, uplink, reader, threads. Every part is given or built here,
-in one place, and none of them knows the others.
+"""One validator put together: journal, bundles, rules, uplink, reader, threads. Every part is given or
+built here, in one place, and none of them knows the others.
 
 `compose` builds it without starting anything: a simulated city drives taps and rounds by hand with its own
 clock, the command line starts the threads.

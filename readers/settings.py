@@ -1,4 +1,7 @@
-"""The validator's settings, from the environment (MANCARD_VALIDATOR_…) or the command line. No secret is one."""
+"""The validator's settings, from the environment (MANCARD_VALIDATOR_…) or the command line.
+
+No secret is one.
+"""
 
 from __future__ import annotations
 

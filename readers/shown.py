@@ -26,9 +26,10 @@ class ShownMedium(StrEnum):
 class Shown:
     """One answer. `reason` is a Reason or TicketRefusal word; the texts have a sentence for each.
 
-    `fare_rial` is what this ride costs (0 when refused). `balance_rial` is the card's after the tap, None where
-    it is not known; `rides_left` is a phone ticket's. `recovered` tells that an earlier torn tap was completed
-    now, without a second debit. `seq` is the tap's number in the journal, None when nothing was written.
+    `fare_rial` is what this ride costs (0 when refused). `balance_rial` is the card's after the tap, None
+    where it is not known; `rides_left` is a phone ticket's. `recovered` tells that an earlier torn tap
+    was completed now, without a second debit. `seq` is the tap's number in the journal, None when nothing
+    was written.
     """
 
     lamp: Lamp

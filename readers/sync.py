@@ -1,7 +1,8 @@
 """Keeping bus and ledger in step: taps up, bundle down, by polling. It never deletes a tap and stops no sale.
 
-`Synchroniser.step` is one round and may be driven by a simulation; `SyncThread` drives it at its own pace, with
-full-jitter backoff from 1 s to 5 min after a failure. What a round meets is kept in `status` for the screens.
+`Synchroniser.step` is one round and may be driven by a simulation; `SyncThread` drives it at its own
+pace, with full-jitter backoff from 1 s to 5 min after a failure. What a round meets is kept in `status`
+for the screens.
 """
 
 from __future__ import annotations
@@ -140,7 +141,8 @@ class Synchroniser:
             rewinds += after.acked_seq < before.acked_seq  # a restored ledger: send again from there
             if after == before or rewinds > MOST_REWINDS:
                 raise SyncFault(
-                    f"the ledger did not take tap {batch.first_seq} and gave no error: it is kept and sent again"
+                    f"the ledger did not take tap {batch.first_seq} and gave no error: "
+                    "it is kept and sent again"
                 )
 
     def _batch(self, *, limit: int, probe: bool) -> Batch | None:
@@ -182,7 +184,7 @@ class Synchroniser:
 
 
 class SyncThread:
-    """Drives a Synchroniser: soon after a tap, every `poll_s` otherwise, slower and jittered after failures."""
+    """Drives a Synchroniser: soon after a tap, every `poll_s` otherwise, jittered after failures."""
 
     def __init__(
         self, synchroniser: Synchroniser, random_bytes: RandomBytes, *, poll_s: float, linger_s: float

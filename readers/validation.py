@@ -8,9 +8,9 @@ What went wrong decides by *when*: before INTENT nothing is written; while stagi
 unchanged, so the tap is refused with debit 0; from Commit on it is unconfirmed, and amber. The same card back
 within 30 s, carrying exactly the record of that tap, is let on by its own proof without a second debit.
 
-A reader that hangs inside an APDU must not stop the phones: a ticket that finds a card tap open for longer than
-`HUNG_CARD_S` settles it as unconfirmed, and should the card's proof come after all, it is journalled as a
-recovery.
+A reader that hangs inside an APDU must not stop the phones: a ticket that finds a card tap open for
+longer than `HUNG_CARD_S` settles it as unconfirmed, and should the card's proof come after all, it is
+journalled as a recovery.
 """
 
 from __future__ import annotations
@@ -70,7 +70,10 @@ class _Moment:
 
 
 class Validator:
-    """Decides about media, one at a time for each kind. `present_card` and `present_ticket` may run in two threads."""
+    """Decides about media, one at a time for each kind.
+
+    `present_card` and `present_ticket` may run in two threads.
+    """
 
     def __init__(
         self,
@@ -89,7 +92,8 @@ class Validator:
         self._random_bytes = random_bytes
         self._storage = storage
         self._one_card = threading.Lock()
-        # Guards the journal's order; waited on by tickets while a card's outcome is open. Never held over an APDU.
+        # Guards the journal's order; waited on by tickets while a card's outcome is open. Never held over
+        # an APDU.
         self._settled = threading.Condition(threading.RLock())
         self._replay = ReplayMemory.from_rows(journal.replay_rows())
         self._unconfirmed: dict[int, tuple[Tap, int]] = {}
@@ -132,8 +136,8 @@ class Validator:
         try:
             return self._carry_out(moment, link, card, charge, intent)
         except JournalFault:
-            # The card may be debited and the disk does not say so: never green, and the card's own record tells
-            # the next time. The intent is settled before any other tap is written.
+            # The card may be debited and the disk does not say so: never green, and the card's own record
+            # tells the next time. The intent is settled before any other tap is written.
             return self._shown(moment, Lamp.AMBER, Reason.CARD_TORN, ShownMedium.CARD, seq=intent.seq)
 
     def _decide(self, moment: _Moment, card: OpenCard) -> Charge | Refused:
@@ -231,7 +235,7 @@ class Validator:
             self._watch_for(left)
 
     def _torn_tap_on(self, card: OpenCard, loaded: LoadedBundle) -> tuple[Tap, VerifiedEntitlement] | None:
-        """The unconfirmed tap of this validator that this very card committed last, while it may be recovered."""
+        """The unconfirmed tap of this validator that this very card committed last, while recoverable."""
         now_ns = self._clock.mono_ns()
         for seq, (tap, deadline_ns) in list(self._unconfirmed.items()):
             if now_ns > deadline_ns:

@@ -1,4 +1,5 @@
-"""The validator's own small web face, on the standard library: it works with the ledger dead and the line cut.
+"""The validator's own small web face, on the standard library: it works with the ledger dead and the line
+cut.
 
     GET  /bus                 the page (Persian; ?lang=en English)
     GET  /bus/state           what it shows, as JSON
@@ -6,8 +7,9 @@
     POST /bus/ticket          {"phone": name, "new_ride": bool} or {"text": code}
     POST /bus/uplink          {"connected": bool}               cut or restore the real uplink
 
-It decides nothing about fares. Every POST answers with the same document as `state`. A request for another host
-name, from another origin or without the page's token is refused, so no other page can press its buttons.
+It decides nothing about fares. Every POST answers with the same document as `state`. A request for
+another host name, from another origin or without the page's token is refused, so no other page can press
+its buttons.
 """
 
 from __future__ import annotations
@@ -100,8 +102,8 @@ def _cannot_listen(fault: OSError, host: str, port: int) -> OperatorError:
             f"Port {port} of {host} is in use: stop the program that holds it, or give another --port."
         )
     return OperatorError(
-        f"The validator's page cannot listen on {host} port {port} ({fault.strerror}): give another --host or "
-        "--port."
+        f"The validator's page cannot listen on {host} port {port} ({fault.strerror}): give another "
+        "--host or --port."
     )
 
 

@@ -1,15 +1,18 @@
-"""A small issuer, a ledger in memory and a bus, for the validator's tests. The cards are the virtual chip's."""
+"""A small issuer, a ledger in memory and a bus, for the validator's tests.
+
+The cards are the virtual chip's.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import zstandard
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from fare.core.bundle import Bundle, DeviceConfiguration
 from fare.core.card_record import first_record
@@ -37,6 +40,7 @@ from hardware.emulator.reader import InProcessReader
 from readers.addresses import Equipment
 from readers.kit import Kit
 from readers.process import ValidatorOptions, ValidatorProcess, compose
+from readers.shown import Shown
 
 DEVICE = 7
 FARE_RIAL = 50_000
@@ -206,9 +210,8 @@ class Bus:
     reader: InProcessReader
     clock: ManualClock
     disk: Disk
-    taps_read: int = field(default=0)
 
-    def tap(self, name: str):  # noqa: ANN201 - tests read it as Shown
+    def tap(self, name: str) -> Shown:
         """Lay a card on the reader, take the answer, take the card away."""
         self.reader.place(name)
         shown = self.process.tap_next_card(1)
@@ -272,7 +275,7 @@ class MemoryLedger:
         self.issuer = issuer
         self.epoch = epoch
         self.taps: dict[int, bytes] = {}
-        self.device_key = None
+        self.device_key: Ed25519PublicKey | None = None
         self.batches = 0
         self.now_ms = NOW_S * 1000
 

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.readers.bus import Bus, Issuer, open_bus
+from tests.services.pcsc import pcsc_service
+
+__all__ = ["pcsc_service"]
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import contextlib
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import cast
@@ -61,7 +61,7 @@ class _Api(BaseHTTPRequestHandler):
     def home(self) -> LedgerServer:
         return cast("LedgerServer", self.server)
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Quiet."""
 
     def do_POST(self) -> None:
@@ -143,7 +143,7 @@ class _Api(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(issuer: Issuer) -> Iterator[LedgerServer]:
+def serving(issuer: Issuer) -> Generator[LedgerServer]:
     """The server, answering until the block ends."""
     server = LedgerServer(issuer)
     thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.02), daemon=True)

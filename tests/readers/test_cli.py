@@ -112,6 +112,7 @@ class Face:
 
     def until(self, name: str, value: object) -> dict[str, Any]:
         """Ask until the page says so; each request is answered by the running process."""
+        state = self.state()
         for _ in range(2_000):
             state = self.state()
             if state[name] == value:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import secrets
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,7 @@ def acknowledge(journal: Journal, seq: int, *, epoch: bytes = EPOCH, at_ms: int 
 
 
 @pytest.fixture
-def journal(tmp_path: Path):  # noqa: ANN201
+def journal(tmp_path: Path) -> Iterator[Journal]:
     opened = open_journal(tmp_path / "state")
     yield opened
     opened.close()

@@ -1,0 +1,114 @@
+"""The ride over a real pcscd and vpcd, and what happens when they go away."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fare.core.errors import OperatorError
+from hardware.emulator.faults import Fault, FaultKind
+from hardware.emulator.vpcd import VpcdTray
+from readers.addresses import Equipment, resolve
+from readers.pcsc import open_reader, reader_names
+from readers.process import ValidatorOptions, ValidatorProcess, compose
+from readers.shown import Lamp, Shown
+from tests.readers.bus import FARE_RIAL, Disk, Issuer, ManualClock, spent_on
+from tests.services.pcsc import PcscService
+
+
+class PcscBus:
+    """A validator on the virtual PC/SC reader."""
+
+    def __init__(self, issuer: Issuer, cards: Path, state: Path, service: PcscService) -> None:
+        self.tray = VpcdTray(cards, service.host, service.port)
+        self.process: ValidatorProcess = compose(
+            issuer.kit(),
+            Equipment(open_reader(service.reader_name), self.tray),
+            ValidatorOptions(state),
+            clock=ManualClock(),
+            storage=Disk(),
+        )
+        self.process.bundles.offer(issuer.bundle())
+
+    def tap(self, name: str) -> Shown:
+        self.tray.place(name)
+        shown = self.process.tap_next_card(10)
+        self.tray.remove()
+        assert self.process.equipment.reader.wait_for_removal(10)
+        assert shown is not None
+        return shown
+
+
+@pytest.fixture
+def pcsc_bus(issuer: Issuer, cards: Path, tmp_path: Path, pcsc_service: PcscService) -> Iterator[PcscBus]:
+    bus = PcscBus(issuer, cards, tmp_path / "state", pcsc_service)
+    yield bus
+    bus.tray.remove()
+    bus.process.stop()
+
+
+def test_a_card_rides_through_pcsc(pcsc_bus: PcscBus, issuer: Issuer, cards: Path) -> None:
+    assert [pcsc_bus.tap("one").lamp for _ in range(3)] == [Lamp.GREEN] * 3
+    taps = pcsc_bus.process.journal.recent_taps(9)
+    assert [issuer.proof_verifies(tap) for tap in taps] == [True] * 3
+    assert spent_on(issuer, cards, "one") == 3 * FARE_RIAL
+
+
+@pytest.mark.parametrize(("kind", "ins"), [(FaultKind.CUT_AFTER, 0xC7), (FaultKind.CUT_BEFORE, 0x8B)])
+def test_a_card_torn_from_a_pcsc_reader_is_debited_once(
+    pcsc_bus: PcscBus, issuer: Issuer, cards: Path, kind: FaultKind, ins: int
+) -> None:
+    pcsc_bus.tray.faults.arm(Fault(kind, ins=ins))
+    assert pcsc_bus.tap("one").lamp is Lamp.AMBER
+    assert pcsc_bus.tap("one").lamp is Lamp.GREEN
+    assert spent_on(issuer, cards, "one") == FARE_RIAL
+
+
+def test_a_card_that_already_lies_there_is_seen(pcsc_bus: PcscBus, pcsc_service: PcscService) -> None:
+    pcsc_bus.tray.place("one")
+    fresh = open_reader(pcsc_service.reader_name)
+    link = fresh.wait_for_card(10)
+    assert link is not None
+    assert link.atr == bytes.fromhex("3B8180018080")
+    link.close()
+    assert not fresh.wait_for_removal(0.05)
+    assert open_reader(pcsc_service.reader_name).wait_for_card(0) is not None
+
+
+def test_an_empty_field_is_waited_for_no_longer_than_asked(pcsc_bus: PcscBus) -> None:
+    started = time.monotonic()
+    assert pcsc_bus.process.tap_next_card(0.3) is None
+    assert 0.25 < time.monotonic() - started < 3
+
+
+def test_a_restarted_pcscd_is_found_again_unattended(pcsc_bus: PcscBus, pcsc_service: PcscService) -> None:
+    if not pcsc_service.ours:
+        pytest.fail("this test restarts pcscd: stop the one that is running")
+    assert pcsc_bus.tap("one").lamp is Lamp.GREEN
+    answers: list[Shown | None] = []
+    pcsc_service.stop()
+    assert pcsc_bus.process.tap_next_card(0.5) is None
+    waiting = threading.Thread(target=lambda: answers.append(pcsc_bus.process.tap_next_card(20)))
+    waiting.start()
+    pcsc_service.start()
+    pcsc_bus.tray.place("one")
+    waiting.join(20)
+    assert answers[0] is not None
+    assert answers[0].lamp is Lamp.GREEN
+
+
+def test_no_service_or_no_such_reader_is_one_sentence(pcsc_service: PcscService) -> None:
+    with pytest.raises(OperatorError, match="no PC/SC reader 'ACME'.*'Virtual PCD 00 00'"):
+        resolve("ACME")
+    assert pcsc_service.reader_name in reader_names()
+    if not pcsc_service.ours:
+        return
+    pcsc_service.stop()
+    with pytest.raises(OperatorError, match=r"^There is no PC/SC service .*start pcscd"):
+        resolve("ACME")
+    with pytest.raises(OperatorError, match="no PC/SC service"):
+        reader_names()
