@@ -17,7 +17,7 @@ SLOTS = 72
 """05:00 to 23:00 local, in quarters of an hour."""
 
 _PEAK_SLOTS = {*range(7, 16), *range(44, 58)}
-_LOAD_CHOICES_RIAL = (200_000, 300_000, 500_000)
+_LOAD_CHOICES_RIAL = (300_000, 500_000, 1_000_000)
 _AMPLE_LOAD_RIAL = 3_000_000
 _SCANT_LOAD_RIAL = 20_000
 _LOAD_SHARE = 0.05

@@ -17,6 +17,7 @@ from sqlmodel import Session, select
 from fare.collection.models import RegisteredTap, Ride
 from fare.core.desfire.application import open_card, run
 from fare.core.desfire.keys import ValidatorKeys
+from fare.core.tap import Outcome
 from fare.database.engine import write
 from fare.issuing import newest_funds
 from fare.issuing.models import TicketEntitlement
@@ -151,7 +152,9 @@ class _Posting:
         self._taps = {
             (tap.device_id, tap.journal_id.hex(), tap.seq): tap for tap in session.exec(select(RegisteredTap))
         }
-        self.settled_later = sum(ride.proven_by == "next_tap" for ride in rides)
+        self.settled_later = sum(
+            tap.outcome == Outcome.UNCONFIRMED and tap.proof_state == "valid" for tap in self._taps.values()
+        )
 
     def of_accepted(self, reports: Sequence[BusReport]) -> tuple[int, list[str], int]:
         """Of all taps that showed green: how many are posted, which are nowhere, how many share a ride."""
