@@ -99,23 +99,29 @@ ALLOWED = [
 ]
 
 
-@pytest.mark.parametrize("statement", CHANGES)
-def test_the_application_cannot_change_the_past(filled: Engine, statement: str) -> None:
-    # PostgreSQL refuses by rights before it comes to a trigger, and that is a fault of the database's place.
-    with pytest.raises(DBAPIError, match=r"append-only|permission denied"), filled.begin() as connection:
-        connection.execute(sa.text(statement))
+def answer(engine: Engine, statement: str) -> str:
+    """What the database says to one statement in a transaction of its own."""
+    try:
+        with engine.begin() as connection:
+            return f"{connection.execute(sa.text(statement)).rowcount} row"
+    except DBAPIError as fault:
+        return str(fault.orig)
 
 
-@pytest.mark.parametrize("statement", CHANGES)
-def test_the_owner_is_stopped_by_the_triggers(filled: Engine, owner_engine: Engine, statement: str) -> None:
-    with pytest.raises(DBAPIError, match="append-only"), owner_engine.begin() as connection:
-        connection.execute(sa.text(statement))
+def test_the_application_cannot_change_the_past(filled: Engine) -> None:
+    # On PostgreSQL the rights refuse before it comes to a trigger.
+    said = {statement: answer(filled, statement) for statement in CHANGES}
+    words = "append-only" if filled.dialect.name == "sqlite" else "permission denied"
+    assert {statement: text for statement, text in said.items() if words not in text} == {}
 
 
-@pytest.mark.parametrize("statement", ALLOWED)
-def test_what_lives_on_may_change(filled: Engine, statement: str) -> None:
-    with filled.begin() as connection:
-        assert connection.execute(sa.text(statement)).rowcount == 1
+def test_the_owner_is_stopped_by_the_triggers(filled: Engine, owner_engine: Engine) -> None:
+    said = {statement: answer(owner_engine, statement) for statement in CHANGES}
+    assert {statement: text for statement, text in said.items() if "append-only" not in text} == {}
+
+
+def test_what_lives_on_may_change(filled: Engine) -> None:
+    assert {statement: answer(filled, statement) for statement in ALLOWED} == dict.fromkeys(ALLOWED, "1 row")
 
 
 def test_replacing_a_row_is_deleting_it(filled: Engine) -> None:
