@@ -29,7 +29,7 @@ from typer.exceptions import TyperException
 from fare.core.errors import OperatorError
 
 GROUP: Final = "mancard.commands"
-STATE_VARIABLE: Final = "MANCARD_STATE"
+STATE_VARIABLE: Final = "MANCARD_STATE_DIR"
 STATUS_OPERATOR: Final = 2
 STATUS_FAULT: Final = 70
 STATUS_INTERRUPTED: Final = 130

@@ -12,8 +12,10 @@ from tests.services.started import RUN_FOLDER_VARIABLE, RUN_PROCESS_VARIABLE
 
 pytest_plugins = [
     "tests.services.browser",
+    "tests.services.pcsc",
     "tests.services.postgres",
     "tests.services.redis",
+    "tests.database_fixtures",
 ]
 
 

@@ -64,7 +64,7 @@ def mancard(
     (tmp_path / "odd_jobs.py").write_text(ODD, encoding="utf-8")
     (tmp_path / "broken_jobs.py").write_text("import a_package_nobody_has\n", encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setenv("MANCARD_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("MANCARD_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.delitem(sys.modules, "odd_jobs", raising=False)
     targets = {"odd": "odd_jobs:app", "broken": "broken_jobs:app", "absent": "no_such_jobs:app"}
     targets |= {name: f"odd_jobs:{name}" for name in NAMES}

@@ -50,7 +50,7 @@ class Validators:
 
     def start(self) -> tuple[subprocess.Popen[str], Face]:
         """A validator that answers, and its page."""
-        environment = {**os.environ, "MANCARD_STATE": str(self.state)}
+        environment = {**os.environ, "MANCARD_STATE_DIR": str(self.state)}
         started = subprocess.Popen(
             self.command(),
             stdout=subprocess.PIPE,
