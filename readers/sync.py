@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -24,6 +25,7 @@ from readers.uplink import LedgerRefused, Uplink, UplinkDown
 BACKOFF_FIRST_S: Final = 1.0
 BACKOFF_MOST_S: Final = 300.0
 MOST_REWINDS: Final = 3
+UNAUTHORISED: Final = 401
 DEVICE_KID: Final = 0
 """The ledger knows a device's one key by the device's number."""
 
@@ -76,27 +78,31 @@ class Synchroniser:
         return self._status
 
     def step(self, *, poll_bundle: bool = True) -> bool:
-        """One round: claim if needed, poll the bundle, upload everything. Whether all of it succeeded."""
-        with self._one_round:
-            try:
-                if not self._claimed:
-                    self._claim()
-                if poll_bundle or self._bundles.current is None:
-                    self._poll_bundle()
-                self._upload()
-            except LedgerRefused as refused:
-                self._note(str(refused), refused.retry_after_s)
-            except (UplinkDown, SyncFault, JournalFault, ValueError) as fault:
-                self._note(str(fault), None)
-            else:
-                self._status = replace(
-                    self._status, problem="", retry_after_s=None, last_contact_ms=self._clock.wall_ms()
-                )
-                return True
-            return False
+        """One round: claim if needed, upload everything, poll the bundle. Whether all of it succeeded.
 
-    def _note(self, problem: str, retry_after_s: float | None) -> None:
-        self._status = replace(self._status, problem=problem, retry_after_s=retry_after_s)
+        One part may fail and the others go on: a revoked device still uploads, one whose clock is wrong
+        learns the time from an acknowledgement, and a new acknowledgement key comes with the next bundle.
+        """
+        with self._one_round:
+            parts: list[Callable[[], None]] = [self._claim] if not self._claimed else []
+            if self._bundles.current is None:  # its keys are needed to believe an acknowledgement
+                parts += [self._poll_bundle, self._upload]
+            else:
+                parts += [self._upload, self._poll_bundle] if poll_bundle else [self._upload]
+            failed = [fault for part in parts if (fault := _attempt(part)) is not None]
+            if not failed and not self._probed:  # the poll brought another epoch of the ledger
+                failed = [fault for fault in [_attempt(self._upload)] if fault is not None]
+            if failed:
+                self._note(failed[0])
+                return False
+            self._status = replace(
+                self._status, problem="", retry_after_s=None, last_contact_ms=self._clock.wall_ms()
+            )
+            return True
+
+    def _note(self, fault: Exception) -> None:
+        retry_after_s = fault.retry_after_s if isinstance(fault, LedgerRefused) else None
+        self._status = replace(self._status, problem=str(fault), retry_after_s=retry_after_s)
 
     def _claim(self) -> None:
         public_key = self._enrolment.key.public_key().public_bytes_raw()
@@ -113,7 +119,14 @@ class Synchroniser:
 
     def _poll_bundle(self) -> None:
         current = self._bundles.current
-        envelope = self._uplink.fetch_bundle(None if current is None else current.etag)
+        try:
+            envelope = self._uplink.fetch_bundle(None if current is None else current.etag)
+        except LedgerRefused as refused:
+            if refused.status == UNAUTHORISED:
+                # Perhaps our clock is off and no tap waits whose acknowledgement would tell the time:
+                # claiming again with the same key changes nothing and answers with it.
+                self._claimed = False
+            raise
         if envelope is None:
             self._bundle_is_newest()
             return
@@ -181,6 +194,15 @@ class Synchroniser:
                 "take this device to the workshop with its state folder"
             )
         return acknowledgement
+
+
+def _attempt(part: Callable[[], None]) -> Exception | None:
+    """Do one part of a round; what went wrong, as a value, so that the other parts can go on."""
+    try:
+        part()
+    except (LedgerRefused, UplinkDown, SyncFault, JournalFault, ValueError) as fault:
+        return fault
+    return None
 
 
 class SyncThread:

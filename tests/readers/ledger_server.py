@@ -28,6 +28,7 @@ class LedgerServer(ThreadingHTTPServer):
         self.bundle = issuer.bundle()
         self.claims: list[str] = []
         self.polls = 0
+        self.refuse_poll = 0
         self.faults: list[str] = []  # for the next batches: lose | early | repeat | 429 | garbage | 500
         self.last_answer = b""
         self.connections: list[socket.socket] = []
@@ -75,7 +76,8 @@ class _Api(BaseHTTPRequestHandler):
 
     def claim(self, document: dict[str, object]) -> None:
         home = self.home
-        if home.claims:
+        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(str(document["public_key"])))
+        if home.claims and key != home.ledger.device_key:
             self.answer(409, json.dumps({"error": "claimed", "advice": "Make a new kit."}).encode())
             return
         home.claims.append(str(document["claim_code"]))
@@ -125,6 +127,9 @@ class _Api(BaseHTTPRequestHandler):
             return
         assert (request.device, request.method, request.path) == (DEVICE, "GET", "/v1/bundle")
         home.polls += 1
+        if home.refuse_poll:
+            self.answer(home.refuse_poll, json.dumps({"error": "no", "advice": "See."}).encode())
+            return
         version = decode_bundle(split(home.bundle)[0]).version
         etag = f'"{version.ledger_epoch.hex()}-{version.n}"'
         home.etags.append(self.headers.get("If-None-Match"))

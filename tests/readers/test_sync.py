@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fare.core.errors import MalformedDocument
 from fare.core.signed import ACKNOWLEDGEMENT, BadSignature, seal
@@ -180,6 +181,39 @@ def test_a_restart_asks_again_for_the_time_and_notices_a_restored_ledger(
     assert len(ledger.ledger.taps) == 4
     assert ledger.claims == ["c" * 32]
     again.stop()
+
+
+def test_a_wrong_clock_does_not_lock_a_bus_out(online: Bus, ledger: LedgerServer) -> None:
+    online.process.sync_once()
+    ledger.refuse_poll = 401  # the device's clock is more than 10 minutes off
+    assert not online.process.sync_once()
+    heard = len(online.clock.heard)
+    assert not online.process.sync_once()
+    assert len(online.clock.heard) == heard + 1  # told by claiming again with the same key
+    refuse_some(online, 1)
+    assert not online.process.sync_once()
+    assert agree(online, ledger)
+
+
+def test_a_revoked_device_still_uploads(online: Bus, ledger: LedgerServer) -> None:
+    online.process.sync_once()
+    refuse_some(online, 3)
+    ledger.refuse_poll = 403
+    assert not online.process.sync_once()
+    assert agree(online, ledger)
+    assert "403" in online.process.synchroniser.status.problem
+
+
+def test_a_new_acknowledgement_key_arrives_with_the_bundle(
+    online: Bus, ledger: LedgerServer, issuer: Issuer
+) -> None:
+    online.process.sync_once()
+    issuer.ack_key = Ed25519PrivateKey.generate()
+    ledger.bundle = issuer.bundle(2)
+    refuse_some(online, 1)
+    assert not online.process.sync_once()
+    assert online.process.sync_once()
+    assert agree(online, ledger)
 
 
 def test_an_acknowledgement_of_other_taps_is_not_believed(online: Bus, ledger: LedgerServer) -> None:
