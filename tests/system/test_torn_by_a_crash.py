@@ -1,0 +1,104 @@
+"""A validator killed between the card's commit and its own journal: the rider pays once, the right owner is paid."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+
+import httpx2
+import pytest
+
+from fare.core.tap import Outcome
+from hardware.emulator.faults import Fault, FaultKind, arm_in_folder
+from tests.system.city import ADULT, ADULT_FARE_RIAL, Bus, City, wait_for
+
+COMMIT = 0xC7
+LATE_MS = 60_000
+
+
+@pytest.fixture
+def own_city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
+    """A city for one test: what happens to a card's counters depends on all that happened before."""
+    with ExitStack() as stack:
+        yield City(tmp_path_factory.mktemp("city"), stack)
+
+
+def kill_after_commit(city: City, bus: Bus, card: str) -> None:
+    """Tap, and kill -9 the validator when the card has committed and the reply is still on its way."""
+    before = city.transaction_counter(card)
+    arm_in_folder(city.media, Fault(FaultKind.DELAY_REPLY, COMMIT, delay_ms=LATE_MS))
+
+    def press() -> None:
+        with suppress(httpx2.TransportError):
+            bus.tap(card)
+
+    hand = threading.Thread(target=press)
+    hand.start()
+    wait_for("the card's commit", lambda: city.transaction_counter(card) == before + 1)
+    bus.kill()
+    hand.join()
+
+
+def test_the_same_bus_recovers_the_proof_and_debits_once(own_city: City) -> None:
+    city, serial = own_city, own_city.serial(ADULT)
+    bus = city.bus(1)
+    kill_after_commit(city, bus, ADULT)
+    bus.start()
+
+    shown = bus.tap(ADULT)
+
+    assert (shown["lamp"], shown["reason"]) == ("green", "ok")
+    assert shown["note"], "the rider is not told that the fare was taken the first time"
+    assert city.spent_rial(ADULT) == ADULT_FARE_RIAL
+    bus.wait_until_sent()
+    (ride,) = city.rides(serial)
+    assert (ride.fare_rial, ride.owner_id) == (ADULT_FARE_RIAL, "owner-1")
+    assert [(tap.outcome, tap.recovers) for tap in city.register()] == [
+        (Outcome.UNCONFIRMED, None),
+        (Outcome.ACCEPTED, 1),
+    ]
+
+
+def test_another_bus_proves_the_ride_of_a_bus_that_never_came_back(own_city: City) -> None:
+    city, serial = own_city, own_city.serial(ADULT)
+    first, second = city.bus(1), city.bus(3)
+    assert first.tap(ADULT)["lamp"] == "green"
+    first.wait_until_sent()
+    kill_after_commit(city, first, ADULT)
+
+    shown = second.tap(ADULT)
+
+    assert shown["lamp"] == "green"
+    assert city.spent_rial(ADULT) == 3 * ADULT_FARE_RIAL
+    second.wait_until_sent()
+    told = [(ride.device_id, ride.owner_id, ride.proven_by, ride.fare_rial) for ride in city.rides(serial)]
+    assert told == [
+        (1, "owner-1", "tap", ADULT_FARE_RIAL),
+        (1, "owner-1", "next_tap", ADULT_FARE_RIAL),
+        (3, "owner-2", "tap", ADULT_FARE_RIAL),
+    ]
+
+    # And when the first bus does come back, what it knows changes nothing.
+    first.start()
+    first.wait_until_sent()
+    wait_for("the unconfirmed tap", lambda: len(city.register()) == 3)
+    assert len(city.rides(serial)) == 3
+    assert city.spent_rial(ADULT) == 3 * ADULT_FARE_RIAL
+
+
+def test_a_first_ride_that_was_torn_is_proven_by_the_next_bus(own_city: City) -> None:
+    """Nothing but the personalisation came before, and the torn tap itself carried the first load."""
+    city, serial = own_city, own_city.serial(ADULT)
+    first, second = city.bus(1), city.bus(3)
+    kill_after_commit(city, first, ADULT)
+    first.start()
+    first.wait_until_sent()
+    assert city.rides(serial) == []
+
+    assert second.tap(ADULT)["lamp"] == "green"
+
+    second.wait_until_sent()
+    told = [(ride.device_id, ride.owner_id, ride.proven_by) for ride in city.rides(serial)]
+    assert told == [(1, "owner-1", "next_tap"), (3, "owner-2", "tap")]
+    assert city.spent_rial(ADULT) == 2 * ADULT_FARE_RIAL

@@ -1,0 +1,48 @@
+"""The ledger dies in the middle of a day: the bus goes on, and every tap arrives once when it is back."""
+
+from __future__ import annotations
+
+from fare.core.tap import Outcome
+from tests.system.city import ADULT, ADULT_FARE_RIAL, BLANK, DENIED, STUDENT, City
+
+
+def test_taps_made_without_a_ledger_arrive_once(city: City) -> None:
+    bus = city.bus(1)
+    assert bus.tap(ADULT)["lamp"] == "green"
+    bus.wait_until_sent()
+    city.kill_ledger()
+
+    shown = [bus.tap(card) for card in (ADULT, STUDENT, DENIED, BLANK)]
+    shown.append(bus.show_ticket())
+
+    assert [one["lamp"] for one in shown] == ["green", "green", "red", "red", "green"]
+    assert [one["reason"] for one in shown][2:4] == ["card_denied", "not_our_card"]
+    assert bus.state()["unsent"] == 5
+
+    city.start_ledger()
+    bus.press("uplink", connected=False)
+    bus.press("uplink", connected=True)
+    bus.wait_until_sent()
+
+    register = city.register()
+    assert [tap.seq for tap in register] == [1, 2, 3, 4, 5, 6]
+    assert [tap.outcome for tap in register].count(Outcome.ACCEPTED) == 4
+    assert {tap.proof_state for tap in register if tap.outcome == Outcome.ACCEPTED} == {"valid"}
+    adult = city.rides(city.serial(ADULT))
+    assert [ride.fare_rial for ride in adult] == [ADULT_FARE_RIAL, ADULT_FARE_RIAL]
+    assert len(city.rides()) == 4
+    assert city.spent_rial(ADULT) == 2 * ADULT_FARE_RIAL
+
+
+def test_the_bus_keeps_its_taps_over_its_own_restart(city: City) -> None:
+    bus = city.bus(2)
+    bus.press("uplink", connected=False)
+    before = len(city.rides(city.serial(STUDENT)))
+    assert bus.tap(STUDENT)["lamp"] == "green"
+    assert bus.state()["unsent"] == 1
+    bus.kill()
+
+    bus.start()
+    bus.wait_until_sent()
+
+    assert len(city.rides(city.serial(STUDENT))) == before + 1
