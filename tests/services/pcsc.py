@@ -75,7 +75,7 @@ def _free_port_pair() -> int:
 
 
 class PcscService:
-    """PC/SC with one virtual reader: a card tray connects to ``host:port``, a driver finds ``reader_name``."""
+    """PC/SC with one virtual reader: a tray connects to ``host:port``, a driver finds ``reader_name``."""
 
     host = "127.0.0.1"
     reader_name = FIRST_SLOT

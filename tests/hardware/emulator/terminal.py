@@ -80,6 +80,14 @@ class Terminal:
         assert reply[-2] == 0x91, reply.hex()
         return reply[:-2], reply[-1]
 
+    def status(self, command: Callable[[], object]) -> int:
+        """The status byte the card answers to a whole command: 0 when it accepts."""
+        try:
+            command()
+        except Refused as refusal:
+            return refusal.status
+        return 0
+
     def plain(self, ins: int, data: bytes = b"") -> bytes:
         """A command without secure messaging; frames are collected."""
         answer, status = self.exchange(ins, data)
