@@ -27,7 +27,7 @@ from fare.core.errors import MalformedDocument
 from fare.core.signed import BadSignature
 from fare.core.tap import BundleVersion
 from fare.database.engine import read, write
-from fare.distribution import current_bundle
+from fare.distribution import current_bundle, unchanged_bundle
 from fare.fleet import ClaimRefusal, claim, device_public_key
 
 BUNDLE_PATH: Final = "/v1/bundle"
@@ -103,8 +103,12 @@ def device_routes(context: Context) -> APIRouter:
         now = context.clock()
         with read(context.engine) as session:
             _authenticate(session, mancard_request, now)
-        with write(context.engine) as session:
-            version, envelope = current_bundle(session, context.keys, context.settings, now)
+            found = unchanged_bundle(session, context.keys, context.settings, now)
+        if found is None:
+            # Only the first poll after a change needs a writer.
+            with write(context.engine) as session:
+                found = current_bundle(session, context.keys, context.settings, now)
+        version, envelope = found
         tag = _etag(version)
         held = (if_none_match or "").strip().removeprefix("W/")
         if tag in {held, f'"{held}"'}:

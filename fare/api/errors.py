@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from fare.database.faults import DatabaseUnavailable
+from fare.distribution import NoTariffInForce
 
 MACHINE_PATHS = "/v1/"
 
@@ -72,12 +73,17 @@ def install(app: FastAPI) -> None:
         error, advice = _ADVICE.get(fault.status_code, ("refused", str(fault.detail)))
         return answer(fault.status_code, error, advice, fault.headers)
 
-    def database_away(_request: Request, fault: Exception) -> Response:
+    def database_away(_request: Request, _fault: Exception) -> Response:
         # The sentence names hosts and files: it is for the operator's log, not for whoever asks.
         advice = "The ledger's database does not answer now: keep everything and try again later."
         return answer(503, "database_unavailable", advice, {"Retry-After": "5"})
+
+    def not_ready(_request: Request, _fault: Exception) -> Response:
+        advice = "The ledger is not set up to answer this yet: keep everything and try again later."
+        return answer(503, "not_ready", advice, {"Retry-After": "60"})
 
     app.add_exception_handler(ApiError, refused)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, plain)
     app.add_exception_handler(DatabaseUnavailable, database_away)
+    app.add_exception_handler(NoTariffInForce, not_ready)

@@ -1,6 +1,7 @@
 """A small city for tests of collection: a ledger, cards with chips, phones, and buses that journal and sign.
 
-The buses here are written for tests and share no code with the product's validator; the cards are the virtual chip.
+The buses here are written for tests and share no code with the product's validator; the cards are the
+virtual chip.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from fare.core.desfire.application import OpenCard, commit, open_card, run, stag
 from fare.core.desfire.errors import CardTorn
 from fare.core.desfire.keys import ValidatorKeys
 from fare.core.proof.card import CardEvidence, CommitProof
-from fare.core.signed import ACKNOWLEDGEMENT, BATCH, canonical, open_envelope, seal
+from fare.core.signed import ACKNOWLEDGEMENT, BATCH, open_envelope, seal
 from fare.core.tap import (
     Acknowledgement,
     Batch,
@@ -38,7 +39,7 @@ from fare.core.tap import (
 )
 from fare.core.tariff.model import FareProduct, Tariff
 from fare.database.engine import read, write
-from fare.distribution.models import PublishedTariff
+from fare.distribution import publish_tariff
 from fare.fleet import claim, create_device
 from fare.fleet.models import Contract, DeviceAssignment, Owner, Vehicle, VehicleAssignment
 from fare.issuing import (
@@ -106,13 +107,8 @@ class City:
             session.add(Contract(contract_id="c-1", name="c-1", owner_share_bps=SHARE_BPS))
             product = FareProduct("single", "Single ride", FARE_RIAL)
             student = FareProduct("student", "Student", FARE_RIAL // 2)
-            session.add(
-                PublishedTariff(
-                    version=1,
-                    document=canonical(Tariff(1, "flat", {0: product, 1: student}).to_document()),
-                    starts_at=NOON - timedelta(days=30),
-                )
-            )
+            tariff = Tariff(1, "flat", {0: product, 1: student})
+            publish_tariff(session, tariff, NOON - timedelta(days=30))
         return cls(engine, keys)
 
     def bus(
@@ -278,7 +274,9 @@ class Bus:
         record: dict[str, Any] | None = None,
         **changes: Any,
     ) -> Tap:
-        """A whole card tap. `torn`: "before" or "after" the card's Commit; `record` changes what is written."""
+        """A whole card tap. `torn`: "before" or "after" the card's Commit; `record` changes what is
+        written.
+        """
         card.chip.power(False)
         card.chip.power(True)
         opened = run(open_card(self._keys(), lambda: drawn(16)), card.chip.transmit)
