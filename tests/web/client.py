@@ -1,4 +1,4 @@
-"""A browser without a screen for the pages' tests: one application around one database, people in it."""
+"""A visitor without a screen for the pages' tests: one application around one database, people in it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Clock:
         self.now += by
 
 
-class Browser(TestClient):
+class Visitor(TestClient):
     """A test client that signs in as a person would."""
 
     def csrf(self, path: str) -> str:
@@ -49,7 +49,7 @@ class Browser(TestClient):
         answer = self.post("/login", data=fields, follow_redirects=False)
         return answer.status_code
 
-    def sign_in(self, name: str) -> Browser:
+    def sign_in(self, name: str) -> Visitor:
         """Sign in, which must work."""
         assert self.submit_login(name, PASSWORD) == 303
         return self
@@ -80,6 +80,6 @@ def app(engine: Engine, clock: Clock, tmp_path: Path) -> FastAPI:
 
 
 @pytest.fixture
-def browser(app: FastAPI) -> Iterator[Browser]:
-    with Browser(app) as client:
+def visitor(app: FastAPI) -> Iterator[Visitor]:
+    with Visitor(app) as client:
         yield client

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.web.client import app, browser, clock
+from tests.web.client import app, clock, visitor
 
-__all__ = ["app", "browser", "clock"]
+__all__ = ["app", "clock", "visitor"]

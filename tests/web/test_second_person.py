@@ -5,25 +5,25 @@ from sqlalchemy import Engine
 
 from fare.database.engine import read, write
 from fare.staff import Action, ApprovalView, approvals, request
-from tests.web.client import Browser
+from tests.web.client import Visitor
 from tests.web.reports import NOW
 
 HOSTILE = '<script>alert("x")</script>'
 
 
 @pytest.fixture
-def asked(browser: Browser, engine: Engine) -> ApprovalView:
+def asked(visitor: Visitor, engine: Engine) -> ApprovalView:
     """A request by reza; its payload tries to be more than text."""
-    assert browser is not None
+    assert visitor is not None
     with write(engine) as session:
         view = request(session, Action.REFUND, {"why": HOSTILE}, "reza", NOW)
     assert isinstance(view, ApprovalView)
     return view
 
 
-def press(browser: Browser, asked: ApprovalView, **changed: str) -> int:
-    fields = {"csrf": browser.csrf("/approvals"), "sha256": asked.payload_sha256.hex()} | changed
-    return browser.post(f"/approvals/{asked.approval_id}", data=fields, follow_redirects=False).status_code
+def press(visitor: Visitor, asked: ApprovalView, **changed: str) -> int:
+    fields = {"csrf": visitor.csrf("/approvals"), "sha256": asked.payload_sha256.hex()} | changed
+    return visitor.post(f"/approvals/{asked.approval_id}", data=fields, follow_redirects=False).status_code
 
 
 def approver(engine: Engine) -> str | None:
@@ -32,54 +32,54 @@ def approver(engine: Engine) -> str | None:
 
 
 def test_a_second_person_allows_what_the_page_shows(
-    browser: Browser, engine: Engine, asked: ApprovalView
+    visitor: Visitor, engine: Engine, asked: ApprovalView
 ) -> None:
-    page = browser.sign_in("sara").get("/approvals").text
+    page = visitor.sign_in("sara").get("/approvals").text
     assert HOSTILE not in page
     assert "&lt;script&gt;" in page
     assert f'action="/approvals/{asked.approval_id}"' in page
-    assert press(browser, asked) == 303
+    assert press(visitor, asked) == 303
     assert approver(engine) == "sara"
-    assert f'action="/approvals/{asked.approval_id}"' not in browser.get("/approvals").text
+    assert f'action="/approvals/{asked.approval_id}"' not in visitor.get("/approvals").text
 
 
 @pytest.mark.parametrize("name", ["reza", "nima"])
 def test_neither_the_requester_nor_an_auditor_can_press_the_button(
-    browser: Browser, engine: Engine, asked: ApprovalView, name: str
+    visitor: Visitor, engine: Engine, asked: ApprovalView, name: str
 ) -> None:
-    browser.sign_in(name)
-    assert f'action="/approvals/{asked.approval_id}"' not in browser.get("/approvals").text
-    assert press(browser, asked) == 409
+    visitor.sign_in(name)
+    assert f'action="/approvals/{asked.approval_id}"' not in visitor.get("/approvals").text
+    assert press(visitor, asked) == 409
     assert approver(engine) is None
 
 
 def test_a_form_of_another_site_or_of_another_payload_allows_nothing(
-    browser: Browser, engine: Engine, asked: ApprovalView
+    visitor: Visitor, engine: Engine, asked: ApprovalView
 ) -> None:
-    browser.sign_in("sara")
-    assert press(browser, asked, csrf="guess") == 403
-    assert press(browser, asked, sha256="00" * 32) == 409
-    assert press(browser, asked, sha256="no hex") == 409
+    visitor.sign_in("sara")
+    assert press(visitor, asked, csrf="guess") == 403
+    assert press(visitor, asked, sha256="00" * 32) == 409
+    assert press(visitor, asked, sha256="no hex") == 409
     assert approver(engine) is None
 
 
 @pytest.mark.parametrize("name", ["ada", "kian", "bahram", "omid"])
-def test_other_roles_do_not_see_approvals(browser: Browser, asked: ApprovalView, name: str) -> None:
-    browser.sign_in(name)
-    assert browser.get("/approvals").status_code == 403
-    assert asked.approval_id not in browser.get("/").text
+def test_other_roles_do_not_see_approvals(visitor: Visitor, asked: ApprovalView, name: str) -> None:
+    visitor.sign_in(name)
+    assert visitor.get("/approvals").status_code == 403
+    assert asked.approval_id not in visitor.get("/").text
 
 
 def test_nobody_allows_anything_without_signing_in(
-    browser: Browser, engine: Engine, asked: ApprovalView
+    visitor: Visitor, engine: Engine, asked: ApprovalView
 ) -> None:
-    answer = browser.post(f"/approvals/{asked.approval_id}", follow_redirects=False)
+    answer = visitor.post(f"/approvals/{asked.approval_id}", follow_redirects=False)
     assert answer.headers["location"].startswith("/login")
     assert approver(engine) is None
 
 
 @pytest.mark.parametrize("name", ["sara", "nima", "omid", "bahram", "ada", "tara", "kian"])
-def test_every_role_has_a_start_page(browser: Browser, name: str) -> None:
+def test_every_role_has_a_start_page(visitor: Visitor, name: str) -> None:
     for language in ("fa", "en"):
-        assert browser.sign_in(name).get(f"/?language={language}").status_code == 200
-        browser.post("/logout", data={"csrf": browser.csrf("/")})
+        assert visitor.sign_in(name).get(f"/?language={language}").status_code == 200
+        visitor.post("/logout", data={"csrf": visitor.csrf("/")})
