@@ -22,6 +22,10 @@ def run_command(
     """Run a sample city: the ledger, and one bus to tap on. It goes on until Ctrl-C."""
     import os
 
+    from hardware.city.ports import require_ports
+
+    require_ports(port, bus_port)  # first: the rest takes its time to load
+
     from rich.console import Console
 
     from hardware.city.run import CityRun, RunOptions

@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Generator
@@ -23,10 +22,10 @@ from rich.console import Console
 
 from fare.core.errors import OperatorError
 from fare.settings import LedgerSettings
+from hardware.city.ports import HOST
 from hardware.city.sample import SignIn, open_sample
 from hardware.city.service import Service
 
-HOST: Final = "127.0.0.1"
 LEDGER_REST_S: Final = 15.0
 VALIDATOR_REST_S: Final = 3.0
 _LOOK_S: Final = 0.2
@@ -63,7 +62,7 @@ class _Watched:
 
 
 class CityRun:
-    """One run, from the ports to the last process. `progress` goes to people, `answer` says the addresses."""
+    """One run, from the state folder to the last process. `answer` gets the addresses, `progress` the rest."""
 
     def __init__(self, options: RunOptions, progress: Console, answer: Console) -> None:
         self._options = options
@@ -76,10 +75,6 @@ class CityRun:
     def run(self) -> None:
         """Until SIGTERM or Ctrl-C. Raises OperatorError, with nothing left running."""
         began = time.monotonic()
-        require_free_port(self._options.port, "--port")
-        require_free_port(self._options.bus_port, "--bus-port")
-        if self._options.port == self._options.bus_port:
-            raise OperatorError("The ledger and the bus need a port each: give another --bus-port.")
         settings = self._settings()
         with ExitStack() as stack:
             stack.enter_context(_sole_user_of(settings.state_dir))
@@ -187,20 +182,6 @@ class CityRun:
 
     def _on_signal(self, *_: object) -> None:
         self._stopping.set()
-
-
-def require_free_port(port: int, option: str) -> None:
-    """Raises OperatorError that names the port and the option when something listens there."""
-    with socket.socket() as probe:
-        # As the servers themselves do: a connection that is only dying does not hold the port.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError as fault:
-            raise OperatorError(
-                f"Port {port} of {HOST} cannot be used ({fault.strerror}): stop the program that holds it, "
-                f"or give another one with {option}."
-            ) from fault
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """A sample city of real processes for the system tests: the ledger and any number of buses, over HTTP alone.
 
-The city is founded by the code of `mancard run`; the processes are started one by one here, so that a test can
-kill each of them. A bus is driven through its web page's own requests, a card's truth is read from its chip.
+The city is founded by the code of `mancard run`; the processes are started one by one here, so that a test
+can kill each of them. A bus is driven through its web page's own requests, a card's truth is read from its
+chip.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ PATIENCE_S = 30.0
 T = TypeVar("T")
 
 
-def wait_for(what: str, look: Callable[[], T | None | bool], patience_s: float = PATIENCE_S) -> T:
+def wait_for(what: str, look: Callable[[], T | bool | None], patience_s: float = PATIENCE_S) -> T:
     """Look until there is something; fail with `what` was waited for."""
     give_up_at = time.monotonic() + patience_s
     while time.monotonic() < give_up_at:
@@ -82,7 +83,7 @@ class Bus:
         return self
 
     def kill(self) -> None:
-        """kill -9."""
+        """Kill it as `kill -9` does."""
         os.kill(self.service.pid, signal.SIGKILL)
         wait_for("the end of a killed validator", lambda: self.service.ended)
 
@@ -115,7 +116,7 @@ class Bus:
 
 
 class City:
-    """A founded city in `state` whose ledger runs; buses are added by number (1 to 4; 1 and 2 have one owner)."""
+    """A founded city whose ledger runs. Buses go by number: owner-1 has 1 and 2, owner-2 has 3 and 4."""
 
     def __init__(self, state: Path, stack: ExitStack) -> None:
         self.state = state
@@ -139,12 +140,12 @@ class City:
         assert self.ledger.wait_until(f"{self.ledger_url}/v1/health", lambda _: True, lambda: False)
 
     def kill_ledger(self) -> None:
-        """kill -9."""
+        """Kill it as `kill -9` does."""
         os.kill(self.ledger.pid, signal.SIGKILL)
         wait_for("the end of a killed ledger", lambda: self.ledger.ended)
 
     def bus(self, number: int, reader: str | None = None) -> Bus:
-        """A started bus; `reader` as for `mancard validator`, a virtual one over the city's media unless given."""
+        """A started bus; `reader` as for `mancard validator`, a virtual one over our media unless given."""
         port = free_port()
         arguments = ["validator", "--kit", str(self.founded.kits / f"device-{number}")]
         arguments += ["--state", str(self.state / f"bus-{number}"), "--port", str(port), "--poll", "1"]

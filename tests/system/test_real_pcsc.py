@@ -1,4 +1,4 @@
-"""The ride through a real PC/SC service: pcscd, its virtual reader, and a validator that knows no difference."""
+"""The ride through real PC/SC: pcscd, its virtual reader, and a validator that knows no difference."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from hardware.emulator.phone import VirtualPhone
 from hardware.emulator.vpcd import VpcdTray
 from tests.services.pcsc import PcscService
 from tests.system.city import ADULT, ADULT_FARE_RIAL, BLANK, PHONE, STUDENT, Bus, City, wait_for
+
+# One city, one worker: the tests share its processes.
+pytestmark = pytest.mark.xdist_group("system-pcsc")
 
 
 @pytest.fixture(scope="module")

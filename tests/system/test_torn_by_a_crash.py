@@ -1,4 +1,4 @@
-"""A validator killed between the card's commit and its own journal: the rider pays once, the right owner is paid."""
+"""A validator killed between the card's commit and its journal: charged once, and the right owner is paid."""
 
 from __future__ import annotations
 

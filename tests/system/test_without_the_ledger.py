@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from fare.core.tap import Outcome
 from tests.system.city import ADULT, ADULT_FARE_RIAL, BLANK, DENIED, STUDENT, City
+
+# One city, one worker: the tests share its processes.
+pytestmark = pytest.mark.xdist_group("system-no-ledger")
 
 
 def test_taps_made_without_a_ledger_arrive_once(city: City) -> None:
