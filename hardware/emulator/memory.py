@@ -11,7 +11,7 @@ from typing import cast
 
 from hardware.emulator.files import Access, CyclicFile, DataFile, File, TransactionMacFile, ValueFile
 from hardware.emulator.session import CommMode
-from hardware.emulator.state import KEY_BYTES, UID_BYTES, Application, CardKey, CardState, KeySet
+from hardware.emulator.state import AID_BYTES, KEY_BYTES, UID_BYTES, Application, CardKey, CardState, KeySet
 
 Json = dict[str, object]
 
@@ -56,8 +56,9 @@ class Fields:
         return value
 
     def raw(self, name: str, size: int | None = None) -> bytes:
+        text = self.text(name)
         try:
-            value = bytes.fromhex(self.text(name))
+            value = bytes.fromhex(text)
         except ValueError:
             raise self._wrong(name, "hexadecimal") from None
         if size is not None and len(value) != size:
@@ -98,7 +99,9 @@ def read_card(fields: Fields) -> CardState:
     """A card's memory out of its document; :class:`BadDocument` when it does not fit."""
     applications = {
         aid: _read_application(aid, Fields(document, f"application {aid.hex()}"))
-        for aid, document in ((_hex(name), value) for name, value in fields.mapping("applications").items())
+        for aid, document in (
+            (_hex(name, AID_BYTES), value) for name, value in fields.mapping("applications").items()
+        )
     }
     return CardState(
         fields.raw("uid", UID_BYTES),
@@ -109,11 +112,14 @@ def read_card(fields: Fields) -> CardState:
     )
 
 
-def _hex(name: str) -> bytes:
+def _hex(name: str, size: int) -> bytes:
     try:
-        return bytes.fromhex(name)
+        value = bytes.fromhex(name)
     except ValueError:
-        raise BadDocument(f"{name!r} is not an application id") from None
+        value = b""
+    if len(value) != size:
+        raise BadDocument(f"{name!r} is not a name of {size} bytes in hexadecimal")
+    return value
 
 
 def _key_document(key: CardKey) -> Json:
@@ -147,7 +153,8 @@ def _read_application(aid: bytes, fields: Fields) -> Application:
         raise BadDocument(f"application {aid.hex()} has no key set")
     files: dict[int, File] = {}
     for name, value in fields.mapping("files").items():
-        files[_hex(name)[0]] = _read_file(Fields(value, f"file {name}"))
+        (number,) = _hex(name, 1)
+        files[number] = _read_file(Fields(value, f"file {name}"))
     roll_key = fields.number("roll_key") if fields.has("roll_key") else None
     return Application(aid, fields.number("key_settings"), sets, roll_key, files)
 

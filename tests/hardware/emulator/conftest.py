@@ -9,9 +9,6 @@ import pytest
 from hardware.emulator.card import VirtualCard
 from hardware.emulator.image import create_image
 from tests.hardware.emulator.terminal import Terminal
-from tests.services.pcsc import pcsc_service
-
-__all__ = ["pcsc_service"]
 
 UID = bytes.fromhex("04A1B2C3D4E5F6")
 

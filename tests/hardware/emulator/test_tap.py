@@ -96,7 +96,8 @@ def test_a_debit_counts_only_after_commit(fare_card: Pair) -> None:
 def test_abort_forgets_everything_pending_and_keeps_the_session(fare_card: Pair) -> None:
     _, t = fare_card
     t.open()
-    DEBIT(t), RECORD(t), WRITE_01(t)
+    for act in (DEBIT, RECORD, WRITE_01):
+        act(t)
     t.maced(0xA7)
     assert (t.value(), t.records(), t.read(1)) == (UPPER, b"R" * 32, b"E" * 128)
     assert t.status(t.commit) == 0x0C
@@ -343,7 +344,8 @@ def test_a_cut_around_any_apdu_leaves_none_or_all_of_the_tap(cut_at: int, after:
     def tap() -> None:
         torn.raw(bytes.fromhex("FFCA000000"))
         torn.open()
-        READ_01(torn), READ_0F(torn), READ_03(torn), VALUE(torn), DEBIT(torn), WRITE_01(torn), RECORD(torn)
+        for act in (READ_01, READ_0F, READ_03, VALUE, DEBIT, WRITE_01, RECORD):
+            act(torn)
         torn.commit()
 
     with pytest.raises(Torn):

@@ -1,0 +1,56 @@
+"""The commands for virtual cards, as a person types them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from hardware.emulator.cli import app
+
+run = CliRunner().invoke
+
+
+def test_new_and_list(tmp_path: Path) -> None:
+    made = run(app, ["new", str(tmp_path), "a", "--uid", "04010203040506", "--label", "کارت آزمایشی"])
+    assert made.exit_code == 0
+    assert run(app, ["new", str(tmp_path), "b"]).exit_code == 0
+    lines = run(app, ["cards", str(tmp_path)]).stdout.splitlines()
+    assert lines[0] == "a\t04010203040506\tکارت آزمایشی"
+    assert lines[1].startswith("b\t04")
+
+
+def test_a_fault_is_ordered(tmp_path: Path) -> None:
+    assert run(app, ["fault", str(tmp_path), "cut_after", "--ins", "C7", "--card", "a"]).exit_code == 0
+    ordered = json.loads((tmp_path / "faults.json").read_text())
+    assert ordered == [{"kind": "cut_after", "nth": 1, "ins": "C7", "card": "a"}]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["cards", "{}/none"], "there is no card in"),
+        (["new", "{}", "a", "--uid", "zz"], "give 14 hexadecimal digits"),
+        (["new", "{}", "a", "--uid", "0102"], "7 bytes, not 2"),
+        (["new", "{}", "../a"], "is not a card name"),
+        (["new", "{}/file", "a"], "cannot be written"),
+        (["serve", "{}", "nobody"], "there is no card 'nobody'"),
+        (["fault", "{}", "cut_after", "--ins", "zz"], "one byte in hexadecimal"),
+        (["fault", "{}/none", "cut_after"], "cannot be written"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_status_2(tmp_path: Path, arguments: list[str], sentence: str) -> None:
+    (tmp_path / "file").write_text("")
+    done = run(app, [argument.format(tmp_path) for argument in arguments])
+    assert done.exit_code == 2
+    assert sentence in done.output
+    assert len(done.output.strip().splitlines()) == 1
+
+
+def test_serving_without_pcscd(tmp_path: Path) -> None:
+    run(app, ["new", str(tmp_path), "a"])
+    done = run(app, ["serve", str(tmp_path), "a", "--port", "1"])
+    assert done.exit_code == 2
+    assert "start pcscd with vsmartcard-vpcd" in done.output
