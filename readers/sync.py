@@ -7,6 +7,7 @@ for the screens.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -16,7 +17,13 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fare.core.signed import ACKNOWLEDGEMENT, BATCH, open_envelope, seal
-from fare.core.tap import MAX_TAPS_IN_BATCH, Acknowledgement, Batch, decode_acknowledgement
+from fare.core.tap import (
+    MAX_TAPS_IN_BATCH,
+    Acknowledgement,
+    Batch,
+    ClockQuality,
+    decode_acknowledgement,
+)
 from readers.bundles import Bundles
 from readers.journal import Journal, JournalFault
 from readers.ports import Clock, RandomBytes
@@ -141,7 +148,7 @@ class Synchroniser:
     def _upload(self) -> None:
         if not self._probed:
             # After a start: learn the time, and whether the ledger still holds what it acknowledged.
-            self._send(self._batch(limit=1, probe=True))
+            self._probe()
             self._probed = True
         rewinds = 0
         while True:
@@ -157,6 +164,16 @@ class Synchroniser:
                     f"the ledger did not take tap {batch.first_seq} and gave no error: "
                     "it is kept and sent again"
                 )
+
+    def _probe(self) -> None:
+        batch = self._batch(limit=1, probe=True)
+        if batch is not None:
+            self._send(batch)
+        elif self._clock.quality() is ClockQuality.UNSYNCHRONISED:
+            # No tap yet whose acknowledgement would tell the time, and phones need it now: claiming again
+            # with the same key changes nothing and answers with it. Refused, the first acknowledgement tells.
+            with contextlib.suppress(LedgerRefused):
+                self._claim()
 
     def _batch(self, *, limit: int, probe: bool) -> Batch | None:
         return self._journal.next_batch(limit, self._clock.mono_ns(), self._clock.wall_ms(), probe=probe)

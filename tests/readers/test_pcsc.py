@@ -102,7 +102,7 @@ def test_a_restarted_pcscd_is_found_again_unattended(pcsc_bus: PcscBus, pcsc_ser
 
 
 def test_no_service_or_no_such_reader_is_one_sentence(pcsc_service: PcscService) -> None:
-    with pytest.raises(OperatorError, match="no PC/SC reader 'ACME'.*'Virtual PCD 00 00'"):
+    with pytest.raises(OperatorError, match=r"no PC/SC reader 'ACME'.*'Virtual PCD 00 00'"):
         resolve("ACME")
     assert pcsc_service.reader_name in reader_names()
     if not pcsc_service.ours:

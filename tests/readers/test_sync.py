@@ -195,6 +195,19 @@ def test_a_wrong_clock_does_not_lock_a_bus_out(online: Bus, ledger: LedgerServer
     assert agree(online, ledger)
 
 
+def test_a_bus_that_starts_without_taps_learns_the_time_before_the_first(
+    online: Bus, ledger: LedgerServer, issuer: Issuer, cards: Path, tmp_path: Path
+) -> None:
+    online.process.sync_once()
+    online.process.stop()
+    clock = ManualClock()
+    clock.synchronised = False
+    again = new_process(issuer, cards, tmp_path / "online", ledger.url, clock)
+    assert again.sync_once()
+    assert clock.heard == [ledger.ledger.now_ms]
+    again.stop()
+
+
 def test_a_revoked_device_still_uploads(online: Bus, ledger: LedgerServer) -> None:
     online.process.sync_once()
     refuse_some(online, 3)
