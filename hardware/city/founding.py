@@ -16,8 +16,6 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from fare.keys import LedgerKeys
-from fare.settings import LedgerSettings
 from sqlalchemy import Engine
 
 from fare.core.errors import OperatorError
@@ -27,7 +25,9 @@ from fare.database.engine import open_engine, write
 from fare.database.migrate import migrate
 from fare.distribution import publish_tariff
 from fare.fleet import create_device, devices, import_assignments, write_kit
+from fare.keys import LedgerKeys
 from fare.network import import_feed
+from fare.settings import LedgerSettings
 
 SAMPLE_TARIFF = Tariff(
     version=1,

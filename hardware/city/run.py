@@ -62,7 +62,7 @@ class _Watched:
 
 
 class CityRun:
-    """One run, from the state folder to the last process. `answer` gets the addresses, `progress` the rest."""
+    """One run, from its folder to its last process. `answer` gets the addresses, `progress` the rest."""
 
     def __init__(self, options: RunOptions, progress: Console, answer: Console) -> None:
         self._options = options
