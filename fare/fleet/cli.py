@@ -23,18 +23,13 @@ def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="See 'mancard fleet columns'.")],
 ) -> None:
     """Import dated assignments device -> vehicle -> owner -> contract. All rows or none."""
-    from datetime import time
-    from zoneinfo import ZoneInfo
-
     from fare.database.engine import open_engine, write
     from fare.fleet import import_assignments
     from fare.settings import LedgerSettings
 
     settings = LedgerSettings()
     with write(open_engine(settings.database_url)) as session:
-        report = import_assignments(
-            session, file, ZoneInfo(settings.zone), time.fromisoformat(settings.day_starts)
-        )
+        report = import_assignments(session, file, settings.zone_info, settings.day_starts_at)
     print(
         f"{report.rows} rows: {report.new_assignments} new assignments, {report.new_vehicles} new vehicles, "
         f"{report.new_owners} new owners, {report.new_contracts} new contracts."
@@ -64,14 +59,14 @@ def enrol(
     from fare.settings import LedgerSettings
 
     settings = LedgerSettings()
-    keys = LedgerKeys.open(settings.state_dir / "keys")
+    keys = LedgerKeys.open(settings.keys_dir)
     with write(open_engine(settings.database_url)) as session:
         # The kit is written first: a code that no file holds would only have to be made again.
         write_kit(
             out,
             device_id=device,
             ledger_url=ledger_url or f"http://{settings.host}:{settings.port}",
-            bundle_keys={keys.bundle.kid: keys.bundle.private.public_key().public_bytes_raw()},
+            bundle_keys={keys.bundle.kid: keys.bundle.public_bytes},
             claim_code=create_device(session, device, datetime.now(UTC)),
             card_masters=keys.card_masters,
         )

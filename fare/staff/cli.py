@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -40,6 +41,8 @@ def add(
         raise OperatorError(
             f"There is no role {role!r}: choose one of {', '.join(known.value for known in Role)}."
         )
+    if not generate and not sys.stdin.isatty():
+        raise OperatorError("There is no terminal to type a password at: let --generate make one.")
     engine = open_engine(LedgerSettings().database_url)
     password = (
         generate_password()

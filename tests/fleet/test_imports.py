@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from fare.core.bundle import DeviceConfiguration
+from fare.core.calendar import DAY_STARTS_AT
 from fare.core.errors import OperatorError
 from fare.database.engine import read, write
 from fare.fleet import (
@@ -19,6 +20,7 @@ from fare.fleet import (
     import_assignments,
     owners,
 )
+from fare.fleet.assignment_file import read_file
 from fare.network import import_feed
 from tests.fleet.files import HEADER, IBAN_ONE, IBAN_TWO, row, write_file
 from tests.network.feeds import write_zip
@@ -126,7 +128,6 @@ def test_a_later_file_may_end_an_open_assignment_but_not_rewrite_it(city: Engine
         (row(device=str(2**24)), "device", "no device number"),
         (row(vehicle="bus 7"), "vehicle", "is no id"),
         (row(plate=""), "plate", "is empty"),
-        (row(route="r-9"), "route_id", "not in the network"),
         (row(owner="a:b"), "owner", "is no id"),
         (row(kind="public"), "owner_kind", "private or municipal"),
         (row(iban="IR062960000000100324200002"), "iban", "check digits"),
@@ -139,14 +140,18 @@ def test_a_later_file_may_end_an_open_assignment_but_not_rewrite_it(city: Engine
         (row() + ",more", "", "13 fields under 12 columns"),
     ],
 )
-def test_a_bad_cell_is_named_and_nothing_is_imported(
-    city: Engine, tmp_path: Path, line: str, column: str, told: str
-) -> None:
+def test_a_bad_cell_is_named(tmp_path: Path, line: str, column: str, told: str) -> None:
     with pytest.raises(FleetFileFaults) as refused:
-        load(city, write_file(tmp_path, row(device="9", vehicle="bus-9", owner="o-9"), line))
+        read_file(write_file(tmp_path, row(), line), ZONE, DAY_STARTS_AT)
     [fault] = refused.value.faults
     assert (fault.line, fault.column) == (3, column)
     assert told in str(fault)
+
+
+@pytest.mark.parametrize("line", [row(share="200"), row(route="r-9")])
+def test_one_fault_keeps_the_whole_file_out(city: Engine, tmp_path: Path, line: str) -> None:
+    with pytest.raises(FleetFileFaults, match="line 3"):
+        load(city, write_file(tmp_path, row(device="9", vehicle="bus-9", owner="o-9"), line))
     assert at(city, 9, FIRST) is None
     with read(city) as session:
         assert owners(session) == []

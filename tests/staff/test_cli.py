@@ -38,6 +38,7 @@ def test_a_typed_password_is_asked_for_twice_and_never_shown(
         asked.append(prompt)
         return PASSWORD
 
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
     monkeypatch.setattr("typer._click.termui.hidden_prompt_func", type_it)
     status, out, _ = commands("staff", "add", "sara", "--role", "finance")
     assert status == 0
@@ -59,6 +60,7 @@ def test_a_disabled_account_shows_as_such(commands: Commands) -> None:
         (("add", "ada", "--role", "king", "--generate"), "no role 'king'"),
         (("add", "ada", "--role", "owner", "--generate"), "names its owner"),
         (("add", "a b", "--role", "clerk", "--generate"), "choose another"),
+        (("add", "ada", "--role", "clerk"), "no terminal"),
         (("disable", "nobody"), "no account nobody"),
     ],
 )

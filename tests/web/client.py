@@ -60,9 +60,8 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
-def app(engine: Engine, clock: Clock, tmp_path: Path) -> FastAPI:
-    """The pages around a database with one person of each kind."""
+def console(engine: Engine, state: Path, clock: Clock) -> FastAPI:
+    """The pages around a database with people of each role."""
     add_people(
         engine,
         sara=Role.FINANCE,
@@ -75,8 +74,13 @@ def app(engine: Engine, clock: Clock, tmp_path: Path) -> FastAPI:
         kian=Role.CLERK,
     )
     application = FastAPI(docs_url=None, redoc_url=None)
-    mount(application, engine, LedgerSettings(state_dir=tmp_path), clock)
+    mount(application, engine, LedgerSettings(state_dir=state), clock)
     return application
+
+
+@pytest.fixture
+def app(engine: Engine, clock: Clock, tmp_path: Path) -> FastAPI:
+    return console(engine, tmp_path, clock)
 
 
 @pytest.fixture

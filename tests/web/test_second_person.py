@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from datetime import timedelta
+from pathlib import Path
+
 import pytest
 from sqlalchemy import Engine
 
-from fare.database.engine import read, write
+from fare.database.engine import open_engine, read, write
+from fare.database.migrate import migrate
 from fare.staff import Action, ApprovalView, approvals, request
-from tests.web.client import Visitor
+from tests.web.client import Clock, Visitor, console
 from tests.web.reports import NOW
 
 HOSTILE = '<script>alert("x")</script>'
@@ -83,3 +87,20 @@ def test_every_role_has_a_start_page(visitor: Visitor, name: str) -> None:
     for language in ("fa", "en"):
         assert visitor.sign_in(name).get(f"/?language={language}").status_code == 200
         visitor.post("/logout", data={"csrf": visitor.csrf("/")})
+
+
+def test_the_pages_work_on_postgresql(postgres_url: str, tmp_path: Path, clock: Clock) -> None:
+    migrate(postgres_url)
+    engine = open_engine(postgres_url)
+    with Visitor(console(engine, tmp_path, clock)) as visitor:
+        with write(engine) as session:
+            asked = request(session, Action.REFUND, {"why": "broken card"}, "reza", NOW)
+        assert isinstance(asked, ApprovalView)
+        visitor.sign_in("sara")
+        assert "broken card" in visitor.get("/approvals").text
+        assert press(visitor, asked) == 303
+        clock.pass_time(timedelta(minutes=20))
+        assert visitor.get("/").status_code == 200
+        assert visitor.post("/logout", data={"csrf": visitor.csrf("/")}).status_code == 200
+    assert approver(engine) == "sara"
+    engine.dispose()
