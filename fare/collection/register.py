@@ -16,12 +16,13 @@ from sqlalchemy import Select
 from sqlmodel import Session, col, select
 
 from fare.collection.bulk import table_of
-from fare.collection.models import RegisteredTap, Ride
+from fare.collection.models import OpenEvidence, RegisteredTap, Ride
 from fare.collection.words import MediumKind, ProofState
 from fare.core.tap import Outcome
 
 _TAP: Final = table_of(RegisteredTap)
 _RIDE: Final = table_of(Ride)
+_OPEN: Final = table_of(OpenEvidence)
 _CHUNK: Final = 500
 _ROWS_AT_ONCE: Final = 2_000
 
@@ -283,14 +284,20 @@ def newest_ride_before(session: Session, medium_ref: str, counter: int) -> tuple
     return None if found is None else (found[0], found[1])
 
 
-def has_ride_after(session: Session, medium_ref: str, counter: int) -> bool:
-    """Whether the card has made a later ride that is known."""
-    later = sa.exists().where(
-        _RIDE.c.medium_kind == MediumKind.CARD,
-        _RIDE.c.medium_ref == medium_ref,
-        _RIDE.c.counter > counter,
+def next_ride_after(session: Session, medium_ref: str, counter: int) -> tuple[int, int] | None:
+    """Counter and spent-before of a card's first known ride above `counter`."""
+    row = session.connection().execute(
+        sa.select(_RIDE.c.counter, _RIDE.c.spent_before_rial)
+        .where(
+            _RIDE.c.medium_kind == MediumKind.CARD,
+            _RIDE.c.medium_ref == medium_ref,
+            _RIDE.c.counter > counter,
+        )
+        .order_by(_RIDE.c.counter)
+        .limit(1)
     )
-    return bool(session.connection().execute(sa.select(later)).scalar())
+    found = row.one_or_none()
+    return None if found is None else (found[0], found[1])
 
 
 def open_taps(session: Session, day: date) -> list[OpenTap]:
@@ -308,6 +315,23 @@ def open_taps_of_card(session: Session, medium_ref: str, after: int, below: int)
         _TAP.c.counter < below,
     )
     return [_open_tap(row) for row in session.connection().execute(statement)]
+
+
+def torn_taps_before(session: Session, day: date) -> list[OpenTap]:
+    """The unconfirmed taps of earlier days that nothing has settled yet."""
+    # From the working list, which is short, into the register, which is not.
+    listed = session.connection().execute(
+        sa.select(_OPEN.c.device_id, _OPEN.c.journal_id, _OPEN.c.seq).where(_OPEN.c.raw_tap.is_not(None))
+    )
+    places = sorted({(device, bytes(journal), seq) for device, journal, seq in listed})
+    key = sa.tuple_(_TAP.c.device_id, _TAP.c.journal_id, _TAP.c.seq)
+    found: list[OpenTap] = []
+    for start in range(0, len(places), _CHUNK):
+        of_earlier_days = _without_ride().where(
+            _TAP.c.service_day < day, key.in_(places[start : start + _CHUNK])
+        )
+        found += [_open_tap(row) for row in session.connection().execute(of_earlier_days)]
+    return found
 
 
 def media_in_conflict(session: Session, medium_kind: str, refs: Collection[str]) -> set[str]:

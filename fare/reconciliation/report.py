@@ -43,12 +43,16 @@ class ProofException:
 
 @dataclass(frozen=True, slots=True)
 class ProofState:
-    """One of the four proofs for a day: how many records were compared, agreed, or stand in the queue."""
+    """One of the four proofs for a day: how many records were compared, agreed, or stand in the queue.
+
+    `waiting` records are neither: their other half is not due yet. One exception may concern many records.
+    """
 
     checked: int
     matched: int
     exceptions: int
     items: Sequence[ProofException] = ()
+    waiting: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,7 @@ class DayReport:
 
     `refusals`: reason -> count. `proofs`: device, card, channel, bank, in this order. `sealed_at` is None
     while the day is open. `clearing_rial` and `trial_balance_rial` are zero when the books are whole.
+    `unassigned_rides` were on buses that had no owner then: their fares, `unassigned_rial`, wait in suspense.
     """
 
     service_day: date
@@ -92,3 +97,5 @@ class DayReport:
     sealed_at: datetime | None = None
     late_taps: int = 0
     damaged_entries: Sequence[str] = field(default=())
+    unassigned_rides: int = 0
+    unassigned_rial: int = 0
