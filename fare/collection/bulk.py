@@ -1,12 +1,14 @@
 """Many rows in one statement, on both databases. It knows tables and rows, and nothing of what they mean.
 
-PostgreSQL takes columns as arrays (`INSERT … SELECT FROM unnest(…)`), about three times as fast as one row
-after another; SQLite is fastest with executemany.
+PostgreSQL takes all rows as one JSON text, several times as fast as one row after another; SQLite is fastest
+with executemany.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Table, text
@@ -18,7 +20,7 @@ Row = Mapping[str, Any]
 
 def table_of(model: type[SQLModel]) -> Table:
     """The Core table behind a model."""
-    return SQLModel.metadata.tables[str(getattr(model, "__tablename__"))]  # noqa: B009 - its declared type is wrong
+    return SQLModel.metadata.tables[str(getattr(model, "__tablename__"))]  # noqa: B009 - mistyped there
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
@@ -26,7 +28,7 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> No
     if not rows:
         return
     if connection.dialect.name == "postgresql":
-        connection.execute(text(_unnested(table, list(rows[0]))), _arrays(rows))
+        connection.execute(text(_from_json(table, list(rows[0]))), {"rows": _as_json(rows)})
     else:
         connection.execute(table.insert(), list(rows))
 
@@ -43,8 +45,8 @@ def insert_new(
         return set()
     columns = ", ".join(returning)
     if connection.dialect.name == "postgresql":
-        statement = f"{_unnested(table, list(rows[0]))} ON CONFLICT DO NOTHING RETURNING {columns}"
-        added = connection.execute(text(statement), _arrays(rows))
+        statement = f"{_from_json(table, list(rows[0]))} ON CONFLICT DO NOTHING RETURNING {columns}"
+        added = connection.execute(text(statement), {"rows": _as_json(rows)})
     else:
         insert = sqlite.insert(table).on_conflict_do_nothing().returning(*(table.c[n] for n in returning))
         added = connection.execute(insert, list(rows))
@@ -57,13 +59,22 @@ def insert_if_missing(connection: Connection, table: Table, row: Row) -> None:
     connection.execute(dialect.insert(table).values(dict(row)).on_conflict_do_nothing())
 
 
-def _arrays(rows: Sequence[Row]) -> dict[str, list[Any]]:
-    return {name: [row[name] for row in rows] for name in rows[0]}
-
-
-def _unnested(table: Table, columns: Sequence[str]) -> str:
+def _from_json(table: Table, columns: Sequence[str]) -> str:
     names = ", ".join(columns)
-    dialect = postgresql.dialect()
-    arrays = ", ".join(f"CAST(:{name} AS {table.c[name].type.compile(dialect)}[])" for name in columns)
-    # Names and types come from the table, never from what was uploaded.
-    return f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({arrays})"  # noqa: S608
+    # Names come from the table, never from what was uploaded.
+    return (
+        f"INSERT INTO {table.name} ({names}) SELECT {names}"  # noqa: S608
+        f" FROM json_populate_recordset(CAST(NULL AS {table.name}), CAST(:rows AS json))"
+    )
+
+
+def _as_json(rows: Sequence[Row]) -> str:
+    return json.dumps([dict(row) for row in rows], default=_in_words, ensure_ascii=False)
+
+
+def _in_words(value: object) -> str:
+    if isinstance(value, bytes):
+        return "\\x" + value.hex()
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    raise TypeError(f"no column holds {type(value).__name__}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Update, bindparam, func, select, text, tuple_
+from sqlalchemy import ColumnElement, Connection, Update, bindparam, func, select, text
 
 from fare.collection.bulk import insert_if_missing, insert_new, insert_rows, table_of
 from fare.collection.chain import RawTap
@@ -23,17 +23,18 @@ _TAP = table_of(RegisteredTap)
 _RIDE = table_of(Ride)
 _OPEN = table_of(OpenEvidence)
 _QUARANTINE = table_of(Quarantined)
+_OPEN_KEY = ("medium_ref", "counter", "device_id", "journal_id", "seq")
 
 _BY_KEYS = {
     "postgresql": text(
-        "SELECT r.* FROM unnest(CAST(:refs AS text[]), CAST(:counters AS bigint[]))"
-        " AS k(ref, counter) JOIN travel_ride r"
+        "SELECT r.* FROM json_to_recordset(CAST(:keys AS json)) AS k(ref text, counter bigint)"
+        " JOIN travel_ride r"
         " ON r.medium_kind = 'card' AND r.medium_ref = k.ref AND r.counter = k.counter"
     ),
     "sqlite": text(
         "SELECT r.* FROM json_each(:keys) k CROSS JOIN travel_ride r"
-        " ON r.medium_kind = 'card' AND r.medium_ref = json_extract(k.value, '$[0]')"
-        " AND r.counter = json_extract(k.value, '$[1]')"
+        " ON r.medium_kind = 'card' AND r.medium_ref = json_extract(k.value, '$.ref')"
+        " AND r.counter = json_extract(k.value, '$.counter')"
     ),
 }
 
@@ -223,12 +224,8 @@ def card_rides(connection: Connection, keys: Iterable[RideKey]) -> dict[RideKey,
     wanted = sorted({(key.ref, key.counter) for key in keys})
     if not wanted:
         return {}
-    dialect = connection.dialect.name
-    if dialect == "postgresql":
-        parameters: dict[str, Any] = {"refs": [r for r, _ in wanted], "counters": [c for _, c in wanted]}
-    else:
-        parameters = {"keys": json.dumps(wanted)}
-    rows = connection.execute(_BY_KEYS[dialect], parameters)
+    listed = json.dumps([{"ref": ref, "counter": counter} for ref, counter in wanted])
+    rows = connection.execute(_BY_KEYS[connection.dialect.name], {"keys": listed})
     return {RideKey(MediumKind.CARD, row.medium_ref, row.counter): _known(row) for row in rows}
 
 
@@ -314,13 +311,19 @@ def close_open_evidence(connection: Connection, rows: Sequence[OpenRow]) -> None
     """Take half proofs off the working list: they were completed or overtaken."""
     if not rows:
         return
-    key = tuple_(_OPEN.c.medium_ref, _OPEN.c.counter, _OPEN.c.device_id, _OPEN.c.journal_id, _OPEN.c.seq)
-    for start in range(0, len(rows), 500):
-        listed = [
-            (r.key.ref, r.key.counter, r.source.device, r.source.journal_id, r.source.seq)
-            for r in rows[start : start + 500]
-        ]
-        connection.execute(_OPEN.delete().where(key.in_(listed)))
+    connection.execute(
+        _OPEN.delete().where(*(_OPEN.c[name] == bindparam(f"of_{name}") for name in _OPEN_KEY)),
+        [
+            {
+                "of_medium_ref": row.key.ref,
+                "of_counter": row.key.counter,
+                "of_device_id": row.source.device,
+                "of_journal_id": row.source.journal_id,
+                "of_seq": row.source.seq,
+            }
+            for row in sorted(rows, key=lambda row: (row.key, _order(row.source)))
+        ],
+    )
 
 
 def add_rides(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> set[RideKey]:
