@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Final
+from typing import Any, Final
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -23,6 +23,8 @@ from fare.staff import Right, SignedIn
 from fare.web.console import Console
 from fare.web.security import protect
 
+SHOWN_EXCEPTIONS: Final = 100
+"""Of one proof on the page; the queue holds them all."""
 _ONE_DAY: Final = timedelta(days=1)
 _GREGORIAN_FROM: Final = 1900
 """A typed year below it is a Jalali one."""
@@ -32,12 +34,14 @@ _GREGORIAN_FROM: Final = 1900
 class DayView:
     """What one person may see of a day. Not `whole_city` for an owner: only `owners` and `streams` count.
 
+    `unassigned` are the rides on buses without an owner, in `total` too; no owner's account sees them.
     `to_check` holds the keys of what keeps the day from being in order, empty when it is.
     """
 
     report: DayReport
     whole_city: bool
     owners: tuple[OwnerDay, ...]
+    unassigned: OwnerDay | None
     total: OwnerDay
     streams: tuple[StreamState, ...]
     refusals: tuple[tuple[str, int], ...]
@@ -76,7 +80,7 @@ def routes(console: Console) -> APIRouter:
         who, day = console.visitor(request, counts_as_use=False), parse_day(text)
         if who is None or day is None or not _may_see(who):
             return protect(Response(status_code=401 if who is None else 404))
-        return console.page(request, "day_figures.html", who, day=day, view=_view(console, who, day))
+        return console.page(request, "day_figures.html", who, **_figures(console, who, day))
 
     return router
 
@@ -99,15 +103,24 @@ def view_of(report: DayReport, owner_id: str | None) -> DayView:
     owners = tuple(row for row in report.owners if owner_id is None or row.owner_id == owner_id)
     streams = tuple(stream for stream in report.streams if owner_id is None or stream.owner_id == owner_id)
     refusals = sorted(report.refusals.items(), key=lambda item: (-item[1], item[0]))
+    unassigned = _unassigned(report) if owner_id is None else None
     return DayView(
         report=report,
         whole_city=owner_id is None,
         owners=owners,
-        total=_total(owners),
+        unassigned=unassigned,
+        total=_total(owners if unassigned is None else (*owners, unassigned)),
         streams=streams,
         refusals=tuple(refusals),
         to_check=_to_check(report),
     )
+
+
+def _unassigned(report: DayReport) -> OwnerDay | None:
+    if not report.unassigned_rides:
+        return None
+    fares_rial = report.unassigned_rial
+    return OwnerDay("", "", report.unassigned_rides, fares_rial, 0, fares_rial, 0)
 
 
 def _total(owners: tuple[OwnerDay, ...]) -> OwnerDay:
@@ -139,10 +152,12 @@ def _may_see(who: SignedIn) -> bool:
     return who.may(Right.READ_DAY) or (who.may(Right.READ_OWN_DAY) and who.member.owner_id is not None)
 
 
-def _view(console: Console, who: SignedIn, day: date) -> DayView:
+def _figures(console: Console, who: SignedIn, day: date) -> dict[str, Any]:
+    """What the fragment needs, on its own or inside the page."""
     with read(console.engine) as session:
-        report = reconciliation.day_report(session, day, console.clock())
-    return view_of(report, None if who.may(Right.READ_DAY) else who.member.owner_id)
+        report = reconciliation.day_report(session, day, console.clock(), console.zone)
+    view = view_of(report, None if who.may(Right.READ_DAY) else who.member.owner_id)
+    return {"day": day, "view": view, "shown_exceptions": SHOWN_EXCEPTIONS}
 
 
 def _page(console: Console, request: Request, day: date) -> Response:
@@ -157,9 +172,8 @@ def _page(console: Console, request: Request, day: date) -> Response:
         "day.html",
         who,
         title_key="day.title",
-        day=day,
         is_today=day == today,
         before=day - _ONE_DAY,
         after=day + _ONE_DAY if day < today else None,
-        view=_view(console, who, day),
+        **_figures(console, who, day),
     )

@@ -61,8 +61,8 @@ BROKEN = replace(
             1,
             [
                 ProofException(
-                    "channel:unsigned_order:ord-77",
-                    "unsigned_order",
+                    "channel:load_unsigned:ord-77",
+                    "load_unsigned",
                     "ord-77",
                     500_000,
                     "paid at the gateway, no entitlement was signed",

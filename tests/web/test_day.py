@@ -3,12 +3,13 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlmodel import Session
 
 from fare import reconciliation
-from fare.reconciliation.report import DayReport
+from fare.reconciliation.report import DayReport, ProofState
 from fare.web.day import parse_day, view_of
 from tests.web.client import Clock, Visitor
 from tests.web.reports import BROKEN, DAY, EMPTY, NOW, WHOLE
@@ -19,10 +20,10 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[DayReport]:
     """What reconciliation answers: the last report of this list, whatever the day."""
     reports = [WHOLE]
 
-    def day_report(_session: Session, day: date, now: datetime) -> DayReport:
+    def day_report(_session: Session, day: date, now: datetime, _zone: ZoneInfo) -> DayReport:
         return replace(reports[-1], service_day=day, computed_at=now)
 
-    monkeypatch.setattr(reconciliation, "day_report", day_report, raising=False)
+    monkeypatch.setattr(reconciliation, "day_report", day_report)
     return reports
 
 
@@ -181,7 +182,34 @@ def test_totals_are_the_sum_of_what_is_shown() -> None:
     assert view_of(WHOLE, "o-9").owners == ()
 
 
+def test_rides_without_an_owner_are_shown_to_finance_alone(visitor: Visitor, shown: list[DayReport]) -> None:
+    shown.append(replace(WHOLE, unassigned_rides=3, unassigned_rial=150_000))
+    text = page(visitor.sign_in("sara"), "/finance/day?language=en&unit=rial")
+    assert "in suspense until an owner is named" in text
+    assert "11,905" in text
+    assert view_of(shown[-1], "o-1").unassigned is None
+    city = view_of(shown[-1], None).total
+    assert city.gross_rial == city.commission_rial + city.suspense_rial + city.net_rial
+
+
+def test_a_long_queue_is_cut_on_the_page_and_counted(visitor: Visitor, shown: list[DayReport]) -> None:
+    [one] = BROKEN.proofs["channel"].items
+    many = [replace(one, subject=f"ord-{n}") for n in range(250)]
+    shown.append(replace(BROKEN, proofs={"channel": ProofState(300, 40, 250, many, waiting=10)}))
+    text = page(visitor.sign_in("sara"), "/finance/day?language=en")
+    assert text.count("A load paid and not signed") == 100
+    assert "and 150 more in the queue" in text
+    assert "Not due yet" in text
+
+
 def test_clearing_of_an_open_day_is_no_fault() -> None:
     assert view_of(replace(WHOLE, sealed_at=None, clearing_rial=7), None).to_check == ()
     assert view_of(replace(WHOLE, sealed_at=NOW, clearing_rial=7), None).to_check == ("check.clearing",)
     assert WHOLE.service_day == DAY
+
+
+def test_an_empty_ledger_shows_an_empty_day(visitor: Visitor) -> None:
+    # Nothing is put in reconciliation's place here: the page and the real report must fit.
+    text = page(visitor.sign_in("sara"), "/finance/day?language=en")
+    assert "No tap has arrived yet" in text
+    assert text.count('class="proof proof-nothing"') == 4

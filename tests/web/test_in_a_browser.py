@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 import uvicorn
@@ -46,10 +47,10 @@ class Ledger:
 def ledger(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
     running = Ledger(app)
 
-    def day_report(_session: Session, day: date, now: datetime) -> DayReport:
+    def day_report(_session: Session, day: date, now: datetime, _zone: ZoneInfo) -> DayReport:
         return replace(running.report, service_day=day, computed_at=now)
 
-    monkeypatch.setattr(reconciliation, "day_report", day_report, raising=False)
+    monkeypatch.setattr(reconciliation, "day_report", day_report)
     yield running
     running.stop()
 

@@ -9,6 +9,7 @@ import pytest
 import fare.web
 from fare.core.decision import Reason
 from fare.core.proof.phone import TicketRefusal
+from fare.reconciliation.findings import Kind
 from fare.staff import Action, ApprovalRefusal, Role
 from fare.web.texts import LOCALES, texts
 
@@ -17,6 +18,7 @@ FA, EN = texts("fa").catalogue, texts("en").catalogue
 # Keys that are made from data: their prefix is in a template, the rest is a word of this closed set.
 COMPOSED = (
     {f"reason.{reason}" for reason in [*Reason, *TicketRefusal] if reason is not Reason.OK}
+    | {f"exception.{kind}" for kind in Kind}
     | {f"role.{role}" for role in Role}
     | {f"action.{action}" for action in Action}
     | {f"approval.refused.{refusal}" for refusal in ApprovalRefusal}
