@@ -230,14 +230,17 @@ class Journal:
 
     # --- upload ---
 
-    def next_batch(self, limit: int, mono_ns: int, wall_ms: int, *, probe: bool = False) -> Batch | None:
-        """The oldest unacknowledged taps, at most `limit`; None when there are none.
+    def next_batch(
+        self, limit: int, mono_ns: int, wall_ms: int, *, probe: bool = False, after_seq: int = 0
+    ) -> Batch | None:
+        """The oldest unacknowledged taps after `after_seq`, at most `limit`; None when there are none.
 
         With `probe`, the newest acknowledged tap is sent again: its acknowledgement tells the time and
         whether the ledger still has what it acknowledged.
         """
         with self._lock:
-            first = self.watermark().acked_seq + (0 if probe else 1)
+            acked_seq = self.watermark().acked_seq
+            first = acked_seq if probe else max(acked_seq, after_seq) + 1
             rows = self._db.execute(
                 "SELECT seq, raw, previous_hash, hash FROM tap WHERE seq >= ? ORDER BY seq LIMIT ?",
                 (first, limit),

@@ -41,6 +41,16 @@ class SyncFault(Exception):
     """The two sides do not agree; the message says on what, and a person has to look."""
 
 
+class OtherHistory(SyncFault):
+    """The ledger holds other taps under this journal's numbers: a copied or a restored disk."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the ledger holds other taps under this journal's numbers (a copied or restored disk): "
+            "take this device to the workshop with its state folder"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class SyncStatus:
     """What the last round met. Times are unix milliseconds of this bus; `problem` is a sentence or empty."""
@@ -77,6 +87,7 @@ class Synchroniser:
         # A device that has a bundle was claimed; a kit's code works once.
         self._claimed = bundles.current is not None
         self._probed = False
+        self._handed_over_seq = 0
         self._status = SyncStatus()
 
     @property
@@ -146,6 +157,27 @@ class Synchroniser:
         self._status = replace(self._status, bundle_confirmed_ms=self._clock.wall_ms())
 
     def _upload(self) -> None:
+        try:
+            self._upload_all()
+        except OtherHistory:
+            self._hand_over_branch()
+            raise
+
+    def _hand_over_branch(self) -> None:
+        """Send what stands only in this journal, once: the ledger puts it aside as evidence, none is lost."""
+        while True:
+            batch = self._journal.next_batch(
+                MAX_TAPS_IN_BATCH,
+                self._clock.mono_ns(),
+                self._clock.wall_ms(),
+                after_seq=self._handed_over_seq,
+            )
+            if batch is None:
+                return
+            self._uplink.send_batch(seal(BATCH, batch.encode(), DEVICE_KID, self._enrolment.key))
+            self._handed_over_seq = batch.last_seq
+
+    def _upload_all(self) -> None:
         if not self._probed:
             # After a start: learn the time, and whether the ledger still holds what it acknowledged.
             self._probe()
@@ -206,10 +238,7 @@ class Synchroniser:
         known = journal.hash_at(acknowledgement.acked_seq)
         dropped = known is None and acknowledgement.acked_seq < journal.watermark().acked_seq
         if not dropped and known != acknowledgement.acked_hash:
-            raise SyncFault(
-                "the ledger holds other taps under this journal's numbers (a copied or restored disk): "
-                "take this device to the workshop with its state folder"
-            )
+            raise OtherHistory
         return acknowledgement
 
 

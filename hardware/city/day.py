@@ -207,11 +207,10 @@ class ServiceDay:
                 return
 
     def _inject_on_the_road(self, running: _Running) -> list[BusReport]:
-        match self._options.inject:
-            case Injection.DEVICE:
-                return [self._run_a_copied_validator(running)]
-            case Injection.CARD:
-                self._tap_a_cloned_card(running)
+        if self._options.inject is Injection.DEVICE:
+            return [self._run_a_copied_validator(running)]
+        if self._options.inject is Injection.CARD:
+            self._tap_a_cloned_card(running)
         return []
 
     def _run_a_copied_validator(self, running: _Running) -> BusReport:

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import zstandard
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fare.core.errors import MalformedDocument
-from fare.core.signed import ACKNOWLEDGEMENT, BadSignature, seal
-from fare.core.tap import Acknowledgement
+from fare.core.signed import ACKNOWLEDGEMENT, BadSignature, seal, split
+from fare.core.tap import Acknowledgement, decode_batch
 from hardware.emulator.reader import InProcessReader
 from readers.addresses import Equipment
 from readers.bundles import BundleRefused
@@ -229,13 +230,28 @@ def test_a_new_acknowledgement_key_arrives_with_the_bundle(
     assert agree(online, ledger)
 
 
-def test_an_acknowledgement_of_other_taps_is_not_believed(online: Bus, ledger: LedgerServer) -> None:
+def test_an_acknowledgement_of_other_taps_is_not_believed_and_all_taps_are_handed_over_once(
+    online: Bus, ledger: LedgerServer
+) -> None:
     online.process.sync_once()
-    refuse_some(online, 1)
-    ledger.ledger.take = lambda _: _foreign_receipt(online, ledger)  # type: ignore[method-assign]
+    refuse_some(online, 501)
+    handed_over: list[bytes] = []
+
+    def take(body: bytes) -> bytes:
+        handed_over.append(body)
+        return _foreign_receipt(online, ledger)
+
+    ledger.ledger.take = take  # type: ignore[method-assign]
     assert not online.process.sync_once()
     assert "workshop" in online.process.synchroniser.status.problem
-    assert online.process.journal.unsent_count() == 1
+    assert online.process.journal.unsent_count() == 501
+    batches = [decode_batch(split(zstandard.decompress(body))[0]) for body in handed_over]
+    assert {seq for batch in batches for seq in range(batch.first_seq, batch.last_seq + 1)} == set(
+        range(1, 502)
+    )
+    again = len(handed_over)
+    assert not online.process.sync_once()
+    assert len(handed_over) == again + 1
 
 
 def _foreign_receipt(bus: Bus, ledger: LedgerServer) -> bytes:
