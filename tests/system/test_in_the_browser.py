@@ -105,6 +105,7 @@ def test_a_ride_is_seen_on_the_bus_and_then_on_the_service_day(run: Run, bus: Pa
     assert "سه هزار و پانصد تومان" in shown, "the fare in words"
     assert "ماندهٔ کارت" in shown
     keep_picture(bus, "bus")
+    bus.locator('#unsent[data-value="0"]').wait_for()
 
     bus.locator("#uplink").click()
     bus.locator('#uplink[aria-pressed="true"]').wait_for()
