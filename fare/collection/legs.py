@@ -43,7 +43,7 @@ def _payable(ride: ProvenRide, assignment: Assignment | None) -> tuple[int, Susp
         return 0, SuspenseReason.NO_ASSIGNMENT
     payable = min(ride.fare_rial, ride.ceiling_rial)
     reason = SuspenseReason.ABOVE_TARIFF if payable < ride.fare_rial else None
-    if ride.funds_left_rial is not None and ride.funds_left_rial < payable:
-        payable = max(0, ride.funds_left_rial)
-        reason = SuspenseReason.BEYOND_FUNDS
+    covered = payable if ride.funds_left_rial is None else max(0, ride.funds_left_rial)
+    if covered < payable:
+        payable, reason = covered, SuspenseReason.BEYOND_FUNDS
     return payable, reason

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 
 from fare.collection.words import MediumKind, ProvenBy, SuspenseReason
 from fare.core import card_record
@@ -76,6 +77,7 @@ def version_after(evidence: CardEvidence) -> int:
     return evidence.entitlement_version if evidence.delivered_version is None else evidence.delivered_version
 
 
+@lru_cache(maxsize=4096)  # one tap's records are looked at from several sides
 def readable_record(raw: bytes) -> card_record.CardRecord | None:
     """A record of a layout known here, else None."""
     try:
