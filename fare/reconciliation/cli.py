@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,11 @@ ProfileOption = Annotated[
 ]
 
 
+def clock() -> datetime:
+    """The time at which a command runs."""
+    return datetime.now(UTC)
+
+
 @app.callback()
 def _group() -> None:
     """Proving that records agree: PSP reports, bank statements, and the four proofs."""
@@ -26,30 +32,26 @@ def _group() -> None:
 @app.command()
 def psp(file: FileArgument, profile: ProfileOption = None) -> None:
     """Import a PSP's report of payments. The same file again changes nothing."""
-    from datetime import UTC, datetime
-
     from fare.database.engine import open_engine, write
     from fare.reconciliation import import_psp_report
     from fare.reconciliation.profiles import PSP_DEFAULT
     from fare.settings import LedgerSettings
 
     with write(open_engine(LedgerSettings().database_url)) as session:
-        report = import_psp_report(session, file, profile or PSP_DEFAULT, now=datetime.now(UTC))
+        report = import_psp_report(session, file, profile or PSP_DEFAULT, now=clock())
     print(f"{report.lines} payments in the file, {report.new_lines} new.")
 
 
 @app.command()
 def bank(file: FileArgument, profile: ProfileOption = None) -> None:
     """Import a bank statement. The same file again changes nothing."""
-    from datetime import UTC, datetime
-
     from fare.database.engine import open_engine, write
     from fare.reconciliation import import_bank_statement
     from fare.reconciliation.profiles import BANK_DEFAULT
     from fare.settings import LedgerSettings
 
     with write(open_engine(LedgerSettings().database_url)) as session:
-        report = import_bank_statement(session, file, profile or BANK_DEFAULT, now=datetime.now(UTC))
+        report = import_bank_statement(session, file, profile or BANK_DEFAULT, now=clock())
     print(f"{report.lines} lines in the file, {report.new_lines} new.")
 
 
@@ -60,8 +62,6 @@ def run(
     ],
 ) -> None:
     """Run the four proofs of a day. Exit status 1 when something does not agree."""
-    from datetime import UTC, datetime
-
     from fare.database.engine import open_engine, write
     from fare.reconciliation import run_proofs
     from fare.settings import LedgerSettings
@@ -69,7 +69,7 @@ def run(
 
     settings = LedgerSettings()
     with write(open_engine(settings.database_url)) as session:
-        states = run_proofs(session, read_day(day), datetime.now(UTC), settings.zone_info)
+        states = run_proofs(session, read_day(day), clock(), settings.zone_info)
     for name, state in states.items():
         print(
             f"{name:8} checked {state.checked}, matched {state.matched}, waiting {state.waiting}, "
@@ -84,13 +84,11 @@ def run(
 @app.command()
 def exceptions() -> None:
     """List what waits for a person, the oldest first."""
-    from datetime import UTC, datetime
-
     from fare.database.engine import open_engine, read
     from fare.reconciliation.findings import open_exceptions
     from fare.settings import LedgerSettings
 
-    now = datetime.now(UTC)
+    now = clock()
     with read(open_engine(LedgerSettings().database_url)) as session:
         for row in open_exceptions(session):
             age_hours = int((now - row.opened_at).total_seconds() // 3600)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Final
 
@@ -16,7 +16,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlmodel import Session
 
 from fare.collection.intake import DEVICE_KID
-from fare.collection.journals import BatchEvidence, day_batches, holes, set_aside, streams, taken_in
+from fare.collection.journals import (
+    BatchEvidence,
+    StreamView,
+    day_batches,
+    holes,
+    set_aside,
+    streams,
+    taken_in,
+)
 from fare.collection.register import held_back
 from fare.collection.words import SuspenseReason
 from fare.core.errors import MalformedDocument
@@ -43,38 +51,44 @@ _HELD_BACK: Final = {
 
 def check_device(session: Session, day: date, now: datetime, *, is_closed: bool) -> Outcome:
     """Every journal, the day's batches, and what stands in quarantine. `is_closed`: the day was sealed."""
-    journals = streams(session)
     missing = holes(session)
-    batches = 0
-    findings: list[Finding] = []
-    troubled: set[tuple[int, bytes]] = set(missing)
+    aside, troubled = _quarantine(session, day)
+    findings = [_hole(device, journal, day, seqs) for (device, journal), seqs in sorted(missing.items())]
+    findings += aside
+    troubled |= set(missing)
+    journals = streams(session)
     waiting = 0
     for journal in journals:
-        if journal.newest_seq > journal.acked_seq:
-            if not is_closed and now - journal.last_upload_at < UPLOADING:
-                waiting += 1
-                continue
-            troubled.add((journal.device_id, journal.journal_id))
-            findings.append(
-                _missing_batch(
-                    journal.device_id, journal.journal_id, day, journal.acked_seq, journal.newest_seq
-                )
-            )
-    findings += [_hole(device, journal, day, seqs) for (device, journal), seqs in sorted(missing.items())]
-    aside, aside_journals = _quarantine(session, day)
-    findings += aside
+        key = (journal.device_id, journal.journal_id)
+        if journal.newest_seq == journal.acked_seq or key in troubled:
+            # A copied device also tells of taps that its original never made: its fork stands for both.
+            continue
+        if not is_closed and now - journal.last_upload_at < UPLOADING:
+            waiting += 1
+            continue
+        troubled.add(key)
+        findings.append(_missing_batch(journal, day))
+    batches, differing = _compare_batches(session, day, missing)
+    findings += differing
+    findings += _suspended(session, day)
+    whole = len({(j.device_id, j.journal_id) for j in journals} - troubled) - waiting
+    return Outcome(len(journals) + batches, whole + batches - len(differing), waiting, findings)
+
+
+def _compare_batches(
+    session: Session, day: date, missing: Mapping[tuple[int, bytes], Sequence[int]]
+) -> tuple[int, list[Finding]]:
+    """How many batches the day has, and those that the register does not agree with."""
     keys = _Keys(session)
-    differing = 0
+    count = 0
+    findings: list[Finding] = []
     for batch in day_batches(session, day):
-        batches += 1
+        count += 1
         known_hole = set(missing.get((batch.device_id, batch.journal_id), ()))
         fault = _batch_fault(session, batch, keys, known_hole)
         if fault is not None:
-            differing += 1
             findings.append(_batch_differs(batch, day, fault))
-    findings += _suspended(session, day)
-    whole = len({(j.device_id, j.journal_id) for j in journals} - troubled - aside_journals) - waiting
-    return Outcome(len(journals) + batches, whole + batches - differing, waiting, findings)
+    return count, findings
 
 
 def journal_name(device_id: int, journal_id: bytes) -> str:
@@ -130,13 +144,14 @@ def open_batch(batch: BatchEvidence, key: Ed25519PublicKey) -> Batch | None:
 # --- findings ---------------------------------------------------------------------------------------------
 
 
-def _missing_batch(device_id: int, journal_id: bytes, day: date, acked: int, newest: int) -> Finding:
+def _missing_batch(journal: StreamView, day: date) -> Finding:
+    first, last = journal.acked_seq + 1, journal.newest_seq
     return Finding(
         Kind.MISSING_BATCH,
-        journal_name(device_id, journal_id),
+        journal_name(journal.device_id, journal.journal_id),
         day,
         0,
-        f"device {device_id} has {newest - acked} taps ({acked + 1} to {newest}) that have not arrived",
+        f"device {journal.device_id} has {last - first + 1} taps ({first} to {last}) that have not arrived",
         Queue.TECHNICIAN,
     )
 

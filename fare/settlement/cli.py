@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,11 @@ DayArgument = Annotated[
 ]
 
 
+def clock() -> datetime:
+    """The time at which a command runs."""
+    return datetime.now(UTC)
+
+
 @app.callback()
 def _group() -> None:
     """Closing a service day and paying the owners."""
@@ -25,8 +31,6 @@ def _group() -> None:
 @app.command()
 def seal(day: DayArgument) -> None:
     """Seal a service day that is over; again after late taps."""
-    from datetime import UTC, datetime
-
     from fare.core.calendar import service_day
     from fare.core.errors import OperatorError
     from fare.database.engine import open_engine, write
@@ -35,7 +39,7 @@ def seal(day: DayArgument) -> None:
     from fare.settlement.days import read_day
 
     settings = LedgerSettings()
-    now = datetime.now(UTC)
+    now = clock()
     wanted = read_day(day)
     if wanted >= service_day(now, settings.zone_info, settings.day_starts_at):
         raise OperatorError(f"The service day {wanted} is not over: seal it when the next one has begun.")
@@ -53,15 +57,13 @@ def seal(day: DayArgument) -> None:
 @app.command()
 def statements(day: DayArgument) -> None:
     """Issue the owners' statements of a sealed day, and print them."""
-    from datetime import UTC, datetime
-
     from fare.database.engine import open_engine, write
     from fare.settings import LedgerSettings
     from fare.settlement import make_statements
     from fare.settlement.days import read_day
 
     with write(open_engine(LedgerSettings().database_url)) as session:
-        issued = make_statements(session, read_day(day), datetime.now(UTC))
+        issued = make_statements(session, read_day(day), clock())
     for line in issued:
         print(
             f"{line.owner_id}  {line.owner_name}: {line.rides} rides, gross {line.gross_rial:,}, "
@@ -77,8 +79,6 @@ def pay(
     out: Annotated[Path, typer.Option("--out", metavar="FILE.csv", help="Where the bank's file is written.")],
 ) -> None:
     """Instruct the payments of a day's statements and write the bank's file (mode 0600)."""
-    from datetime import UTC, datetime
-
     from fare.core.errors import OperatorError
     from fare.database.engine import open_engine, write
     from fare.settings import LedgerSettings
@@ -87,7 +87,7 @@ def pay(
 
     wanted = read_day(day)
     with write(open_engine(LedgerSettings().database_url)) as session:
-        instructed = instruct_payments(session, wanted, datetime.now(UTC))
+        instructed = instruct_payments(session, wanted, clock())
         queued = queued_payments(session, wanted)
         try:
             # Inside the transaction: a file that cannot be written leaves nothing instructed.
