@@ -31,5 +31,6 @@ def run_command(
     from hardware.city.run import CityRun, RunOptions
 
     folder = state or Path(os.environ.get("MANCARD_STATE_DIR", ".state"))
+    os.environ["MANCARD_STATE_DIR"] = str(folder)  # where a fault of this command is written down, too
     options = RunOptions(folder, port, bus_port, reader)
     CityRun(options, progress=Console(stderr=True), answer=Console()).run()

@@ -88,7 +88,7 @@ class CityRun:
             self._start(watched)
             if not self._stopping.is_set():
                 self._tell(f"Ready after {time.monotonic() - began:.0f} s.")
-                self._print_addresses(settings, sign_in)
+                self._print_addresses(settings, sign_in, watched)
                 self._watch(watched)
             self._tell("Stopping. The next start goes on from here.")
 
@@ -98,7 +98,6 @@ class CityRun:
     def _services(self, settings: LedgerSettings, media: Path, kit: Path) -> list[_Watched]:
         state = settings.state_dir
         environment = os.environ | {
-            "MANCARD_STATE": str(state),
             "MANCARD_STATE_DIR": str(state),
             "MANCARD_DATABASE_URL": settings.database_url,
             "MANCARD_HOST": HOST,
@@ -160,7 +159,8 @@ class CityRun:
             f"{each.meanwhile} It starts again in {each.rest_s:.0f} s."
         )
 
-    def _print_addresses(self, settings: LedgerSettings, sign_in: SignIn) -> None:
+    def _print_addresses(self, settings: LedgerSettings, sign_in: SignIn, watched: list[_Watched]) -> None:
+        ledger, validator = (each.service.pid for each in watched)
         password = f"password {sign_in.password}" if sign_in.password else f"password in {sign_in.file}"
         lines = [
             "",
@@ -171,6 +171,7 @@ class CityRun:
             f"  the API          {self._ledger_url}/docs",
             "",
             f"  City, owners, prices and payments are a sample. Everything is kept in {settings.state_dir}.",
+            f"  Both processes may be killed: {ledger} is the ledger, {validator} the validator.",
             "  Ctrl-C stops; the next start goes on from here.",
             "",
         ]
