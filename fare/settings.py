@@ -1,9 +1,13 @@
 """The settings of the ledger's processes, each from one environment variable. No secret has a default.
 
     MANCARD_STATE_DIR      where the database file and the keys are; ./.state unless set
-    MANCARD_DATABASE_URL   sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/NAME; a file in the state
-    folder MANCARD_REDIS_URL      optional: what Redis holds may vanish at any moment MANCARD_HOST,
-    MANCARD_PORT, MANCARD_CITY, MANCARD_CITY_NAME, MANCARD_ZONE, MANCARD_DAY_STARTS, MANCARD_ISSUER
+    MANCARD_DATABASE_URL   sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/NAME;
+                           mancard.db in the state folder unless set
+    MANCARD_REDIS_URL      optional, and nothing reads it yet: one ledger process needs no Redis
+    MANCARD_HOST, MANCARD_PORT          where the ledger listens; 127.0.0.1 and 8000 unless set
+    MANCARD_CITY, MANCARD_CITY_NAME     the city's short Latin name, and how people call it
+    MANCARD_ZONE, MANCARD_DAY_STARTS    its IANA time zone, and when a service day begins there (HH:MM)
+    MANCARD_ISSUER         the number (0 to 255) under which cards name this ledger
 
 A validator is another process and has settings of its own (`readers.settings`).
 """

@@ -14,14 +14,21 @@ STYLE_PATH: Final = "/docs/style.css"
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
 
 _STYLE: Final = """
-:root { color-scheme: light dark; --line: light-dark(#d8d8d2, #44443f); --quiet: light-dark(#55554f,
-#b9b9b0) } body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 54rem; font: 1.125rem/1.6 system-
-ui, sans-serif } h1 { font-size: 1.9rem; margin-block-end: 0 } h2 { font-size: 1.2rem; margin: 0 } h3 {
-font-size: 1rem } p { margin-block: .5rem } .quiet { color: var(--quiet) } article { border-block-start: 1px
-solid var(--line); padding-block: 1.5rem } code, .method { font-family: ui-monospace, monospace; font-size:
-.95em; overflow-wrap: anywhere } .method { font-weight: 700; margin-inline-end: .5rem } table { border-
-collapse: collapse; inline-size: 100% } th, td { text-align: start; vertical-align: top; padding: .3rem
-.8rem .3rem 0 } th { font-weight: 600; inline-size: 12rem }
+:root { color-scheme: light dark }
+:root { --line: light-dark(#d8d8d2, #44443f); --quiet: light-dark(#55554f, #b9b9b0) }
+body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 54rem }
+body { font: 1.125rem/1.6 system-ui, sans-serif }
+h1 { font-size: 1.9rem; margin-block-end: 0 }
+h2 { font-size: 1.2rem; margin: 0 }
+h3 { font-size: 1rem }
+p { margin-block: .5rem }
+.quiet { color: var(--quiet) }
+article { border-block-start: 1px solid var(--line); padding-block: 1.5rem }
+code, .method { font-family: ui-monospace, monospace; font-size: .95em; overflow-wrap: anywhere }
+.method { font-weight: 700; margin-inline-end: .5rem }
+table { border-collapse: collapse; inline-size: 100% }
+th, td { text-align: start; vertical-align: top; padding: .3rem .8rem .3rem 0 }
+th { font-weight: 600; inline-size: 12rem }
 """
 
 JsonMap = dict[str, Any]
