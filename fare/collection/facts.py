@@ -13,6 +13,7 @@ from sqlmodel import Session
 
 from fare.collection import store
 from fare.collection.card_proof import CardFace, CardFacts
+from fare.collection.earlier_tap import FIRST_RIDE_TMC
 from fare.collection.rides import KnownRide, RideKey, readable_record
 from fare.collection.store import OpenRow
 from fare.collection.tariffs import tariffs
@@ -20,7 +21,7 @@ from fare.collection.upload import City
 from fare.collection.words import MediumKind
 from fare.core.tap import Tap
 from fare.core.tariff.model import Tariff
-from fare.fleet import AssignmentTable, DeviceKey, assignments_at
+from fare.fleet import AssignmentTable, DeviceKey, assignments_at, revocations
 from fare.issuing import card_identities, entitlement_bytes, newest_funds, ticket_entitlements
 from fare.keys import LedgerKeys
 
@@ -29,7 +30,8 @@ from fare.keys import LedgerKeys
 class Facts:
     """`limits_rial`: what each card may have spent in all. `tickets`: entitlements' bytes by cti.
 
-    `seen_elsewhere` is set for a revoked device alone: the highest counter of each card from other devices.
+    `revoked` has the revoked ones of all devices named here. `seen_elsewhere` is set for a revoked device
+    alone: the highest counter of each card that rode another bus before the revocation.
     """
 
     cards: CardFacts
@@ -41,6 +43,7 @@ class Facts:
     assignments: AssignmentTable
     rides: dict[RideKey, KnownRide]
     open_rows: Sequence[OpenRow]
+    revoked: Mapping[int, datetime]
     seen_elsewhere: Mapping[str, int] | None
 
 
@@ -79,6 +82,7 @@ def gather(
     versions = _wanted_versions(taps, open_rows, rides)
     identities = card_identities(session, keys, serials)
     funds = newest_funds(session, serials)
+    devices = _wanted_devices(device.device_id, taps, open_rows)
     return Facts(
         cards=CardFacts(
             {serial: CardFace(found.uid, found.tm_key) for serial, found in identities.items()},
@@ -89,12 +93,13 @@ def gather(
         channel_keys={bytes([keys.channel.kid]): keys.channel.public},
         tariff=tariffs(session),
         city=city,
-        assignments=assignments_at(session, _wanted_devices(device.device_id, taps, open_rows)),
+        assignments=assignments_at(session, devices),
         rides=rides,
         open_rows=open_rows,
+        revoked=revocations(session, devices),
         seen_elsewhere=None
         if device.revoked_at is None
-        else store.highest_from_others(connection, device.device_id, refs),
+        else store.highest_from_others(connection, device.device_id, refs, device.revoked_at),
     )
 
 
@@ -119,9 +124,13 @@ def _wanted_versions(
 ) -> set[tuple[int, int]]:
     wanted: set[tuple[int, int]] = set()
     records = [(row.key.ref, row.record) for row in open_rows]
+    # A first ride stands on the card's personalisation, which was version 1.
+    wanted |= {(int(row.key.ref), 1) for row in open_rows if row.key.counter == FIRST_RIDE_TMC}
     for tap in taps:
         if tap.card is not None:
-            wanted |= {(tap.card.serial, tap.card.entitlement_version), (tap.card.serial, 1)}
+            wanted.add((tap.card.serial, tap.card.entitlement_version))
+            if tap.card.previous.tmc == FIRST_RIDE_TMC:
+                wanted.add((tap.card.serial, 1))
             if tap.card.delivered_version is not None:
                 wanted.add((tap.card.serial, tap.card.delivered_version))
             records.append((str(tap.card.serial), tap.card.record_read))

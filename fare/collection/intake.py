@@ -23,7 +23,7 @@ from fare.collection import store
 from fare.collection.chain import RawTap, place
 from fare.collection.facts import gather
 from fare.collection.judging import Verdict, judge
-from fare.collection.posting import post_rides
+from fare.collection.posting import post_disputes, post_rides
 from fare.collection.store import StreamState
 from fare.collection.tap_time import tapped_at
 from fare.collection.unravelling import Unravelled, unravel
@@ -42,6 +42,7 @@ DEVICE_KID: Final = 0
 """A device has one key, and its number names it."""
 NO_PROMISE: Final = bytes(32)
 """Nothing of this upload is stored: it left a gap, or all of it was set aside."""
+_LEDGER_WORDS: Final = frozenset(Flag)
 _WORD: Final = re.compile(r"[a-z0-9_:.\-]{1,64}")
 
 
@@ -95,13 +96,16 @@ def _take_in(session: Session, keys: LedgerKeys, device: DeviceKey, upload: Uplo
         else:
             readable.append((raw, read))
     store.set_aside(connection, batch, aside, upload.received_at)
-    entry_id = _register(session, keys, device, upload, readable) if readable else None
+    entry_id = _register(session, keys, device, upload, readable, before) if readable else None
     if aside or placed.new:
         store.store_batch(connection, batch, upload.batch_id, upload.envelope, upload.received_at, entry_id)
     after = StreamState(
-        placed.acked_seq, placed.acked_hash, max(before.newest_seq, batch.newest_seq, placed.acked_seq)
+        placed.acked_seq,
+        placed.acked_hash,
+        max(before.newest_seq, batch.newest_seq, placed.acked_seq),
+        upload.received_at,
     )
-    store.update_stream(connection, batch, after, upload.received_at, _clock_offset_ms(upload))
+    store.update_stream(connection, batch, after, _clock_offset_ms(upload))
     return after
 
 
@@ -134,15 +138,17 @@ def _register(
     device: DeviceKey,
     upload: Upload,
     readable: Sequence[tuple[RawTap, Tap]],
+    before: StreamState,
 ) -> str | None:
     """Judge the new taps, write register, rides and postings. Returns the id of the last journal entry."""
     connection = session.connection()
-    verdicts = [_verdict(raw, tap, upload) for raw, tap in readable]
+    verdicts = [_verdict(raw, tap, upload, before) for raw, tap in readable]
     taps = [tap for _, tap in readable]
     facts = gather(session, keys, device, taps, _ctis(taps), upload.city)
     rides = [ride for verdict in verdicts if (ride := judge(verdict, facts)) is not None]
     unravelled = unravel(verdicts, facts, upload.received_at)
     entry_id = post_rides(session, upload, [*rides, *unravelled.rides], verdicts, facts)
+    post_disputes(session, upload, verdicts)
     _apply(verdicts, unravelled)
     store.register_taps(connection, [_tap_row(verdict, upload) for verdict in verdicts])
     own = {verdict.source for verdict in verdicts}
@@ -153,10 +159,19 @@ def _register(
     return entry_id
 
 
-def _verdict(raw: RawTap, tap: Tap, upload: Upload) -> Verdict:
+def _verdict(raw: RawTap, tap: Tap, upload: Upload, before: StreamState) -> Verdict:
     at, flag = tapped_at(tap, upload.batch, upload.received_at)
-    flags = list(tap.flags) if flag is None else [*tap.flags, flag]
-    return Verdict(raw=raw, tap=tap, tapped_at=at, service_day=upload.city.day_of(at), flags=flags)
+    # A device cannot say the words by which the ledger marks a tap.
+    flags = [word for word in tap.flags if word not in _LEDGER_WORDS]
+    return Verdict(
+        raw=raw,
+        tap=tap,
+        tapped_at=at,
+        service_day=upload.city.day_of(at),
+        flags=flags if flag is None else [*flags, flag],
+        # What the device did not have at its last upload was not tapped before it.
+        not_before=before.last_upload_at if 0 < before.newest_seq < tap.seq else None,
+    )
 
 
 def _ctis(taps: Sequence[Tap]) -> set[bytes]:

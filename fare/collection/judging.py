@@ -7,21 +7,21 @@ proof again is the same tap, and another valid proof under the same name is a co
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Final
 
 from fare.collection.card_proof import proof_fault, sequence_fault, spent_gap
 from fare.collection.chain import RawTap
+from fare.collection.doubts import card_not_before, is_contradicted, signed_entitlement, terms_differ
 from fare.collection.facts import Facts, own_key
 from fare.collection.rides import KnownRide, ProvenRide, RideKey, TapSource, readable_record, version_after
 from fare.collection.words import Flag, MediumKind, ProofState, ProvenBy, SuspenseReason
-from fare.core import entitlement
 from fare.core.decision import Boarding, tap_context
 from fare.core.proof.card import CardEvidence, CommitProof
 from fare.core.proof.phone import MalformedTicket, TicketRefusal, VerifiedTicket, decode_token, examine
 from fare.core.replay import RideClaim, claims
 from fare.core.tap import Outcome, Tap
-from fare.core.tariff.model import FareMedium
+from fare.core.tariff.model import FareMedium, Tariff
 from fare.core.tariff.pricing import RiderState, TapContext, price
 
 PHONE_RIDER_CATEGORY: Final = 0
@@ -30,7 +30,11 @@ PHONE_RIDER_CATEGORY: Final = 0
 
 @dataclass(slots=True)
 class Verdict:
-    """One tap as it will stand in the register. Filled in while the batch is judged."""
+    """One tap as it will stand in the register. Filled in while the batch is judged.
+
+    `not_before` is a time before which it cannot have been, by the device's earlier uploads; `disputes` the
+    ride on another bus whose ticket it shows too.
+    """
 
     raw: RawTap
     tap: Tap
@@ -39,6 +43,8 @@ class Verdict:
     state: ProofState = ProofState.NONE
     flags: list[str] = field(default_factory=list[str])
     key: RideKey | None = None
+    not_before: datetime | None = None
+    disputes: RideKey | None = None
 
     @property
     def source(self) -> TapSource:
@@ -103,6 +109,11 @@ def _judge_card(verdict: Verdict, evidence: CardEvidence, facts: Facts) -> Prove
     elif _revoked_and_alone(verdict.key, facts):
         held_back = SuspenseReason.DEVICE_REVOKED
     _compare_price(verdict, evidence, facts)
+    earliest = card_not_before(evidence, facts, verdict.not_before)
+    if is_contradicted(verdict.tapped_at, earliest):
+        verdict.flags.append(Flag.CLOCK_CONTRADICTED)
+        if held_back is None and terms_differ(tap.device, verdict.tapped_at, earliest, facts):
+            held_back = SuspenseReason.RECORD_DIFFERS
     tariff = facts.tariff(tap.tariff_version, verdict.tapped_at)
     return ProvenRide(
         key=verdict.key,
@@ -113,7 +124,7 @@ def _judge_card(verdict: Verdict, evidence: CardEvidence, facts: Facts) -> Prove
         fare_rial=evidence.debit_rial,
         proven_by=ProvenBy.TAP,
         proof=evidence.proof.tmv,
-        ceiling_rial=tariff.max_fare_rial,
+        ceiling_rial=card_ceiling(evidence, tariff, tap.device, verdict.tapped_at, facts),
         funds_left_rial=funds_left(evidence, facts),
         evidence=evidence,
         held_back=held_back,
@@ -143,18 +154,31 @@ def _compare_price(verdict: Verdict, evidence: CardEvidence, facts: Facts) -> No
     if tap.outcome is not Outcome.REFUSED and tap.fare_rial != evidence.debit_rial:
         verdict.flags.append(Flag.FARE_DIFFERS)
     written = readable_record(evidence.record_written)
+    if written is None:
+        return
+    tariff = facts.tariff(tap.tariff_version, verdict.tapped_at)
+    asked_rial = _asked_rial(evidence, tariff, tap.device, written.at_s, facts)
+    if asked_rial is not None and asked_rial != evidence.debit_rial:
+        verdict.flags.append(Flag.PRICE_DIFFERS)
+
+
+def card_ceiling(evidence: CardEvidence, tariff: Tariff, device: int, at: datetime, facts: Facts) -> int:
+    """The most that an owner is credited for this ride: what the tariff asks of this very card then."""
+    asked_rial = _asked_rial(evidence, tariff, device, int(at.timestamp()), facts)
+    # A card whose records cannot be read is let on by no honest bus.
+    return 0 if asked_rial is None else asked_rial
+
+
+def _asked_rial(evidence: CardEvidence, tariff: Tariff, device: int, at_s: int, facts: Facts) -> int | None:
+    written = readable_record(evidence.record_written)
     before = readable_record(evidence.record_read)
     if written is None or before is None:
-        return
-    in_force = entitlement.decode(facts.cards.entitlements[evidence.serial, version_after(evidence)])
-    boarding = Boarding(tap.device, written.seq, written.at_s, written.line, written.area)
-    asked, _ = price(
-        facts.tariff(tap.tariff_version, verdict.tapped_at),
-        RiderState(before.rider_state),
-        tap_context(in_force, boarding, facts.city.zone),
-    )
-    if asked.amount_rial != evidence.debit_rial:
-        verdict.flags.append(Flag.PRICE_DIFFERS)
+        return None
+    in_force = signed_entitlement(facts.cards.entitlements[evidence.serial, version_after(evidence)])
+    boarding = Boarding(device, written.seq, at_s, written.line, written.area)
+    context = tap_context(in_force, boarding, facts.city.zone)
+    asked, _ = price(tariff, RiderState(before.rider_state), context)
+    return asked.amount_rial
 
 
 # --- phone tickets ----------------------------------------------------------------------------------------
@@ -172,12 +196,16 @@ def _judge_ticket(verdict: Verdict, text: str, facts: Facts) -> ProvenRide | Non
         _reject(verdict, Flag.UNKNOWN_TICKET)
         return None
     verdict.state = ProofState.VALID
-    met = _met_before(verdict, ticket, facts)
+    met = _met_before(ticket, facts)
     if met is not None:
-        if met is ProofState.VALID:
-            verdict.flags.append(Flag.SAME_RIDE)
-        verdict.state = met
+        _meet(verdict, ticket, *met, facts)
         return None
+    held_back = None if facts.seen_elsewhere is None else SuspenseReason.DEVICE_REVOKED
+    shown_at = datetime.fromtimestamp(ticket.ts_s, UTC)
+    if is_contradicted(verdict.tapped_at, shown_at) or is_contradicted(shown_at, verdict.tapped_at):
+        verdict.flags.append(Flag.CLOCK_CONTRADICTED)
+        if terms_differ(verdict.tap.device, verdict.tapped_at, shown_at, facts):
+            held_back = held_back or SuspenseReason.RECORD_DIFFERS
     asked_rial, ceiling_rial = _ticket_price(verdict, ticket, facts)
     if verdict.tap.fare_rial != asked_rial:
         verdict.flags.append(Flag.PRICE_DIFFERS)
@@ -194,22 +222,35 @@ def _judge_ticket(verdict: Verdict, text: str, facts: Facts) -> ProvenRide | Non
         ceiling_rial=ceiling_rial,
         funds_left_rial=None,
         evidence=None,
-        held_back=None if facts.seen_elsewhere is None else SuspenseReason.DEVICE_REVOKED,
+        held_back=held_back,
     )
 
 
-def _met_before(verdict: Verdict, ticket: VerifiedTicket, facts: Facts) -> ProofState | None:
-    """None for a new ride; VALID if this bus has it already, CONFLICT if another has part of it."""
+def _met_before(ticket: VerifiedTicket, facts: Facts) -> tuple[RideKey, KnownRide] | None:
+    """The ride that stands for some of what this ticket claims."""
     wanted = claims(ticket.entitlement.cti, ticket.ctr, ticket.pax)
     ref = ticket.entitlement.cti.hex()
     for key, ride in facts.rides.items():
         if key.kind is not MediumKind.TICKET or key.ref != ref:
             continue
         paid = _claim_of(ride)
-        if paid is None or not paid.overlaps(wanted):
-            continue
-        return ProofState.VALID if paid == wanted and _same_bus(verdict, ride, facts) else ProofState.CONFLICT
+        if paid is not None and paid.overlaps(wanted):
+            return key, ride
     return None
+
+
+def _meet(verdict: Verdict, ticket: VerifiedTicket, key: RideKey, ride: KnownRide, facts: Facts) -> None:
+    """The same ride again, a claim on part of it, or another bus's copy: then neither bus is paid for now.
+
+    A camera at a stop could show a rider's code to its own bus first; who uploads first must not decide.
+    """
+    same_bus = same_vehicle(verdict, ride, facts)
+    if same_bus and _claim_of(ride) == claims(ticket.entitlement.cti, ticket.ctr, ticket.pax):
+        verdict.state = ProofState.VALID
+        verdict.flags.append(Flag.SAME_RIDE)
+        return
+    verdict.state = ProofState.CONFLICT
+    verdict.disputes = None if same_bus else key
 
 
 def _claim_of(ride: KnownRide) -> RideClaim | None:
@@ -220,7 +261,8 @@ def _claim_of(ride: KnownRide) -> RideClaim | None:
     return claims(ticket.entitlement.cti, ticket.ctr, ticket.pax)
 
 
-def _same_bus(verdict: Verdict, ride: KnownRide, facts: Facts) -> bool:
+def same_vehicle(verdict: Verdict, ride: KnownRide, facts: Facts) -> bool:
+    """Whether the bus of this tap is the one that the ride was on."""
     if ride.source.device == verdict.tap.device:
         return True
     here = facts.assignments.at(verdict.tap.device, verdict.tapped_at)

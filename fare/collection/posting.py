@@ -15,11 +15,11 @@ from sqlmodel import Session
 
 from fare.collection import store
 from fare.collection.facts import Facts
-from fare.collection.judging import Verdict
+from fare.collection.judging import Verdict, same_vehicle
 from fare.collection.legs import Legs, divide
-from fare.collection.rides import ProvenRide, RideKey, readable_record, version_after
+from fare.collection.rides import ProvenRide, RideKey, TapSource, readable_record, version_after
 from fare.collection.upload import Upload
-from fare.collection.words import MediumKind, ProofState
+from fare.collection.words import Flag, MediumKind, ProofState
 from fare.issuing import mark_seen
 from fare.ledger import EntryDraft, accounts, post_many
 
@@ -43,7 +43,7 @@ def post_rides(
         divided[ride.key] = ride, legs, row
     added = store.add_rides(session.connection(), [row for _, _, row in divided.values()])
     if len(added) < len(divided):
-        _overtaken(session, {key for key in divided if key not in added}, verdicts)
+        _overtaken(session, {key for key in divided if key not in added}, verdicts, facts)
     standing = [divided[key] for key in divided if key in added]
     drafts = _entries(upload, standing)
     post_many(session, drafts, upload.received_at)
@@ -51,10 +51,36 @@ def post_rides(
     return drafts[-1].entry_id if drafts else None
 
 
-def _overtaken(session: Session, lost: set[RideKey], verdicts: Sequence[Verdict]) -> None:
+def post_disputes(session: Session, upload: Upload, verdicts: Sequence[Verdict]) -> None:
+    """Take back what was credited for rides whose ticket another bus shows too, each ride once.
+
+    The rider has paid once; both buses' parts wait in suspense until a person has looked.
+    """
+    connection = session.connection()
+    days: dict[date, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    disputed = [verdict.disputes for verdict in verdicts if verdict.disputes is not None]
+    for ride in store.ride_parts(connection, disputed):
+        source = TapSource(ride.device_id, bytes(ride.journal_id), ride.seq)
+        if not store.flag_once(connection, source, Flag.DISPUTED):
+            continue
+        postings = days[ride.service_day]
+        if ride.owner_id is not None:
+            postings[accounts.owner_payable(ride.owner_id)] += ride.owner_rial
+        postings[accounts.COMMISSION_REVENUE] += ride.commission_rial
+        postings[accounts.suspense(ride.device_id)] -= ride.owner_rial + ride.commission_rial
+    drafts = [
+        EntryDraft("dispute", _cause_id(upload, day), day, "tickets shown on two buses", dict(postings))
+        for day, postings in sorted(days.items())
+    ]
+    post_many(session, drafts, upload.received_at)
+
+
+def _overtaken(session: Session, lost: set[RideKey], verdicts: Sequence[Verdict], facts: Facts) -> None:
     """Another batch proved these rides while this one was being judged: its rows stand."""
     connection = session.connection()
     standing = store.card_rides(connection, [key for key in lost if key.kind is MediumKind.CARD])
+    tickets = sorted({key.ref for key in lost if key.kind is MediumKind.TICKET})
+    standing |= store.ticket_rides(connection, tickets)
     for verdict in verdicts:
         if verdict.key not in lost or verdict.state is not ProofState.VALID:
             continue
@@ -67,6 +93,8 @@ def _overtaken(session: Session, lost: set[RideKey], verdicts: Sequence[Verdict]
             and ride.proof == evidence.proof.tmv
         )
         verdict.state = ProofState.VALID if same else ProofState.CONFLICT
+        if ride is not None and evidence is None and not same_vehicle(verdict, ride, facts):
+            verdict.disputes = verdict.key
 
 
 def _cause_id(upload: Upload, day: date) -> str:

@@ -17,7 +17,8 @@ from sqlmodel import Session, col, select
 
 from fare.collection.bulk import table_of
 from fare.collection.models import OpenEvidence, RegisteredTap, Ride
-from fare.collection.words import MediumKind, ProofState
+from fare.collection.store import has_flag
+from fare.collection.words import Flag, MediumKind, ProofState
 from fare.core.tap import Outcome
 
 _TAP: Final = table_of(RegisteredTap)
@@ -152,7 +153,36 @@ def owner_rides(session: Session, day: date, entry_ids: Collection[str] | None =
         for owner_id, *figures in session.connection().execute(part):
             known = totals.setdefault(owner_id, [0] * len(figures))
             totals[owner_id] = [have + int(more) for have, more in zip(known, figures, strict=True)]
+    for owner_id, owner_rial, commission_rial in _disputed(session, day, entry_ids):
+        known = totals[owner_id]
+        known[2] -= owner_rial
+        known[3] -= commission_rial
+        known[4] += owner_rial + commission_rial
     return [OwnerRides(owner, *totals[owner]) for owner in sorted(totals, key=lambda owner: owner or "")]
+
+
+def _disputed(
+    session: Session, day: date, entry_ids: Collection[str] | None
+) -> Iterator[tuple[str | None, int, int]]:
+    """(owner, owner's part, commission) of each of these rides whose ticket another bus showed too."""
+    tap_of_ride = (
+        (_TAP.c.device_id == _RIDE.c.device_id)
+        & (_TAP.c.journal_id == _RIDE.c.journal_id)
+        & (_TAP.c.seq == _RIDE.c.seq)
+    )
+    rows = session.connection().execute(
+        sa.select(_RIDE.c.owner_id, _RIDE.c.owner_rial, _RIDE.c.commission_rial, _RIDE.c.entry_id)
+        .join(_TAP, tap_of_ride)
+        .where(
+            _RIDE.c.service_day == day,
+            _RIDE.c.medium_kind == MediumKind.TICKET,
+            has_flag(_TAP.c.flags, Flag.DISPUTED),
+        )
+    )
+    wanted = None if entry_ids is None else set(entry_ids)
+    for owner_id, owner_rial, commission_rial, entry_id in rows:
+        if wanted is None or entry_id in wanted:
+            yield owner_id, owner_rial, commission_rial
 
 
 def batch_entries(session: Session, day: date) -> list[str]:

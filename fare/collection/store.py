@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Update, bindparam, func, select, text
+from sqlalchemy import ColumnElement, Connection, Update, bindparam, func, literal, select, text
 
 from fare.collection.bulk import insert_if_missing, insert_new, insert_rows, table_of
 from fare.collection.chain import RawTap
@@ -46,11 +46,12 @@ class StreamState:
     acked_seq: int
     acked_hash: bytes
     newest_seq: int
+    last_upload_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class OpenRow:
-    """One row of the working list of half proofs."""
+    """One row of the working list of half proofs. `seen_at`: when the tap that brought it was, or came in."""
 
     key: RideKey
     source: TapSource
@@ -58,6 +59,7 @@ class OpenRow:
     tmv: bytes | None
     raw_tap: bytes | None
     tapped_at: datetime
+    seen_at: datetime
 
 
 def lock_stream(connection: Connection, batch: Batch, genesis: bytes, received_at: datetime) -> StreamState:
@@ -76,16 +78,14 @@ def lock_stream(connection: Connection, batch: Batch, genesis: bytes, received_a
         },
     )
     row = connection.execute(
-        select(_STREAM.c.acked_seq, _STREAM.c.acked_hash, _STREAM.c.newest_seq)
+        select(_STREAM.c.acked_seq, _STREAM.c.acked_hash, _STREAM.c.newest_seq, _STREAM.c.last_upload_at)
         .where(_STREAM.c.device_id == batch.device, _STREAM.c.journal_id == batch.journal_id)
         .with_for_update()
     ).one()
-    return StreamState(row.acked_seq, bytes(row.acked_hash), row.newest_seq)
+    return StreamState(row.acked_seq, bytes(row.acked_hash), row.newest_seq, row.last_upload_at)
 
 
-def update_stream(
-    connection: Connection, batch: Batch, state: StreamState, received_at: datetime, clock_offset_ms: int
-) -> None:
+def update_stream(connection: Connection, batch: Batch, state: StreamState, clock_offset_ms: int) -> None:
     """Write the journal's new watermark, and when it was heard of."""
     connection.execute(
         _STREAM.update()
@@ -94,7 +94,7 @@ def update_stream(
             acked_seq=state.acked_seq,
             acked_hash=state.acked_hash,
             newest_seq=state.newest_seq,
-            last_upload_at=received_at,
+            last_upload_at=state.last_upload_at,
             clock_offset_ms=clock_offset_ms,
         )
     )
@@ -250,8 +250,10 @@ def _known(row: Any) -> KnownRide:
     )
 
 
-def highest_from_others(connection: Connection, device: int, refs: Sequence[str]) -> dict[str, int]:
-    """For each card, the highest counter of a ride that another device brought."""
+def highest_from_others(
+    connection: Connection, device: int, refs: Sequence[str], before: datetime
+) -> dict[str, int]:
+    """For each card, the highest counter of a ride on another device before this time."""
     if not refs:
         return {}
     rows = connection.execute(
@@ -260,6 +262,7 @@ def highest_from_others(connection: Connection, device: int, refs: Sequence[str]
             _RIDE.c.medium_kind == MediumKind.CARD,
             _RIDE.c.medium_ref.in_(sorted(refs)),
             _RIDE.c.device_id != device,
+            _RIDE.c.boarded_at < before,
         )
         .group_by(_RIDE.c.medium_ref)
     )
@@ -279,6 +282,7 @@ def open_evidence(connection: Connection, refs: Sequence[str]) -> list[OpenRow]:
             tmv=None if row.tmv is None else bytes(row.tmv),
             raw_tap=None if row.raw_tap is None else bytes(row.raw_tap),
             tapped_at=row.tapped_at,
+            seen_at=row.received_at,
         )
         for row in rows
     ]
@@ -354,6 +358,36 @@ def flag_taps(connection: Connection, sources: Iterable[TapSource], flag: str) -
     rows = [{**_place(source), "new_flag": str(flag)} for source in sorted(sources, key=_order)]
     if rows:
         connection.execute(_one_tap().values(flags=_with_flag()), rows)
+
+
+def flag_once(connection: Connection, source: TapSource, flag: str) -> bool:
+    """Add a flag to a registered tap; False when it has it already, whoever is adding it just now."""
+    place = (
+        _TAP.c.device_id == source.device,
+        _TAP.c.journal_id == source.journal_id,
+        _TAP.c.seq == source.seq,
+    )
+    fresh = ~has_flag(_TAP.c.flags, flag)
+    added = func.trim(_TAP.c.flags + f" {flag}")
+    return connection.execute(_TAP.update().where(*place, fresh).values(flags=added)).rowcount == 1
+
+
+def has_flag(flags: ColumnElement[str], flag: str) -> ColumnElement[bool]:
+    """Whether a tap's flags hold this word."""
+    return (literal(" ") + flags + " ").contains(f" {flag} ", autoescape=True)
+
+
+def ride_parts(connection: Connection, keys: Sequence[RideKey]) -> list[Any]:
+    """The rows of these rides, by key: source, service day, owner and parts."""
+    rows: list[Any] = []
+    for key in sorted(set(keys)):
+        named = (
+            _RIDE.c.medium_kind == key.kind,
+            _RIDE.c.medium_ref == key.ref,
+            _RIDE.c.counter == key.counter,
+        )
+        rows += connection.execute(select(_RIDE).where(*named)).all()
+    return rows
 
 
 def _one_tap() -> Update:

@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from fare.collection.doubts import card_not_before, is_contradicted, terms_differ
 from fare.collection.earlier_tap import prove_earlier
 from fare.collection.facts import Facts, card_key, own_key
-from fare.collection.judging import Verdict, funds_left
+from fare.collection.judging import Verdict, card_ceiling, funds_left
 from fare.collection.rides import KnownRide, ProvenRide, RideKey, TapSource, readable_record
 from fare.collection.store import OpenRow
 from fare.collection.tap_time import plausible
-from fare.collection.words import Flag, ProofState, ProvenBy
+from fare.collection.words import Flag, ProofState, ProvenBy, SuspenseReason
 from fare.core.proof.card import CardEvidence, CommitProof
 from fare.core.tap import Tap, decode_tap
 
@@ -74,11 +75,29 @@ def _half_proofs(verdict: Verdict, facts: Facts, received_at: datetime) -> list[
     previous = card_key(evidence.serial, evidence.previous.tmc)
     if told is not None and told.validator and not _wrote_nothing(evidence.record_read, previous, facts):
         at = plausible(told.at_s * 1000, received_at) or received_at
-        found.append(OpenRow(previous, verdict.source, evidence.record_read, evidence.previous.tmv, None, at))
+        found.append(
+            OpenRow(
+                previous,
+                verdict.source,
+                evidence.record_read,
+                evidence.previous.tmv,
+                None,
+                at,
+                verdict.tapped_at,
+            )
+        )
     own = own_key(verdict.tap)
     if verdict.state is ProofState.PENDING and own is not None:
         found.append(
-            OpenRow(own, verdict.source, evidence.record_written, None, verdict.raw.raw, verdict.tapped_at)
+            OpenRow(
+                own,
+                verdict.source,
+                evidence.record_written,
+                None,
+                verdict.raw.raw,
+                verdict.tapped_at,
+                verdict.tapped_at,
+            )
         )
     return found
 
@@ -104,12 +123,17 @@ def _prove(key: RideKey, rows: Sequence[OpenRow], facts: Facts) -> ProvenRide | 
             facts=facts.cards,
         )
         if evidence is not None:
-            return _ride(key, carried, own, facts, evidence)
+            return _ride(key, carried, own, rows, facts, evidence)
     return None
 
 
 def _ride(
-    key: RideKey, carried: OpenRow, own: tuple[OpenRow, Tap] | None, facts: Facts, evidence: CardEvidence
+    key: RideKey,
+    carried: OpenRow,
+    own: tuple[OpenRow, Tap] | None,
+    rows: Sequence[OpenRow],
+    facts: Facts,
+    evidence: CardEvidence,
 ) -> ProvenRide | None:
     told = readable_record(carried.record)
     if told is None or carried.tmv is None:
@@ -118,6 +142,12 @@ def _ride(
     # Its validator was there at its time: that bus is paid, whoever brought the proof.
     source = TapSource(told.validator, b"", told.seq) if own is None else own[0].source
     tariff = facts.tariff(None if own is None else own[1].tariff_version, at)
+    earliest = card_not_before(evidence, facts, None)
+    held_back = None
+    if not _vouched_for(told.validator, carried, rows, facts):
+        held_back = SuspenseReason.DEVICE_REVOKED
+    elif is_contradicted(at, earliest) and terms_differ(source.device, at, earliest, facts):
+        held_back = SuspenseReason.RECORD_DIFFERS
     return ProvenRide(
         key=key,
         source=source,
@@ -127,9 +157,24 @@ def _ride(
         fare_rial=evidence.debit_rial,
         proven_by=ProvenBy.NEXT_TAP,
         proof=carried.tmv,
-        ceiling_rial=tariff.max_fare_rial,
+        ceiling_rial=card_ceiling(evidence, tariff, source.device, at, facts),
         funds_left_rial=funds_left(evidence, facts),
         evidence=evidence,
+        held_back=held_back,
+    )
+
+
+def _vouched_for(validator: int, carried: OpenRow, rows: Sequence[OpenRow], facts: Facts) -> bool:
+    """Whether a ride on this validator may be paid: it is not revoked, or another bus met the card before it
+    was.
+    """
+    revoked_at = facts.revoked.get(validator)
+    return revoked_at is None or any(
+        row.tmv == carried.tmv
+        and row.source.device != validator
+        and row.source.device not in facts.revoked
+        and row.seen_at < revoked_at
+        for row in rows
     )
 
 

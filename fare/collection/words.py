@@ -85,6 +85,7 @@ class Flag(StrEnum):
     CLOCK_CORRECTED = "clock_corrected"
     CLOCK_UNKNOWN = "clock_unknown"
     CLOCK_IMPLAUSIBLE = "clock_implausible"
+    CLOCK_CONTRADICTED = "clock_contradicted"
     NO_EVIDENCE = "no_evidence"
     UNKNOWN_CARD = "unknown_card"
     UNKNOWN_ENTITLEMENT = "unknown_entitlement"
@@ -97,4 +98,5 @@ class Flag(StrEnum):
     SPENT_GAP = "spent_gap"
     PREVIOUS_DIFFERS = "previous_differs"
     SAME_RIDE = "same_ride"
+    DISPUTED = "disputed"
     NOT_COMMITTED = "not_committed"

@@ -19,6 +19,7 @@ from fare.fleet.devices import (
     create_device,
     device_public_key,
     devices,
+    revocations,
     revoke,
 )
 from fare.fleet.ibans import change_iban, iban_change
@@ -44,6 +45,7 @@ __all__ = [
     "iban_change",
     "import_assignments",
     "owners",
+    "revocations",
     "revoke",
     "write_kit",
 ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -116,6 +117,17 @@ def device_public_key(session: Session, device_id: int) -> DeviceKey | None:
     if device is None or device.public_key is None:
         return None
     return DeviceKey(device.device_id, device.public_key, device.revoked_at)
+
+
+def revocations(session: Session, device_ids: Iterable[int]) -> dict[int, datetime]:
+    """When each of these devices was revoked; those that were not are left out."""
+    wanted = sorted(set(device_ids))
+    rows = session.exec(
+        select(Device.device_id, Device.revoked_at).where(
+            col(Device.device_id).in_(wanted), col(Device.revoked_at).is_not(None)
+        )
+    )
+    return {device_id: revoked_at for device_id, revoked_at in rows if revoked_at is not None}
 
 
 def devices(session: Session) -> list[DeviceState]:

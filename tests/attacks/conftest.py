@@ -1,0 +1,20 @@
+"""The small city of the collection tests, on both databases, for whoever wants to cheat it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from fare.keys import LedgerKeys
+from tests.collection.bus import City
+from tests.database_fixtures import database_url, engine, migrated_postgres, migrated_sqlite
+
+__all__ = ["city", "database_url", "engine", "migrated_postgres", "migrated_sqlite"]
+
+
+@pytest.fixture
+def city(engine: Engine, tmp_path: Path) -> City:
+    """A ledger with a tariff and two owners."""
+    return City.found(engine, LedgerKeys.open(tmp_path / "keys"))
