@@ -31,11 +31,6 @@ class LoadedBundle:
     channel_keys: Mapping[bytes, Ed25519PublicKey]
     acknowledgement_keys: Mapping[int, Ed25519PublicKey]
 
-    @property
-    def etag(self) -> str:
-        """How the ledger names this version: `<epoch hex>-<n>`."""
-        return f"{self.bundle.version.ledger_epoch.hex()}-{self.bundle.version.n}"
-
 
 class Bundles:
     """Holds the current bundle; the validator reads `current`, the synchroniser offers newer ones."""

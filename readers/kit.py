@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from fare.core.desfire.keys import ValidatorKeys
 from fare.core.desfire.layout import AID
 from fare.core.errors import OperatorError
+from fare.core.identifiers import MAX_DEVICE_ID
 
 FORMAT: Final = 1
 KIT_FILE: Final = "kit.json"
@@ -55,7 +56,7 @@ def read_kit(folder: Path) -> Kit:
         }
     except (KeyError, TypeError, ValueError, AttributeError) as fault:
         raise _damaged(path, fault) from fault
-    if not 1 <= device <= 0xFF_FFFF or not keys or not ledger_url.startswith(("http://", "https://")):
+    if not 1 <= device <= MAX_DEVICE_ID or not keys or not ledger_url.startswith(("http://", "https://")):
         raise _damaged(path, "device, ledger_url or bundle_keys is out of range")
     return Kit(device, ledger_url, keys, claim_code, _read_card_keys(folder / CARD_KEYS_FILE))
 

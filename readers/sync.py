@@ -16,7 +16,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from fare.core.signed import ACKNOWLEDGEMENT, BATCH, open_envelope, seal
+from fare.core.signed import ACKNOWLEDGEMENT, BATCH, DEVICE_KID, open_envelope, seal
 from fare.core.tap import (
     MAX_TAPS_IN_BATCH,
     Acknowledgement,
@@ -33,8 +33,6 @@ BACKOFF_FIRST_S: Final = 1.0
 BACKOFF_MOST_S: Final = 300.0
 MOST_REWINDS: Final = 3
 UNAUTHORISED: Final = 401
-DEVICE_KID: Final = 0
-"""The ledger knows a device's one key by the device's number."""
 
 
 class SyncFault(Exception):
@@ -138,7 +136,7 @@ class Synchroniser:
     def _poll_bundle(self) -> None:
         current = self._bundles.current
         try:
-            envelope = self._uplink.fetch_bundle(None if current is None else current.etag)
+            envelope = self._uplink.fetch_bundle(None if current is None else current.bundle.version.etag)
         except LedgerRefused as refused:
             if refused.status == UNAUTHORISED:
                 # Perhaps our clock is off and no tap waits whose acknowledgement would tell the time:

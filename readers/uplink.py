@@ -1,10 +1,7 @@
 """The way to the ledger over HTTP, with a switch that really cuts it. It decides nothing and never retries.
 
-    POST /v1/claim      {"device", "claim_code", "public_key"} -> {"device", "server_time_ms"}
-    POST /v1/batches    application/cbor, zstd, an MCB1 envelope -> an MCA1 envelope
-    GET  /v1/bundle     Mancard-Request, If-None-Match -> 200 an MCD1 envelope, or 304
-
-An error answer is JSON `{"error", "advice"}`. Cutting closes every open connection and makes the transport
+The addresses and what is said at them are in `fare.core.device_request`. An error answer is JSON
+`{"error", "advice"}`. Cutting closes every open connection and makes the transport
 refuse new ones, so all the code above meets a real outage.
 """
 
@@ -20,7 +17,15 @@ import zstandard
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fare.core.bundle import MAX_BUNDLE_BYTES
-from fare.core.device_request import HEADER, DeviceRequest, sign_request
+from fare.core.device_request import (
+    BATCHES_PATH,
+    BUNDLE_PATH,
+    CLAIM_PATH,
+    CONTENT_TYPE,
+    HEADER,
+    DeviceRequest,
+    sign_request,
+)
 from readers.ports import Clock, RandomBytes
 
 CONNECT_TIMEOUT_S: Final = 5.0
@@ -29,7 +34,6 @@ OK: Final = 200
 NOT_MODIFIED: Final = 304
 MAX_RETRY_AFTER_S: Final = 3600
 MAX_ANSWER_BYTES: Final = MAX_BUNDLE_BYTES + 1024
-BUNDLE_PATH: Final = "/v1/bundle"
 
 
 class UplinkDown(Exception):
@@ -149,7 +153,7 @@ class HttpUplink:
     def claim(self, claim_code: str, public_key: bytes) -> int:
         """See Uplink."""
         body = {"device": self._identity.device, "claim_code": claim_code, "public_key": public_key.hex()}
-        answer = self._ask("POST", "/v1/claim", content=json.dumps(body).encode(), kind="application/json")
+        answer = self._ask("POST", CLAIM_PATH, content=json.dumps(body).encode(), kind="application/json")
         try:
             return int(answer.json()["server_time_ms"])
         except (ValueError, KeyError, TypeError) as fault:
@@ -159,7 +163,7 @@ class HttpUplink:
         """See Uplink."""
         body = self._compressor.compress(envelope)
         headers = {"Content-Encoding": "zstd"}
-        return self._ask("POST", "/v1/batches", content=body, kind="application/cbor", more=headers).content
+        return self._ask("POST", BATCHES_PATH, content=body, kind=CONTENT_TYPE, more=headers).content
 
     def fetch_bundle(self, etag: str | None) -> bytes | None:
         """See Uplink."""

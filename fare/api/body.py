@@ -10,8 +10,8 @@ from fastapi import Request
 
 from fare.api.errors import ApiError
 from fare.collection import MAX_ENVELOPE_BYTES
+from fare.core.device_request import CONTENT_TYPE
 
-CONTENT_TYPE: Final = "application/cbor"
 MAX_WINDOW_BYTES: Final = 8 << 20
 """More memory than this no honest validator asks a decompressor to keep."""
 

@@ -1,10 +1,7 @@
 """What validators ask of the ledger: to enrol, for the bundle, and to hand over taps.
 
-    POST /v1/claim     {"device", "claim_code", "public_key"} -> {"device", "server_time_ms"}
-    GET  /v1/bundle    Mancard-Request, If-None-Match -> 200 an MCD1 envelope, or 304
-    POST /v1/batches   an MCB1 envelope, zstd -> 200 an MCA1 envelope, after the commit
-
-Statuses live here; the rules are in `fare.collection`, `fare.distribution` and `fare.fleet`.
+The addresses and what is said at them are in `fare.core.device_request`. Statuses live here; the rules are in
+`fare.collection`, `fare.distribution` and `fare.fleet`.
 """
 
 from __future__ import annotations
@@ -17,20 +14,28 @@ from fastapi import APIRouter, Depends, Header, Response
 from pydantic import BaseModel, Field
 from sqlmodel import Session
 
-from fare.api.body import CONTENT_TYPE, envelope_body
+from fare.api.body import envelope_body
 from fare.api.context import Context
 from fare.api.errors import ApiError, ErrorAnswer
 from fare.api.throttle import Throttle
 from fare.collection import BatchRefusal, take_in
-from fare.core.device_request import HEADER, MAX_SKEW_MS, claimed_device, open_request
+from fare.core.device_request import (
+    BATCHES_PATH,
+    BUNDLE_PATH,
+    CLAIM_PATH,
+    CONTENT_TYPE,
+    HEADER,
+    MAX_SKEW_MS,
+    claimed_device,
+    open_request,
+)
 from fare.core.errors import MalformedDocument
+from fare.core.identifiers import MAX_DEVICE_ID
 from fare.core.signed import BadSignature
-from fare.core.tap import BundleVersion
 from fare.database.engine import read, write
 from fare.distribution import current_bundle, unchanged_bundle
 from fare.fleet import ClaimRefusal, claim, device_public_key
 
-BUNDLE_PATH: Final = "/v1/bundle"
 CLAIMS_A_MINUTE: Final = 5
 
 REFUSED: Final[dict[int | str, dict[str, Any]]] = {"4XX": {"model": ErrorAnswer, "description": "Refused"}}
@@ -56,7 +61,7 @@ _CLAIM_ADVICE: Final = {
 class Claim(BaseModel):
     """A device's enrolment: its number, the single-use code of its kit, its Ed25519 public key in hex."""
 
-    device: int = Field(ge=1, le=0xFF_FFFF)
+    device: int = Field(ge=1, le=MAX_DEVICE_ID)
     claim_code: str = Field(min_length=1, max_length=64)
     public_key: str = Field(pattern=r"^[0-9a-fA-F]{64}$")
 
@@ -70,10 +75,10 @@ class Claimed(BaseModel):
 
 def device_routes(context: Context) -> APIRouter:
     """The addresses of the device API, bound to one ledger."""
-    router = APIRouter(prefix="/v1", tags=["devices"], responses=REFUSED)
+    router = APIRouter(tags=["devices"], responses=REFUSED)
     claims = Throttle(CLAIMS_A_MINUTE, timedelta(minutes=1))
 
-    @router.post("/claim", summary="Enrol a validator with the single-use code of its kit")
+    @router.post(CLAIM_PATH, summary="Enrol a validator with the single-use code of its kit")
     def post_claim(asked: Claim) -> Claimed:
         now = context.clock()
         wait_s = claims.wait_s(asked.device, now)
@@ -88,7 +93,7 @@ def device_routes(context: Context) -> APIRouter:
         return Claimed(device=asked.device, server_time_ms=_unix_ms(now))
 
     @router.get(
-        "/bundle",
+        BUNDLE_PATH,
         summary="The signed bundle, unless the validator has the newest",
         response_class=Response,
         responses={
@@ -109,14 +114,14 @@ def device_routes(context: Context) -> APIRouter:
             with write(context.engine) as session:
                 found = current_bundle(session, context.keys, context.settings, now)
         version, envelope = found
-        tag = _etag(version)
+        tag = f'"{version.etag}"'
         held = (if_none_match or "").strip().removeprefix("W/")
         if tag in {held, f'"{held}"'}:
             return Response(status_code=304, headers={"ETag": tag})
         return Response(envelope, media_type=CONTENT_TYPE, headers={"ETag": tag})
 
     @router.post(
-        "/batches",
+        BATCHES_PATH,
         summary="Hand over a signed batch of taps; the answer comes when it is durable",
         response_class=Response,
         responses={200: {"description": "An MCA1 envelope", "content": {CONTENT_TYPE: {}}}},
@@ -164,10 +169,6 @@ def _authenticate(session: Session, header: str, now: datetime) -> int:
         advice = "This device was revoked: its journal is still taken in, and it gets nothing new."
         raise ApiError(403, "device_revoked", advice)
     return device.device_id
-
-
-def _etag(version: BundleVersion) -> str:
-    return f'"{version.ledger_epoch.hex()}-{version.n}"'
 
 
 def _unix_ms(at: datetime) -> int:

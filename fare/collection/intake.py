@@ -32,14 +32,12 @@ from fare.collection.words import BatchRefusal, Flag, QuarantineReason
 from fare.core.calendar import DAY_STARTS_AT
 from fare.core.errors import MalformedDocument
 from fare.core.proof.phone import MalformedTicket, decode_ticket
-from fare.core.signed import ACKNOWLEDGEMENT, BATCH, BadSignature, open_envelope, seal, split
+from fare.core.signed import ACKNOWLEDGEMENT, BATCH, DEVICE_KID, BadSignature, open_envelope, seal, split
 from fare.core.tap import MAX_BATCH_BYTES, Acknowledgement, Batch, Tap, decode_batch, decode_tap, genesis_hash
 from fare.fleet import DeviceKey, device_public_key
 from fare.keys import LedgerKeys
 
 MAX_ENVELOPE_BYTES: Final = MAX_BATCH_BYTES + 128
-DEVICE_KID: Final = 0
-"""A device has one key, and its number names it."""
 NO_PROMISE: Final = bytes(32)
 """Nothing of this upload is stored: it left a gap, or all of it was set aside."""
 _LEDGER_WORDS: Final = frozenset(Flag)

@@ -1,8 +1,12 @@
-"""How a validator signs its requests to the ledger (bundle polls; batches carry their own signature).
+"""What a validator asks of the ledger over HTTP: the addresses, and how it signs a request for the bundle.
+
+    POST CLAIM_PATH     {"device", "claim_code", "public_key"} -> {"device", "server_time_ms"}
+    GET  BUNDLE_PATH    Mancard-Request, If-None-Match -> 200 an MCD1 envelope, or 304
+    POST BATCHES_PATH   CONTENT_TYPE, zstd, an MCB1 envelope (its own signature) -> an MCA1 envelope
 
     Mancard-Request: base64url( MCR1 envelope of [device, at_ms, method, path, nonce(16)] )
 
-The envelope's kid is always 0; the key is the one the device enrolled. The ledger accepts `at_ms`
+The envelope's kid is always `DEVICE_KID`; the key is the one the device enrolled. The ledger accepts `at_ms`
 within 10 minutes of its own clock. A device that lost its clock learns the time from the signed
 acknowledgement of a batch, which is not bound to any time; a poll reads only.
 """
@@ -15,8 +19,12 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from fare.core.errors import MalformedDocument
-from fare.core.signed import REQUEST, canonical, decode_canonical, open_envelope, seal, split
+from fare.core.signed import DEVICE_KID, REQUEST, canonical, decode_canonical, open_envelope, seal, split
 
+CLAIM_PATH = "/v1/claim"
+BUNDLE_PATH = "/v1/bundle"
+BATCHES_PATH = "/v1/batches"
+CONTENT_TYPE = "application/cbor"
 HEADER = "Mancard-Request"
 MAX_SKEW_MS = 600_000
 MAX_HEADER_CHARS = 1024
@@ -36,7 +44,7 @@ class DeviceRequest:
 def sign_request(request: DeviceRequest, key: Ed25519PrivateKey) -> str:
     """The header's value."""
     payload = canonical([request.device, request.at_ms, request.method, request.path, request.nonce])
-    return base64.urlsafe_b64encode(seal(REQUEST, payload, 0, key)).decode()
+    return base64.urlsafe_b64encode(seal(REQUEST, payload, DEVICE_KID, key)).decode()
 
 
 def claimed_device(header: str) -> int:
@@ -47,7 +55,7 @@ def claimed_device(header: str) -> int:
 
 def open_request(header: str, key: Ed25519PublicKey) -> DeviceRequest:
     """Verify and decode. Raises MalformedDocument or BadSignature."""
-    return _read(open_envelope(REQUEST, _decode_header(header), {0: key}))
+    return _read(open_envelope(REQUEST, _decode_header(header), {DEVICE_KID: key}))
 
 
 def _decode_header(header: str) -> bytes:

@@ -13,7 +13,7 @@ from typing import Final, NewType
 from fare.core.money import normalise_digits
 
 DeviceId = NewType("DeviceId", int)
-"""A validator, 1 to 2**32 - 1."""
+"""A validator, 1 to `MAX_DEVICE_ID`."""
 CardSerial = NewType("CardSerial", int)
 """The issuer's own number of a card, 1 to 2**32 - 1; the chip's UID is another thing."""
 CardUid = NewType("CardUid", bytes)
@@ -27,6 +27,8 @@ Mobile = NewType("Mobile", str)
 Iban = NewType("Iban", str)
 """Iranian IBAN (sheba): `IR` and 24 ASCII digits."""
 
+MAX_DEVICE_ID: Final = 0xFF_FFFF
+"""A card's record carries the device in three bytes; 0 stands there for personalisation."""
 _UINT32_MAX: Final = 0xFFFF_FFFF
 # Blanks, and the invisible marks that right-to-left keyboards and copied web pages leave in a number.
 _FILLER: Final = re.compile(r"[\s\-\u200b-\u200f\u202a-\u202e\u2066-\u2069]+")
@@ -92,12 +94,12 @@ def parse_iban(text: str) -> Iban:
 
 def parse_device_id(text: str) -> DeviceId:
     """A device number in decimal digits."""
-    return DeviceId(_parse_uint32(text, "A device number"))
+    return DeviceId(_parse_number(text, "A device number", MAX_DEVICE_ID))
 
 
 def parse_card_serial(text: str) -> CardSerial:
     """The number printed on a card, in decimal digits."""
-    return CardSerial(_parse_uint32(text, "A card number"))
+    return CardSerial(_parse_number(text, "A card number", _UINT32_MAX))
 
 
 def parse_card_uid(text: str) -> CardUid:
@@ -114,10 +116,10 @@ def _cleaned(text: str) -> str:
     return _FILLER.sub("", normalise_digits(text))
 
 
-def _parse_uint32(text: str, what: str) -> int:
+def _parse_number(text: str, what: str, most: int) -> int:
     digits = _cleaned(text)
-    if not re.fullmatch(r"[0-9]{1,10}", digits) or not 1 <= int(digits) <= _UINT32_MAX:
-        raise InvalidNumber(f"{what} is a whole number from 1 to {_UINT32_MAX}: type its digits only.")
+    if not re.fullmatch(r"[0-9]{1,10}", digits) or not 1 <= int(digits) <= most:
+        raise InvalidNumber(f"{what} is a whole number from 1 to {most}: type its digits only.")
     return int(digits)
 
 

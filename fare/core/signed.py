@@ -27,6 +27,9 @@ ACKNOWLEDGEMENT = b"MCA1"
 BUNDLE = b"MCD1"
 REQUEST = b"MCR1"
 
+DEVICE_KID = 0
+"""The kid of whatever a device signs: it has one key, and the ledger finds it by the device's number."""
+
 
 class BadSignature(ValueError):
     """The envelope is well formed, but no known key made its signature."""

@@ -2,7 +2,7 @@
 
     tap = {
       0: 1,                            ; format
-      1: uint,                         ; device
+      1: uint,                         ; device, 1..2^24-1
       2: bstr .size 16,                ; journal_id, minted with the journal file
       3: bstr .size 8,                 ; boot_id
       4: uint,                         ; seq, 1, 2, 3 … without a hole
@@ -18,7 +18,7 @@
       14: uint,                        ; tariff version
       ? 15: card_evidence, ? 16: tstr, ; the card's evidence, or the text of the phone's ticket
       ? 17: uint,                      ; recovers: seq of the unconfirmed tap whose proof this tap brings
-      ? 18: [* tstr],                  ; flags, sorted
+      ? 18: [+ tstr],                  ; flags, sorted, each once
     }
     card_evidence = [ serial: uint, entitlement_version: uint, delivered_version: uint / null,
                       record_read: bstr .size 32, spent_before: uint, debit_rial: uint,
@@ -27,7 +27,7 @@
 
     batch = {
       0: 1, 1: device, 2: journal_id, 3: first_seq, 4: bstr .size 32,   ; h of the tap before first_seq
-      5: [+ bstr],                     ; the taps' exact bytes, in seq order
+      5: [1*500 bstr],                 ; the taps' exact bytes, in seq order
       6: bstr .size 32,                ; head: h of the last tap
       7: uint,                         ; journal's newest seq, so that a missing batch shows
       8: bstr .size 8, 9: uint, 10: uint,   ; boot_id, mono_ns and wall_ms at upload
@@ -55,6 +55,7 @@ from typing import Any, cast
 
 from fare.core.card_record import SIZE as RECORD_SIZE
 from fare.core.errors import MalformedDocument
+from fare.core.identifiers import MAX_DEVICE_ID
 from fare.core.proof.card import CardEvidence, CommitProof
 from fare.core.signed import canonical, decode_canonical
 
@@ -86,6 +87,11 @@ class BundleVersion:
 
     ledger_epoch: bytes
     n: int
+
+    @property
+    def etag(self) -> str:
+        """The version in a poll's `ETag` and `If-None-Match`, without their quotes: `<epoch hex>-<n>`."""
+        return f"{self.ledger_epoch.hex()}-{self.n}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +241,7 @@ def decode_tap(raw: bytes) -> Tap:
     if ticket is not None and not isinstance(ticket, str):
         raise MalformedDocument("tap: field 16 is the text of a ticket")
     return Tap(
-        device=fields.uint(1, 0xFF_FFFF),
+        device=fields.uint(1, MAX_DEVICE_ID),
         journal_id=fields.bytes_of(2, 16),
         boot_id=fields.bytes_of(3, 8),
         seq=fields.uint(4, 0xFFFF_FFFF),
@@ -264,7 +270,7 @@ def decode_batch(payload: bytes) -> Batch:
         raise MalformedDocument(f"batch: 1 to {MAX_TAPS_IN_BATCH} taps")
     raws = cast("list[object]", taps)
     batch = Batch(
-        device=fields.uint(1, 0xFF_FFFF),
+        device=fields.uint(1, MAX_DEVICE_ID),
         journal_id=fields.bytes_of(2, 16),
         first_seq=fields.uint(3, 0xFFFF_FFFF),
         previous_hash=fields.bytes_of(4, 32),
@@ -298,7 +304,7 @@ def decode_acknowledgement(payload: bytes) -> Acknowledgement:
                 raise MalformedDocument("acknowledgement: quarantined holds [seq, reason]")
     return Acknowledgement(
         ledger_epoch=fields.bytes_of(1, 8),
-        device=fields.uint(2, 0xFF_FFFF),
+        device=fields.uint(2, MAX_DEVICE_ID),
         journal_id=fields.bytes_of(3, 16),
         acked_seq=fields.uint(4, 0xFFFF_FFFF),
         acked_hash=fields.bytes_of(5, 32),

@@ -32,9 +32,8 @@ from zoneinfo import ZoneInfo
 
 from fare.core.calendar import BadCalendarText, parse_jalali, service_day_bounds
 from fare.core.errors import OperatorError
-from fare.core.identifiers import InvalidIdentifier, parse_iban
+from fare.core.identifiers import InvalidIdentifier, parse_device_id, parse_iban
 from fare.core.money import normalise_digits
-from fare.fleet.devices import MAX_DEVICE_ID
 
 MAX_FILE_BYTES: Final = 64 << 20
 REQUIRED: Final = (
@@ -143,7 +142,7 @@ def _read_row(
     epoch = datetime.min.replace(tzinfo=zone)
     row = FleetRow(
         line_no=line,
-        device_id=cells.read("device", _parse_device, 0),
+        device_id=cells.read("device", parse_device_id, 0),
         vehicle_id=cells.read("vehicle", _parse_name, ""),
         plate=cells.read("plate", _parse_text, ""),
         route_id=cells.read("route_id", _parse_text, ""),
@@ -183,13 +182,6 @@ class _Cells:
         except (_Refused, InvalidIdentifier, BadCalendarText) as refused:
             self.faults.append(RowFault(self.line, column, str(refused)))
             return otherwise
-
-
-def _parse_device(text: str) -> int:
-    digits = normalise_digits(text)
-    if not re.fullmatch(r"[0-9]{1,10}", digits) or not 1 <= int(digits) <= MAX_DEVICE_ID:
-        raise _Refused(f"{text!r} is no device number: write a whole number from 1 to {MAX_DEVICE_ID}.")
-    return int(digits)
 
 
 def _parse_name(text: str) -> str:

@@ -20,11 +20,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlmodel import Session, col, select
 
 from fare.core.errors import OperatorError
+from fare.core.identifiers import MAX_DEVICE_ID
 from fare.fleet.models import Device
 
 CLAIM_LIFETIME: Final = timedelta(hours=24)
-MAX_DEVICE_ID: Final = 2**24 - 1
-"""Card records carry the device in three bytes."""
 _NO_DIGEST: Final = bytes(32)
 
 

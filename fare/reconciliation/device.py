@@ -15,7 +15,6 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlmodel import Session
 
-from fare.collection.intake import DEVICE_KID
 from fare.collection.journals import (
     BatchEvidence,
     StreamView,
@@ -28,7 +27,7 @@ from fare.collection.journals import (
 from fare.collection.register import held_back
 from fare.collection.words import SuspenseReason
 from fare.core.errors import MalformedDocument
-from fare.core.signed import BATCH, BadSignature, open_envelope
+from fare.core.signed import BATCH, DEVICE_KID, BadSignature, open_envelope
 from fare.core.tap import Batch, decode_batch
 from fare.fleet import device_public_key
 from fare.reconciliation.findings import Finding, Kind, Outcome, Queue

@@ -128,6 +128,7 @@ def test_ibans_agree_with_an_independent_reader() -> None:
 
 def test_numbers_and_aliases() -> None:
     assert ids.parse_device_id("۱۲") == 12
+    assert ids.parse_device_id("16777215") == ids.MAX_DEVICE_ID
     assert ids.parse_card_serial("4294967295") == 2**32 - 1
     assert ids.parse_card_uid("04:A1:b2:c3:d4:e5:f6") == bytes.fromhex("04a1b2c3d4e5f6")
     assert ids.parse_cti("a1b2c3d4e5f60718") == bytes.fromhex("a1b2c3d4e5f60718")

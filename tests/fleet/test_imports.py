@@ -123,9 +123,9 @@ def test_a_later_file_may_end_an_open_assignment_but_not_rewrite_it(city: Engine
 @pytest.mark.parametrize(
     ("line", "column", "told"),
     [
-        (row(device="0"), "device", "no device number"),
-        (row(device="seven"), "device", "no device number"),
-        (row(device=str(2**24)), "device", "no device number"),
+        (row(device="0"), "device", "A device number is"),
+        (row(device="seven"), "device", "A device number is"),
+        (row(device=str(2**24)), "device", "A device number is"),
         (row(vehicle="bus 7"), "vehicle", "is no id"),
         (row(plate=""), "plate", "is empty"),
         (row(owner="a:b"), "owner", "is no id"),

@@ -330,7 +330,7 @@ def test_a_stored_bundle_outlives_the_process(bus: Bus, issuer: Issuer, tmp_path
     bus.process.stop()
     again = new_process(issuer, bus.folder, tmp_path / "state", "http://127.0.0.1:9", bus.clock)
     assert again.bundles.current is not None
-    assert again.bundles.current.etag == "0102030405060708-3"
+    assert again.bundles.current.bundle.version.etag == "0102030405060708-3"
     again.stop()
 
 
