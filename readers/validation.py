@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from fare.core.card_record import MAX_FARE_RIAL
-from fare.core.decision import Boarding, CardView, Charge, Reason, Refused, decide_card
+from fare.core.decision import Boarding, CardView, Charge, Reason, Refused, decide_card, ticket_context
 from fare.core.desfire import errors as card_errors
 from fare.core.desfire.application import OpenCard, commit, open_card, run, stage
 from fare.core.desfire.keys import ValidatorKeys
@@ -32,8 +32,7 @@ from fare.core.proof.card import CardEvidence, CommitProof
 from fare.core.proof.phone import CLOCK_SKEW_S, TicketRefusal, VerifiedTicket, examine
 from fare.core.replay import ReplayMemory
 from fare.core.tap import ClockQuality, Outcome, Tap
-from fare.core.tariff.model import FareMedium
-from fare.core.tariff.pricing import RiderState, TapContext, price
+from fare.core.tariff.pricing import RiderState, price
 from readers.bundles import Bundles, LoadedBundle
 from readers.journal import RESERVE_BYTES, Journal, JournalFault, ReplayClaim
 from readers.ports import Clock, Link, RandomBytes, ReaderFault, Storage
@@ -296,13 +295,15 @@ class Validator:
             not synchronised and self._replay.knows(claim.cti)
         ):
             return self._refuse_ticket(moment, text, TicketRefusal.ALREADY_PAID)
-        fare_rial = self._ticket_fare(moment, examined)
-        if fare_rial > min(examined.entitlement.max_fare_rial * examined.pax, MAX_FARE_RIAL):
+        tap = self._tap(moment, Outcome.ACCEPTED, Reason.OK, 0)
+        boarding = Boarding(tap.device, tap.seq, tap.wall_ms // 1000, tap.line, tap.area)
+        cost, _ = price(moment.loaded.bundle.tariff, RiderState(), ticket_context(examined, boarding))
+        fare_rial = cost.amount_rial
+        if fare_rial > min(examined.held_rial, MAX_FARE_RIAL):
             # The ledger holds no money for a dearer ride: the app fetches a ticket at the new tariff.
             return self._refuse_ticket(moment, text, Reason.INSUFFICIENT_BALANCE)
-        tap = self._tap(moment, Outcome.ACCEPTED, Reason.OK, fare_rial)
         flags = () if synchronised else (UNSYNCHRONISED,)
-        self._journal.write_tap(replace(tap, ticket=text.strip(), flags=flags), claim)
+        self._journal.write_tap(replace(tap, fare_rial=fare_rial, ticket=text.strip(), flags=flags), claim)
         self._replay.remember(claim.cti, claim.ctr, claim.pax, claim.expires_at_s)
         if synchronised:
             self._replay.forget_expired(moment.wall_ms // 1000 - CLOCK_SKEW_S)
@@ -313,20 +314,6 @@ class Validator:
             pax=examined.pax,
             rides_left=examined.entitlement.max_taps - (examined.ctr + examined.pax - 1),
         )
-
-    def _ticket_fare(self, moment: _Moment, ticket: VerifiedTicket) -> int:
-        here = moment.loaded.here
-        context = TapContext(
-            at_s=moment.wall_ms // 1000,
-            medium=FareMedium.PHONE,
-            rider_category=0,
-            category_valid=True,
-            line=0 if here is None else here.line,
-            area=0 if here is None else here.area,
-            pax=ticket.pax,
-        )
-        cost, _ = price(moment.loaded.bundle.tariff, RiderState(), context)
-        return cost.amount_rial
 
     def _refuse_ticket(self, moment: _Moment, text: str, reason: TicketRefusal | Reason) -> Shown:
         last, self._last_scan = self._last_scan, (text, moment.mono_ns)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import Final
 
 from fare.collection.card_proof import proof_fault, sequence_fault, spent_gap
 from fare.collection.chain import RawTap
@@ -16,16 +15,13 @@ from fare.collection.doubts import card_not_before, is_contradicted, signed_enti
 from fare.collection.facts import Facts, own_key
 from fare.collection.rides import KnownRide, ProvenRide, RideKey, TapSource, readable_record, version_after
 from fare.collection.words import Flag, MediumKind, ProofState, ProvenBy, SuspenseReason
-from fare.core.decision import Boarding, tap_context
+from fare.core.decision import Boarding, card_context, ticket_context
 from fare.core.proof.card import CardEvidence, CommitProof
-from fare.core.proof.phone import MalformedTicket, TicketRefusal, VerifiedTicket, decode_token, examine
+from fare.core.proof.phone import MalformedTicket, TicketRefusal, VerifiedTicket, decode_token, examine_upload
 from fare.core.replay import RideClaim, claims
 from fare.core.tap import Outcome, Tap
-from fare.core.tariff.model import FareMedium, Tariff
-from fare.core.tariff.pricing import RiderState, TapContext, price
-
-PHONE_RIDER_CATEGORY: Final = 0
-"""A phone ticket names no concession."""
+from fare.core.tariff.model import Tariff
+from fare.core.tariff.pricing import RiderState, price
 
 
 @dataclass(slots=True)
@@ -176,7 +172,7 @@ def _asked_rial(evidence: CardEvidence, tariff: Tariff, device: int, at_s: int, 
         return None
     in_force = signed_entitlement(facts.cards.entitlements[evidence.serial, version_after(evidence)])
     boarding = Boarding(device, written.seq, at_s, written.line, written.area)
-    context = tap_context(in_force, boarding, facts.city.zone)
+    context = card_context(in_force, boarding, facts.city.zone)
     asked, _ = price(tariff, RiderState(before.rider_state), context)
     return asked.amount_rial
 
@@ -185,8 +181,7 @@ def _asked_rial(evidence: CardEvidence, tariff: Tariff, device: int, at_s: int, 
 
 
 def _judge_ticket(verdict: Verdict, text: str, facts: Facts) -> ProvenRide | None:
-    # The ride has happened: freshness and denylist were the validator's to judge, and it is held to the rest.
-    ticket = examine(text, facts.channel_keys, 0, False, lambda _: False)
+    ticket = examine_upload(text, facts.channel_keys)
     if isinstance(ticket, TicketRefusal):
         _reject(verdict, f"ticket_{ticket}")
         return None
@@ -216,7 +211,7 @@ def _judge_ticket(verdict: Verdict, text: str, facts: Facts) -> ProvenRide | Non
         service_day=verdict.service_day,
         line=verdict.tap.line,
         # The rider pays what was shown, and never more than the tariff asks or the ledger has set aside.
-        fare_rial=min(verdict.tap.fare_rial, asked_rial, ticket.entitlement.max_fare_rial * ticket.pax),
+        fare_rial=min(verdict.tap.fare_rial, asked_rial, ticket.held_rial),
         proven_by=ProvenBy.TAP,
         proof=ticket.raw,
         ceiling_rial=ceiling_rial,
@@ -272,14 +267,6 @@ def same_vehicle(verdict: Verdict, ride: KnownRide, facts: Facts) -> bool:
 def _ticket_price(verdict: Verdict, ticket: VerifiedTicket, facts: Facts) -> tuple[int, int]:
     tap = verdict.tap
     tariff = facts.tariff(tap.tariff_version, verdict.tapped_at)
-    context = TapContext(
-        at_s=int(verdict.tapped_at.timestamp()),
-        medium=FareMedium.PHONE,
-        rider_category=PHONE_RIDER_CATEGORY,
-        category_valid=True,
-        line=tap.line,
-        area=tap.area,
-        pax=ticket.pax,
-    )
-    asked, _ = price(tariff, RiderState(), context)
+    boarding = Boarding(tap.device, tap.seq, int(verdict.tapped_at.timestamp()), tap.line, tap.area)
+    asked, _ = price(tariff, RiderState(), ticket_context(ticket, boarding))
     return asked.amount_rial, tariff.max_fare_rial * ticket.pax

@@ -1,7 +1,8 @@
 """What a validator decides about a card in its field: the rules, pure, with a closed set of reasons.
 
 A decision is a value. `Charge` says what to write on the card; `Refused` says why not, in a word that
-every display translates and every report counts. Nothing here talks to a card or reads a clock.
+every display translates and every report counts. What the tariff is told of a boarding, by card or by phone,
+is said here too, for bus and ledger alike. Nothing here talks to a card or reads a clock.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from fare.core import card_record, entitlement
@@ -16,8 +18,12 @@ from fare.core.bundle import Bundle
 from fare.core.card_record import MAX_FARE_RIAL, CardRecord
 from fare.core.entitlement import CardEntitlement, EntitlementFault, VerifiedEntitlement
 from fare.core.errors import MalformedDocument
+from fare.core.proof.phone import PhoneTicket
 from fare.core.tariff.model import FareMedium
 from fare.core.tariff.pricing import Price, RiderState, TapContext, price
+
+PHONE_RIDER_CATEGORY: Final = 0
+"""A phone ticket names no concession."""
 
 
 class Reason(StrEnum):
@@ -100,7 +106,7 @@ def decide_card(
     zone = ZoneInfo(bundle.zone)
     if in_force.expires_day < _local_day(boarding, zone):
         return Refused(Reason.CARD_EXPIRED, serial, balance)
-    cost, state = price(bundle.tariff, RiderState(last.rider_state), tap_context(in_force, boarding, zone))
+    cost, state = price(bundle.tariff, RiderState(last.rider_state), card_context(in_force, boarding, zone))
     if cost.amount_rial > min(balance + in_force.overdraft_rial, MAX_FARE_RIAL):
         return Refused(Reason.INSUFFICIENT_BALANCE, serial, balance)
     record = CardRecord(
@@ -117,8 +123,8 @@ def decide_card(
     return Charge(cost, record, on_card, in_force, delivered, balance - cost.amount_rial)
 
 
-def tap_context(in_force: CardEntitlement, boarding: Boarding, zone: ZoneInfo) -> TapContext:
-    """The boarding as the tariff sees it: bus and ledger build it in this one place."""
+def card_context(in_force: CardEntitlement, boarding: Boarding, zone: ZoneInfo) -> TapContext:
+    """A boarding by card as the tariff sees it: bus and ledger build it in this one place."""
     today = _local_day(boarding, zone)
     return TapContext(
         at_s=boarding.at_s,
@@ -127,6 +133,19 @@ def tap_context(in_force: CardEntitlement, boarding: Boarding, zone: ZoneInfo) -
         category_valid=in_force.category_expires_day == 0 or in_force.category_expires_day >= today,
         line=boarding.line,
         area=boarding.area,
+    )
+
+
+def ticket_context(ticket: PhoneTicket, boarding: Boarding) -> TapContext:
+    """A boarding by phone as the tariff sees it: bus and ledger build it in this one place."""
+    return TapContext(
+        at_s=boarding.at_s,
+        medium=FareMedium.PHONE,
+        rider_category=PHONE_RIDER_CATEGORY,
+        category_valid=True,
+        line=boarding.line,
+        area=boarding.area,
+        pax=ticket.pax,
     )
 
 

@@ -9,10 +9,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fare.core import card_record, entitlement
 from fare.core.bundle import Bundle
-from fare.core.decision import Boarding, CardView, Charge, Reason, Refused, decide_card
+from fare.core.decision import Boarding, CardView, Charge, Reason, Refused, decide_card, ticket_context
 from fare.core.entitlement import CardEntitlement
+from fare.core.proof.phone import PhoneEntitlement, PhoneTicket
 from fare.core.tap import BundleVersion
-from fare.core.tariff.model import FareProduct, Tariff
+from fare.core.tariff.model import FareMedium, FareProduct, Tariff
+from fare.core.tariff.pricing import RiderState, price
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 KEYS = {1: KEY.public_key()}
@@ -108,3 +110,15 @@ def test_denied_blocked_expired_and_forged_cards_are_refused() -> None:
 
 def test_a_record_of_an_unknown_layout_is_not_guessed_at() -> None:
     assert decide(record=b"\x20" + bytes(31)) == Refused(Reason.BAD_ENTITLEMENT, 7, 100_000)
+
+
+def test_a_phone_pays_as_the_base_category_for_each_person() -> None:
+    entitlement_read = PhoneEntitlement(
+        b"\x02", NOW_S + 60, NOW_S, bytes(8), bytes(32), False, 1, 9, FARE, b""
+    )
+    ticket = PhoneTicket(entitlement_read, NOW_S, ctr=1, pax=3, challenge=None, raw=b"")
+    context = ticket_context(ticket, Boarding(17, 5, NOW_S, 3, 1))
+    assert (context.medium, context.rider_category, context.pax) == (FareMedium.PHONE, 0, 3)
+    assert (context.at_s, context.line, context.area) == (NOW_S, 3, 1)
+    cost, _ = price(bundle_with().tariff, RiderState(), context)
+    assert cost.amount_rial == 3 * FARE == ticket.held_rial

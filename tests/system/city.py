@@ -26,10 +26,11 @@ from fare.core.desfire.application import open_card, run
 from fare.core.desfire.keys import ValidatorKeys
 from fare.database.engine import read
 from fare.settings import LedgerSettings
+from hardware.city.media import issue_cards
 from hardware.city.sample import open_sample
 from hardware.city.service import Service
 from hardware.emulator.files import TransactionMacFile
-from hardware.emulator.image import image_path, read_image
+from hardware.emulator.image import image_names, image_path, read_image
 from hardware.emulator.reader import InProcessReader
 from tests.services.started import free_port
 
@@ -37,6 +38,7 @@ ADULT, STUDENT, POOR, DENIED, EXPIRED = (f"card-{number:05d}" for number in rang
 BLANK = "unissued-00001"
 PHONE = "phone-0001"
 ADULT_FARE_RIAL = 35_000
+FIRST_LOAD_RIAL = 500_000
 PATIENCE_S = 30.0
 
 T = TypeVar("T")
@@ -121,6 +123,7 @@ class City:
     def __init__(self, state: Path, stack: ExitStack) -> None:
         self.state = state
         self._stack = stack
+        self._buses: dict[int, Bus] = {}
         port = free_port()
         self.ledger_url = f"http://127.0.0.1:{port}"
         settings = LedgerSettings(
@@ -145,15 +148,33 @@ class City:
         wait_for("the end of a killed ledger", lambda: self.ledger.ended)
 
     def bus(self, number: int, reader: str | None = None) -> Bus:
-        """A started bus; `reader` as for `mancard validator`, a virtual one over our media unless given."""
+        """The running bus of this number, started again where a test has killed it.
+
+        `reader` as for `mancard validator`, a virtual one over our media unless given.
+        """
+        bus = self._buses.get(number)
+        if bus is None:
+            bus = self._buses[number] = self._new_bus(number, reader)
+            self._stack.callback(bus.close)
+            return bus.start()
+        return bus.start() if bus.service.ended else bus
+
+    def card(self) -> str:
+        """A fresh adult card with money that every running bus knows of."""
+        number = 1 + max(int(name[-5:]) for name in image_names(self.media) if name.startswith("card-"))
+        before = {bus: bus.state()["bundle_n"] for bus in self._buses.values() if not bus.service.ended}
+        issued, _ = issue_cards(self.founded, [FIRST_LOAD_RIAL], datetime.now(UTC), first_number=number)
+        for bus, bundle_n in before.items():
+            wait_for("the bundle with the load", lambda b=bus, n=bundle_n: b.state()["bundle_n"] > n)
+        return issued[0].name
+
+    def _new_bus(self, number: int, reader: str | None) -> Bus:
         port = free_port()
         arguments = ["validator", "--kit", str(self.founded.kits / f"device-{number}")]
         arguments += ["--state", str(self.state / f"bus-{number}"), "--port", str(port), "--poll", "1"]
         arguments += ["--reader", reader or f"virtual:{self.media}"]
         log = self.state / f"bus-{number}.log"
-        bus = Bus(number, Service(f"Bus {number}", arguments, log, clean_environment()), port)
-        self._stack.callback(bus.close)
-        return bus.start()
+        return Bus(number, Service(f"Bus {number}", arguments, log, clean_environment()), port)
 
     def serial(self, card: str) -> int:
         """The serial of a sample card."""
@@ -169,10 +190,13 @@ class City:
                 wanted = wanted.where(col(Ride.medium_ref) == str(medium_ref))
             return list(session.exec(wanted))
 
-    def register(self) -> list[RegisteredTap]:
-        """The tap register."""
+    def register(self, medium_ref: str | int | None = None) -> list[RegisteredTap]:
+        """The tap register, each device's taps in its own order."""
         with read(self.founded.engine) as session:
-            return list(session.exec(select(RegisteredTap).order_by(col(RegisteredTap.seq))))
+            wanted = select(RegisteredTap).order_by(col(RegisteredTap.device_id), col(RegisteredTap.seq))
+            if medium_ref is not None:
+                wanted = wanted.where(col(RegisteredTap.medium_ref) == str(medium_ref))
+            return list(session.exec(wanted))
 
     def transaction_counter(self, card: str) -> int:
         """TMC as the card's image has it."""

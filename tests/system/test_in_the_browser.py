@@ -32,7 +32,7 @@ DIGITS = str.maketrans("۰۱۲۳۴۵۶۷۸۹", "0123456789")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     running = Run(tmp_path_factory.mktemp("run") / "state").start()
     yield running
-    assert running.stop() == 0
+    assert running.stop(signal.SIGINT) == 0, "Ctrl-C"
 
 
 @pytest.fixture

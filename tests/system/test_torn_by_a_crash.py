@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 
 import httpx2
 import pytest
 
 from fare.core.tap import Outcome
 from hardware.emulator.faults import Fault, FaultKind, arm_in_folder
-from tests.system.city import ADULT, ADULT_FARE_RIAL, Bus, City, wait_for
+from tests.system.city import ADULT_FARE_RIAL, Bus, City, wait_for
 
+# One city, one worker: the tests share its processes.
+pytestmark = pytest.mark.xdist_group("system-torn")
 COMMIT = 0xC7
 LATE_MS = 60_000
-
-
-@pytest.fixture
-def own_city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
-    """A city for one test: what happens to a card's counters depends on all that happened before."""
-    with ExitStack() as stack:
-        yield City(tmp_path_factory.mktemp("city"), stack)
 
 
 def kill_after_commit(city: City, bus: Bus, card: str) -> None:
@@ -40,37 +34,40 @@ def kill_after_commit(city: City, bus: Bus, card: str) -> None:
     hand.join()
 
 
-def test_the_same_bus_recovers_the_proof_and_debits_once(own_city: City) -> None:
-    city, serial = own_city, own_city.serial(ADULT)
+def test_the_same_bus_recovers_the_proof_and_debits_once(city: City) -> None:
     bus = city.bus(1)
-    kill_after_commit(city, bus, ADULT)
+    card = city.card()
+    serial = city.serial(card)
+    kill_after_commit(city, bus, card)
     bus.start()
 
-    shown = bus.tap(ADULT)
+    shown = bus.tap(card)
 
     assert (shown["lamp"], shown["reason"]) == ("green", "ok")
     assert shown["note"], "the rider is not told that the fare was taken the first time"
-    assert city.spent_rial(ADULT) == ADULT_FARE_RIAL
+    assert city.spent_rial(card) == ADULT_FARE_RIAL
     bus.wait_until_sent()
     (ride,) = city.rides(serial)
     assert (ride.fare_rial, ride.owner_id) == (ADULT_FARE_RIAL, "owner-1")
-    assert [(tap.outcome, tap.recovers) for tap in city.register()] == [
+    torn, recovered = city.register(serial)
+    assert [(tap.outcome, tap.recovers) for tap in (torn, recovered)] == [
         (Outcome.UNCONFIRMED, None),
-        (Outcome.ACCEPTED, 1),
+        (Outcome.ACCEPTED, torn.seq),
     ]
 
 
-def test_another_bus_proves_the_ride_of_a_bus_that_never_came_back(own_city: City) -> None:
-    city, serial = own_city, own_city.serial(ADULT)
+def test_another_bus_proves_the_ride_of_a_bus_that_never_came_back(city: City) -> None:
     first, second = city.bus(1), city.bus(3)
-    assert first.tap(ADULT)["lamp"] == "green"
+    card = city.card()
+    serial = city.serial(card)
+    assert first.tap(card)["lamp"] == "green"
     first.wait_until_sent()
-    kill_after_commit(city, first, ADULT)
+    kill_after_commit(city, first, card)
 
-    shown = second.tap(ADULT)
+    shown = second.tap(card)
 
     assert shown["lamp"] == "green"
-    assert city.spent_rial(ADULT) == 3 * ADULT_FARE_RIAL
+    assert city.spent_rial(card) == 3 * ADULT_FARE_RIAL
     second.wait_until_sent()
     told = [(ride.device_id, ride.owner_id, ride.proven_by, ride.fare_rial) for ride in city.rides(serial)]
     assert told == [
@@ -82,23 +79,24 @@ def test_another_bus_proves_the_ride_of_a_bus_that_never_came_back(own_city: Cit
     # And when the first bus does come back, what it knows changes nothing.
     first.start()
     first.wait_until_sent()
-    wait_for("the unconfirmed tap", lambda: len(city.register()) == 3)
+    wait_for("the unconfirmed tap", lambda: len(city.register(serial)) == 3)
     assert len(city.rides(serial)) == 3
-    assert city.spent_rial(ADULT) == 3 * ADULT_FARE_RIAL
+    assert city.spent_rial(card) == 3 * ADULT_FARE_RIAL
 
 
-def test_a_first_ride_that_was_torn_is_proven_by_the_next_bus(own_city: City) -> None:
+def test_a_first_ride_that_was_torn_is_proven_by_the_next_bus(city: City) -> None:
     """Nothing but the personalisation came before, and the torn tap itself carried the first load."""
-    city, serial = own_city, own_city.serial(ADULT)
     first, second = city.bus(1), city.bus(3)
-    kill_after_commit(city, first, ADULT)
+    card = city.card()
+    serial = city.serial(card)
+    kill_after_commit(city, first, card)
     first.start()
     first.wait_until_sent()
     assert city.rides(serial) == []
 
-    assert second.tap(ADULT)["lamp"] == "green"
+    assert second.tap(card)["lamp"] == "green"
 
     second.wait_until_sent()
     told = [(ride.device_id, ride.owner_id, ride.proven_by) for ride in city.rides(serial)]
     assert told == [(1, "owner-1", "next_tap"), (3, "owner-2", "tap")]
-    assert city.spent_rial(ADULT) == 2 * ADULT_FARE_RIAL
+    assert city.spent_rial(card) == 2 * ADULT_FARE_RIAL

@@ -162,6 +162,11 @@ class PhoneTicket:
     challenge: bytes | None
     raw: bytes
 
+    @property
+    def held_rial(self) -> int:
+        """What the ledger holds money for: `max_fare_rial` for each person. More may not be charged."""
+        return self.entitlement.max_fare_rial * self.pax
+
 
 VerifiedTicket = NewType("VerifiedTicket", PhoneTicket)
 """A ticket whose two signatures were checked. Only this module makes one."""
@@ -399,14 +404,6 @@ def check_freshness(ticket: PhoneTicket, now_s: int) -> TicketRefusal | None:
     if ticket.ts_s > now_s + CLOCK_SKEW_S:
         return TicketRefusal.FROM_THE_FUTURE
     return None
-
-
-def check_time(ticket: PhoneTicket, now_s: int, clock_synchronised: bool) -> TicketRefusal | None:
-    """Window, then freshness. A validator that does not know the time cannot judge freshness and skips it."""
-    refusal = check_window(ticket)
-    if refusal is None and clock_synchronised:
-        refusal = check_freshness(ticket, now_s)
-    return refusal
 
 
 def check_counter(ticket: PhoneTicket) -> TicketRefusal | None:

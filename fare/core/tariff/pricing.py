@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fare.core.card_record import RIDER_STATE_SIZE
 from fare.core.tariff.model import FareMedium, Tariff
 
 
 @dataclass(frozen=True, slots=True)
 class RiderState:
-    """What the tariff remembers of a rider between taps: the last bytes of the card's record."""
+    """What the tariff remembers of a rider between taps: the last bytes of a card's record; zero at first."""
 
-    raw: bytes = bytes(7)
+    raw: bytes = bytes(RIDER_STATE_SIZE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,15 +24,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """A run for the tests that leave it running."""
     running = Run(tmp_path_factory.mktemp("run") / "state").start()
     yield running
-    running.stop()
-
-
-@pytest.fixture
-def own_run(tmp_path: Path) -> Iterator[Run]:
-    """A run for one test."""
-    running = Run(tmp_path / "state").start()
-    yield running
-    running.stop()
+    children = [running.child("ledger serve"), running.child("validator")]
+    assert running.stop(signal.SIGTERM) == 0
+    assert all(is_gone(child) for child in children)
 
 
 def answers(url: str) -> bool:
@@ -57,20 +51,11 @@ def test_every_address_it_prints_answers(run: Run) -> None:
     assert "first-sign-in.txt" in run.text() or run.password in run.text()
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_it_stops_with_both_its_processes(own_run: Run, how: signal.Signals) -> None:
-    ledger, validator = own_run.child("ledger serve"), own_run.child("validator")
+def test_its_processes_do_not_outlive_it(tmp_path: Path) -> None:
+    killed = Run(tmp_path / "state").start()
+    ledger, validator = killed.child("ledger serve"), killed.child("validator")
 
-    assert own_run.stop(how) == 0
-
-    assert is_gone(ledger)
-    assert is_gone(validator)
-
-
-def test_its_processes_do_not_outlive_it(own_run: Run) -> None:
-    ledger, validator = own_run.child("ledger serve"), own_run.child("validator")
-
-    own_run.stop(signal.SIGKILL)
+    killed.stop(signal.SIGKILL)
 
     wait_for("the end of the ledger", lambda: is_gone(ledger))
     wait_for("the end of the validator", lambda: is_gone(validator))
