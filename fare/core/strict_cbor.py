@@ -19,6 +19,7 @@ _MAJOR_NAMES: Final = {
     _MAP: "a map",
 }
 _FALSE, _TRUE = 0xF4, 0xF5
+_UINT_OF_64_BITS: Final = 0x1B
 _LEAST_OF_INFO: Final = {24: 24, 25: 0x100, 26: 0x1_0000}  # below it a shorter head was due
 _NO_BYTE: Final = 0xFF  # major type 7: no head that is read here
 
@@ -73,6 +74,16 @@ class StrictReader:
             raise NotStrictCbor("true or false expected")
         self._at += 1
         return byte == _TRUE
+
+    def skip_scalar(self) -> None:
+        """Past one byte string, or one unsigned integer of at most 64 bits, whichever it is."""
+        first = self._data[self._at] if self._at < self._end else _NO_BYTE
+        if first == _UINT_OF_64_BITS:
+            self._at += 9
+        elif first >> 5 == _UINT:
+            self._head(_UINT)
+        else:
+            self.byte_string()
 
     def literal(self, expected: bytes, meaning: str) -> None:
         """Exactly these bytes: map keys and pinned values, which have one legal form anyway."""

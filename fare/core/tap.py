@@ -58,12 +58,15 @@ from fare.core.errors import MalformedDocument
 from fare.core.identifiers import MAX_DEVICE_ID
 from fare.core.proof.card import CardEvidence, CommitProof
 from fare.core.signed import canonical, decode_canonical
+from fare.core.strict_cbor import NotStrictCbor, StrictReader
 
 FORMAT = 1
 MAX_TAPS_IN_BATCH = 500
 MAX_BATCH_BYTES = 1 << 20
 MAX_TAP_BYTES = 4096
 _UINT64 = (1 << 64) - 1
+_BATCH_KEYS = 11
+_TAPS_KEY = 5
 
 
 class Outcome(IntEnum):
@@ -264,6 +267,7 @@ def decode_tap(raw: bytes) -> Tap:
 
 def decode_batch(payload: bytes) -> Batch:
     """Decode a verified batch payload and check its own chain. Raises MalformedDocument."""
+    _check_batch_form(payload)
     fields = _Fields(decode_canonical(payload), "batch", required=range(11))
     taps = fields.get(5)
     if not isinstance(taps, list) or not 1 <= len(cast("list[object]", taps)) <= MAX_TAPS_IN_BATCH:
@@ -287,6 +291,31 @@ def decode_batch(payload: bytes) -> Batch:
     if head != batch.head_hash or batch.first_seq < 1 or batch.newest_seq < batch.last_seq:
         raise MalformedDocument("batch: the chain of its taps does not reach its head")
     return batch
+
+
+def _check_batch_form(payload: bytes) -> None:
+    """Nothing but the one map, the one array, byte strings and integers, and no more of them than a batch has.
+
+    A signed batch may come from a stolen device, and a general decoder spends hours on one megabyte of map
+    keys that were chosen to collide.
+    """
+    reader = StrictReader(payload)
+    try:
+        if reader.map() != _BATCH_KEYS:
+            raise MalformedDocument("a batch is a map of eleven")
+        for key in range(_BATCH_KEYS):
+            reader.uint(key, key)
+            if key != _TAPS_KEY:
+                reader.skip_scalar()
+                continue
+            count = reader.array()
+            if count > MAX_TAPS_IN_BATCH:
+                raise MalformedDocument(f"batch: 1 to {MAX_TAPS_IN_BATCH} taps")
+            for _ in range(count):
+                reader.byte_string()
+        reader.end()
+    except NotStrictCbor as fault:
+        raise MalformedDocument(f"batch: {fault}") from fault
 
 
 def decode_acknowledgement(payload: bytes) -> Acknowledgement:
