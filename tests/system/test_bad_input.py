@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from fare.cli import main
 from fare.database.engine import read
 from fare.network import lines
 from fare.settings import LedgerSettings
@@ -24,10 +26,11 @@ from tests.system.city import clean_environment
 pytestmark = pytest.mark.xdist_group("system-bad-input")
 SAMPLE_FEED = Path(__file__).parents[2] / "fare" / "network" / "sample"
 WRONG = 2
+Refused = Callable[..., str]
 
 
 def mancard(*arguments: str | Path, **settings: str) -> str:
-    """Run a command that must refuse; the sentence it said, and nothing but that."""
+    """Run a command that must refuse, as a process; the sentence it said, and nothing but that."""
     done = subprocess.run(
         [sys.executable, "-c", "from fare.cli import main; main()", *map(str, arguments)],
         env=clean_environment(**settings),
@@ -37,11 +40,32 @@ def mancard(*arguments: str | Path, **settings: str) -> str:
         timeout=60,
         check=False,
     )
-    said = done.stderr.strip().splitlines()
-    assert done.returncode == WRONG, f"status {done.returncode}: {done.stdout}{done.stderr}"
-    assert "Traceback" not in done.stderr
-    assert len(said) == 1, f"more than one sentence: {done.stderr}"
+    return only_sentence(done.returncode, done.stderr)
+
+
+def only_sentence(status: int, told: str) -> str:
+    """The one sentence of a refusal."""
+    assert status == WRONG, f"status {status}: {told}"
+    assert "Traceback" not in told
+    said = told.strip().splitlines()
+    assert len(said) == 1, f"more than one sentence: {told}"
     return said[0]
+
+
+@pytest.fixture
+def refused(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Refused:
+    """The same without a process of its own: what takes no part in the question need not be loaded anew."""
+
+    def run(*arguments: str | Path, **settings: str) -> str:
+        for name in [name for name in os.environ if name.startswith("MANCARD_")]:
+            monkeypatch.delenv(name)
+        for name, value in settings.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(SystemExit) as leaving:
+            main([str(argument) for argument in arguments])
+        return only_sentence(int(str(leaving.value.code)), capfd.readouterr().err)
+
+    return run
 
 
 @pytest.fixture(scope="module")
@@ -75,17 +99,17 @@ def test_run_names_the_taken_port_and_its_option(taken_port: int, tmp_path: Path
     assert not state.exists(), "half started"
 
 
-def test_run_needs_two_ports(tmp_path: Path) -> None:
+def test_run_needs_two_ports(refused: Refused, tmp_path: Path) -> None:
     port = str(free_port())
 
-    assert "--bus-port" in mancard("run", "--state", tmp_path / "s", "--port", port, "--bus-port", port)
+    assert "--bus-port" in refused("run", "--state", tmp_path / "s", "--port", port, "--bus-port", port)
 
 
-def test_run_says_that_a_state_folder_cannot_be_made(tmp_path: Path) -> None:
+def test_run_says_that_a_state_folder_cannot_be_made(refused: Refused, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     ports = ["--port", str(free_port()), "--bus-port", str(free_port())]
 
-    assert "--state" in mancard("run", "--state", tmp_path / "file" / "state", *ports)
+    assert "--state" in refused("run", "--state", tmp_path / "file" / "state", *ports)
 
 
 def test_the_ledger_names_the_taken_port(taken_port: int, founded: City) -> None:
@@ -97,8 +121,10 @@ def test_the_ledger_names_the_taken_port(taken_port: int, founded: City) -> None
     assert "--port" in said
 
 
-def test_the_validator_names_the_taken_port(taken_port: int, founded: City, tmp_path: Path) -> None:
-    said = mancard(*validator(founded, tmp_path), "--port", str(taken_port))
+def test_the_validator_names_the_taken_port(
+    refused: Refused, taken_port: int, founded: City, tmp_path: Path
+) -> None:
+    said = refused(*validator(founded, tmp_path), "--port", str(taken_port))
 
     assert str(taken_port) in said
     assert "--port" in said
@@ -113,22 +139,27 @@ def test_the_validator_names_the_taken_port(taken_port: int, founded: City, tmp_
         "sqlite:////proc/no/such/folder/mancard.db",
     ],
 )
-@pytest.mark.parametrize("command", ["migrate", "serve"])
-def test_a_wrong_database_url_is_said_without_its_password(url: str, command: str, tmp_path: Path) -> None:
-    port = {"MANCARD_PORT": str(free_port())} if command == "serve" else {}
-
-    said = mancard("ledger", command, MANCARD_STATE_DIR=str(tmp_path), MANCARD_DATABASE_URL=url, **port)
+def test_a_wrong_database_url_is_said_without_its_password(
+    refused: Refused, url: str, tmp_path: Path
+) -> None:
+    said = refused("ledger", "migrate", MANCARD_STATE_DIR=str(tmp_path), MANCARD_DATABASE_URL=url)
 
     assert "database" in said.lower()
     assert "geheim" not in said
 
 
-def test_a_file_that_is_no_database_is_left_as_it_is(tmp_path: Path) -> None:
+def test_the_ledger_does_not_start_on_a_wrong_database_url(tmp_path: Path) -> None:
+    settings = {"MANCARD_STATE_DIR": str(tmp_path), "MANCARD_DATABASE_URL": "sqlite:////proc/none/mancard.db"}
+
+    assert "database" in mancard("ledger", "serve", "--port", str(free_port()), **settings).lower()
+
+
+def test_a_file_that_is_no_database_is_left_as_it_is(refused: Refused, tmp_path: Path) -> None:
     file = tmp_path / "mancard.db"
     file.write_bytes(b"these are my holiday photographs" * 200)
     before = file.read_bytes()
 
-    said = mancard("ledger", "migrate", MANCARD_STATE_DIR=str(tmp_path))
+    said = refused("ledger", "migrate", MANCARD_STATE_DIR=str(tmp_path))
 
     assert str(file) in said
     assert file.read_bytes() == before
@@ -156,20 +187,20 @@ def test_an_unreadable_journal_is_neither_used_nor_touched(founded: City, tmp_pa
     assert journal.read_bytes() == before
 
 
-def test_a_journal_that_may_not_be_read(founded: City, tmp_path: Path) -> None:
+def test_a_journal_that_may_not_be_read(refused: Refused, founded: City, tmp_path: Path) -> None:
     journal = tmp_path / "bus" / "journal.db"
     journal.mkdir(parents=True, mode=0o700)
     (journal / "a folder in its place").touch()
 
-    assert str(journal) in mancard(*validator(founded, tmp_path), "--port", str(free_port()))
+    assert str(journal) in refused(*validator(founded, tmp_path), "--port", str(free_port()))
 
 
-def test_a_kit_that_others_may_read_is_refused(founded: City, tmp_path: Path) -> None:
+def test_a_kit_that_others_may_read_is_refused(refused: Refused, founded: City, tmp_path: Path) -> None:
     kit = tmp_path / "kit"
     shutil.copytree(founded.kits / "device-1", kit)
     (kit / "card-keys.json").chmod(0o644)
 
-    said = mancard("validator", "--kit", kit, "--state", tmp_path / "bus", "--reader", f"virtual:{tmp_path}")
+    said = refused("validator", "--kit", kit, "--state", tmp_path / "bus", "--reader", f"virtual:{tmp_path}")
 
     assert "chmod 600" in said
 
@@ -179,7 +210,7 @@ def test_a_kit_that_others_may_read_is_refused(founded: City, tmp_path: Path) ->
     [("routes.txt", "route_id"), ("stops.txt", "stop_id"), ("stop_times.txt", "trip_id")],
 )
 def test_a_feed_with_a_missing_column_changes_nothing(
-    table: str, column: str, founded: City, tmp_path: Path
+    refused: Refused, table: str, column: str, founded: City, tmp_path: Path
 ) -> None:
     feed = tmp_path / "feed.zip"
     with zipfile.ZipFile(feed, "w") as archive:
@@ -189,7 +220,7 @@ def test_a_feed_with_a_missing_column_changes_nothing(
     with read(founded.engine) as session:
         before = lines(session)
 
-    said = mancard("network", "import", feed, MANCARD_STATE_DIR=str(founded.settings.state_dir))
+    said = refused("network", "import", feed, MANCARD_STATE_DIR=str(founded.settings.state_dir))
 
     assert table in said
     assert column in said
@@ -197,17 +228,17 @@ def test_a_feed_with_a_missing_column_changes_nothing(
         assert lines(session) == before
 
 
-def test_a_feed_that_is_not_there(tmp_path: Path, founded: City) -> None:
+def test_a_feed_that_is_not_there(refused: Refused, tmp_path: Path, founded: City) -> None:
     state = str(founded.settings.state_dir)
 
-    assert "feed.zip" in mancard("network", "import", tmp_path / "feed.zip", MANCARD_STATE_DIR=state)
+    assert "feed.zip" in refused("network", "import", tmp_path / "feed.zip", MANCARD_STATE_DIR=state)
 
 
-def test_a_day_that_cannot_be_simulated_is_said(tmp_path: Path) -> None:
+def test_a_day_that_cannot_be_simulated_is_said(refused: Refused, tmp_path: Path) -> None:
     (tmp_path / "something").touch()
 
-    assert "--state" in mancard("day", "--vehicles", "1", "--taps", "20", "--state", tmp_path)
-    assert "2026-13-01" in mancard("day", "--date", "2026-13-01")
+    assert "--state" in refused("day", "--vehicles", "1", "--taps", "20", "--state", tmp_path)
+    assert "2026-13-01" in refused("day", "--date", "2026-13-01")
 
 
 def validator(city: City, folder: Path, reader: str | None = None) -> list[str | Path]:

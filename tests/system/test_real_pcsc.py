@@ -38,15 +38,16 @@ def lay_on(bus: Bus, tray: VpcdTray, card: str) -> dict[str, Any]:
 def test_a_card_rides_through_a_reader_named_like_any_other(city: City, pcsc_service: PcscService) -> None:
     bus = city.bus(1, reader=pcsc_service.reader_name)
     tray = VpcdTray(city.media, host=pcsc_service.host, port=pcsc_service.port)
+    card = city.card()
 
-    ridden = lay_on(bus, tray, ADULT)
+    ridden = lay_on(bus, tray, card)
     refused = lay_on(bus, tray, BLANK)
 
     assert (ridden["lamp"], ridden["reason"]) == ("green", "ok")
     assert (refused["lamp"], refused["reason"]) == ("red", "not_our_card")
-    assert city.spent_rial(ADULT) == ADULT_FARE_RIAL
+    assert city.spent_rial(card) == ADULT_FARE_RIAL
     bus.wait_until_sent()
-    (ride,) = city.rides(city.serial(ADULT))
+    (ride,) = city.rides(city.serial(card))
     assert (ride.fare_rial, ride.owner_id, ride.proven_by) == (ADULT_FARE_RIAL, "owner-1", "tap")
     bus.close()
 
