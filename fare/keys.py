@@ -30,6 +30,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from fare.core.desfire.keys import KEY_SIZE, CardMasters
 from fare.core.errors import OperatorError
+from fare.core.signed import Signer
 
 SYSTEM_ID: Final = b"MANCARD"
 EPOCH_SIZE: Final = 8
@@ -41,12 +42,18 @@ _MASTER_NAMES: Final = ("picc", "k0", "k1", "k2", "tm")
 T = TypeVar("T")
 
 
+class PrivateKey(Signer, Protocol):
+    """An Ed25519 key that signs and names its public half; its own bytes need not be at hand."""
+
+    def public_key(self) -> Ed25519PublicKey: ...
+
+
 @dataclass(frozen=True, slots=True)
 class SigningKey:
     """An Ed25519 key and the id (0..255) under which its signatures name it."""
 
     kid: int
-    private: Ed25519PrivateKey = field(repr=False)
+    private: PrivateKey = field(repr=False)
 
     @property
     def public(self) -> Ed25519PublicKey:

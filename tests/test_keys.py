@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fare.core.errors import OperatorError
 from fare.keys import LedgerKeys, SigningKey
@@ -74,6 +75,7 @@ def test_no_key_is_ever_shown(tmp_path: Path) -> None:
         assert secret.hex() not in shown
         assert repr(secret) not in shown
     for key in signing_keys(keys):
+        assert isinstance(key.private, Ed25519PrivateKey)
         assert key.private.private_bytes_raw().hex() not in shown
         assert "Ed25519PrivateKey" not in shown
 

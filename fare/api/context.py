@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
-from fare.keys import LedgerKeys
+from fare.keys import KeyStore
 from fare.settings import LedgerSettings
 
 Clock = Callable[[], datetime]
@@ -20,6 +20,6 @@ class Context:
     """One ledger: its settings, keys, database and clock."""
 
     settings: LedgerSettings
-    keys: LedgerKeys
+    keys: KeyStore
     engine: Engine
     clock: Clock

@@ -23,7 +23,7 @@ from fare.core.tap import Tap
 from fare.core.tariff.model import Tariff
 from fare.fleet import AssignmentTable, DeviceKey, assignments_at, revocations
 from fare.issuing import card_identities, entitlement_bytes, newest_funds, ticket_entitlements
-from fare.keys import LedgerKeys
+from fare.keys import KeyStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def own_key(tap: Tap) -> RideKey | None:
 
 def gather(
     session: Session,
-    keys: LedgerKeys,
+    keys: KeyStore,
     device: DeviceKey,
     taps: Sequence[Tap],
     ctis: Iterable[bytes],

@@ -35,7 +35,7 @@ from fare.core.proof.phone import MalformedTicket, decode_ticket
 from fare.core.signed import ACKNOWLEDGEMENT, BATCH, DEVICE_KID, BadSignature, open_envelope, seal, split
 from fare.core.tap import MAX_BATCH_BYTES, Acknowledgement, Batch, Tap, decode_batch, decode_tap, genesis_hash
 from fare.fleet import DeviceKey, device_public_key
-from fare.keys import LedgerKeys
+from fare.keys import KeyStore
 
 MAX_ENVELOPE_BYTES: Final = MAX_BATCH_BYTES + 128
 NO_PROMISE: Final = bytes(32)
@@ -46,7 +46,7 @@ _WORD: Final = re.compile(r"[a-z0-9_:.\-]{1,64}")
 
 def take_in(
     session: Session,
-    keys: LedgerKeys,
+    keys: KeyStore,
     envelope: bytes,
     received_at: datetime,
     zone: ZoneInfo,
@@ -78,7 +78,7 @@ def take_in(
     return _acknowledge(session, keys, upload, _take_in(session, keys, device, upload))
 
 
-def _take_in(session: Session, keys: LedgerKeys, device: DeviceKey, upload: Upload) -> StreamState:
+def _take_in(session: Session, keys: KeyStore, device: DeviceKey, upload: Upload) -> StreamState:
     connection = session.connection()
     batch = upload.batch
     genesis = genesis_hash(batch.device, batch.journal_id)
@@ -132,7 +132,7 @@ def _clock_offset_ms(upload: Upload) -> int:
 
 def _register(
     session: Session,
-    keys: LedgerKeys,
+    keys: KeyStore,
     device: DeviceKey,
     upload: Upload,
     readable: Sequence[tuple[RawTap, Tap]],
@@ -219,7 +219,7 @@ def _tap_row(verdict: Verdict, upload: Upload) -> dict[str, Any]:
 # --- answering --------------------------------------------------------------------------------------------
 
 
-def _acknowledge(session: Session, keys: LedgerKeys, upload: Upload, state: StreamState) -> bytes:
+def _acknowledge(session: Session, keys: KeyStore, upload: Upload, state: StreamState) -> bytes:
     """Sign what is durable once the caller has committed."""
     connection = session.connection()
     stored = store.stored_envelope(connection, upload.batch)

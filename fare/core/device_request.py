@@ -16,10 +16,19 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from fare.core.errors import MalformedDocument
-from fare.core.signed import DEVICE_KID, REQUEST, canonical, decode_canonical, open_envelope, seal, split
+from fare.core.signed import (
+    DEVICE_KID,
+    REQUEST,
+    Signer,
+    canonical,
+    decode_canonical,
+    open_envelope,
+    seal,
+    split,
+)
 
 CLAIM_PATH = "/v1/claim"
 BUNDLE_PATH = "/v1/bundle"
@@ -41,7 +50,7 @@ class DeviceRequest:
     nonce: bytes
 
 
-def sign_request(request: DeviceRequest, key: Ed25519PrivateKey) -> str:
+def sign_request(request: DeviceRequest, key: Signer) -> str:
     """The header's value."""
     payload = canonical([request.device, request.at_ms, request.method, request.path, request.nonce])
     return base64.urlsafe_b64encode(seal(REQUEST, payload, DEVICE_KID, key)).decode()

@@ -34,9 +34,10 @@ from enum import StrEnum
 from typing import NewType
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from fare.core.errors import MalformedDocument
+from fare.core.signed import Signer
 
 CONTEXT = b"MCC1"
 SIZE = 128
@@ -115,7 +116,7 @@ class EntitlementFault(StrEnum):
     OTHER_CARD = "other_card"
 
 
-def sign(entitlement: CardEntitlement, key: Ed25519PrivateKey) -> bytes:
+def sign(entitlement: CardEntitlement, key: Signer) -> bytes:
     """Encode and sign: 128 bytes for file 01. Raises ValueError when a field does not fit."""
     body = _encode_body(entitlement)
     return body + key.sign(body)

@@ -14,11 +14,11 @@ Opening verifies before anything inside the payload is decoded.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import cbor2
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from fare.core.errors import MalformedDocument
 
@@ -29,6 +29,14 @@ REQUEST = b"MCR1"
 
 DEVICE_KID = 0
 """The kid of whatever a device signs: it has one key, and the ledger finds it by the device's number."""
+
+
+class Signer(Protocol):
+    """Whatever signs with an Ed25519 key: the key itself, or the device that keeps it and never shows it."""
+
+    def sign(self, data: bytes, /) -> bytes:
+        """64 bytes over `data`."""
+        ...
 
 
 class BadSignature(ValueError):
@@ -55,7 +63,7 @@ def decode_canonical(raw: bytes) -> Any:
     return value
 
 
-def seal(context: bytes, payload: bytes, kid: int, key: Ed25519PrivateKey) -> bytes:
+def seal(context: bytes, payload: bytes, kid: int, key: Signer) -> bytes:
     """Sign `payload` for `context` and return the envelope's bytes."""
     signature = key.sign(context + bytes([kid]) + payload)
     return canonical([payload, kid, signature])

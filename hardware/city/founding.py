@@ -112,7 +112,7 @@ def _enrol(city: City, claim_code: str, device: int, ledger_url: str) -> None:
         city.kits / f"device-{device}",
         device_id=device,
         ledger_url=ledger_url,
-        bundle_keys={city.keys.bundle.kid: city.keys.bundle.private.public_key().public_bytes_raw()},
+        bundle_keys={city.keys.bundle.kid: city.keys.bundle.public_bytes},
         claim_code=claim_code,
         card_masters=city.keys.card_masters,
     )

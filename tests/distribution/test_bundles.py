@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine
 from sqlmodel import Session
 
@@ -96,7 +97,9 @@ def test_no_secret_is_in_it(running: Engine, keys: LedgerKeys, settings: LedgerS
         _, envelope = current_bundle(session, keys, settings, AT)
     masters = keys.card_masters
     secrets = [masters.picc, masters.k0, masters.k1, masters.k2, masters.tm]
-    secrets += [key.private.private_bytes_raw() for key in (keys.bundle, keys.channel, keys.card_issuer)]
+    for key in (keys.bundle, keys.channel, keys.card_issuer):
+        assert isinstance(key.private, Ed25519PrivateKey)
+        secrets.append(key.private.private_bytes_raw())
     assert not [secret for secret in secrets if secret in envelope]
 
 

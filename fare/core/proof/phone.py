@@ -33,11 +33,12 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
     SECP256R1,
     EllipticCurvePublicKey,
 )
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from fare.core import base45
+from fare.core.signed import Signer
 from fare.core.strict_cbor import (
     UINT32_MAX,
     NotStrictCbor,
@@ -188,9 +189,9 @@ def assemble_entitlement(claims: EntitlementClaims, kid: bytes, signature: bytes
     return b"\x84" + protected + _EMPTY_MAP + write_bytes(_encode_claims(claims)) + write_bytes(signature)
 
 
-def sign_entitlement(claims: EntitlementClaims, private_key: Ed25519PrivateKey, kid: bytes) -> bytes:
+def sign_entitlement(claims: EntitlementClaims, key: Signer, kid: bytes) -> bytes:
     """The signed entitlement, ready to be sent to the phone."""
-    return assemble_entitlement(claims, kid, private_key.sign(entitlement_to_sign(claims, kid)))
+    return assemble_entitlement(claims, kid, key.sign(entitlement_to_sign(claims, kid)))
 
 
 def _encode_claims(claims: EntitlementClaims) -> bytes:
