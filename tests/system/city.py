@@ -24,7 +24,8 @@ from sqlmodel import col, select
 from fare.collection.models import RegisteredTap, Ride
 from fare.core.desfire.application import open_card, run
 from fare.core.desfire.keys import ValidatorKeys
-from fare.database.engine import read
+from fare.database.engine import read, write
+from fare.distribution import current_bundle
 from fare.settings import LedgerSettings
 from hardware.city.media import issue_cards
 from hardware.city.sample import open_sample
@@ -162,10 +163,13 @@ class City:
     def card(self) -> str:
         """A fresh adult card with money that every running bus knows of."""
         number = 1 + max(int(name[-5:]) for name in image_names(self.media) if name.startswith("card-"))
-        before = {bus: bus.state()["bundle_n"] for bus in self._buses.values() if not bus.service.ended}
-        issued, _ = issue_cards(self.founded, [FIRST_LOAD_RIAL], datetime.now(UTC), first_number=number)
-        for bus, bundle_n in before.items():
-            wait_for("the bundle with the load", lambda b=bus, n=bundle_n: b.state()["bundle_n"] > n)
+        now = datetime.now(UTC)
+        issued, _ = issue_cards(self.founded, [FIRST_LOAD_RIAL], now, first_number=number)
+        with write(self.founded.engine) as session:
+            newest, _ = current_bundle(session, self.founded.keys, self.founded.settings, now)
+        for bus in self._buses.values():
+            if not bus.service.ended:
+                wait_for("the bundle with the load", lambda b=bus: b.state()["bundle_n"] >= newest.n)
         return issued[0].name
 
     def _new_bus(self, number: int, reader: str | None) -> Bus:
