@@ -61,7 +61,10 @@ class Child:
 
     def failure(self) -> OperatorError:
         """What to tell a person when the process is gone."""
-        return OperatorError(f"A process of the simulated city stopped: its last words are in {self._log}.")
+        said = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        # The log may go with the day's folder: what matters of it is said here.
+        last = said[-1] if said else "it said nothing"
+        return OperatorError(f"A process of the simulated city stopped: {last} (log: {self._log})")
 
     def stop(self) -> None:
         """End it and wait."""
