@@ -294,7 +294,7 @@ def decode_batch(payload: bytes) -> Batch:
 
 
 def _check_batch_form(payload: bytes) -> None:
-    """Nothing but the one map, the one array, byte strings and integers, and no more of them than a batch has.
+    """Nothing but one map, one array, byte strings and integers, and no more of them than a batch has.
 
     A signed batch may come from a stolen device, and a general decoder spends hours on one megabyte of map
     keys that were chosen to collide.

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import uvicorn
-from fare.settings import LedgerSettings
 
 from fare.api import create_app
+from fare.settings import LedgerSettings
 from hardware.city.clock import SharedClock
 
 
