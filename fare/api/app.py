@@ -18,6 +18,7 @@ from fare.api.devices import device_routes
 from fare.api.documentation import documentation_routes
 from fare.api.faults import FaultsToSentences
 from fare.api.health import health_routes
+from fare.api.limits import BoundedBodies
 from fare.database.engine import POOL_SIZE, open_engine
 from fare.keys import LedgerKeys
 from fare.settings import LedgerSettings
@@ -55,6 +56,7 @@ def create_app(settings: LedgerSettings, clock: Clock = system_clock) -> FastAPI
         redoc_url=None,
         lifespan=lifespan,
     )
+    app.add_middleware(BoundedBodies)
     app.add_middleware(FaultsToSentences, folder=settings.state_dir, clock=clock)
     errors.install(app)
     app.include_router(device_routes(context))

@@ -14,19 +14,21 @@ Opening verifies before anything inside the payload is decoded.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol, cast
+from typing import Any, Final, Protocol
 
 import cbor2
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from fare.core.errors import MalformedDocument
+from fare.core.strict_cbor import NotStrictCbor, StrictReader
 
 BATCH = b"MCB1"
 ACKNOWLEDGEMENT = b"MCA1"
 BUNDLE = b"MCD1"
 REQUEST = b"MCR1"
 
+_ENVELOPE_ITEMS: Final = 3
 DEVICE_KID = 0
 """The kid of whatever a device signs: it has one key, and the ledger finds it by the device's number."""
 
@@ -70,18 +72,19 @@ def seal(context: bytes, payload: bytes, kid: int, key: Signer) -> bytes:
 
 
 def split(envelope: bytes) -> tuple[bytes, int, bytes]:
-    """Take an envelope apart, unverified: (payload, kid, signature). Raises MalformedDocument."""
-    value = decode_canonical(envelope)
-    if not isinstance(value, list):
-        raise MalformedDocument("an envelope is an array of three")
-    parts = cast("list[object]", value)
-    match parts:
-        case [bytes() as payload, int() as kid, bytes() as signature] if (
-            0 <= kid <= 255 and len(signature) == 64
-        ):
-            return payload, kid, signature
-        case _:
-            raise MalformedDocument("an envelope is [payload, kid, signature of 64 bytes]")
+    """Take an envelope apart, unverified: (payload, kid, signature). Raises MalformedDocument.
+
+    Read strictly and without a general decoder: whoever sent it is not known yet.
+    """
+    reader = StrictReader(envelope)
+    try:
+        if reader.array() != _ENVELOPE_ITEMS:
+            raise MalformedDocument("an envelope is an array of three")
+        payload, kid, signature = reader.byte_string(), reader.uint(0, 255), reader.byte_string(64)
+        reader.end()
+    except NotStrictCbor as fault:
+        raise MalformedDocument(f"an envelope is [payload, kid, signature of 64 bytes]: {fault}") from fault
+    return payload, kid, signature
 
 
 def open_envelope(context: bytes, envelope: bytes, keys: Mapping[int, Ed25519PublicKey]) -> bytes:

@@ -1,4 +1,4 @@
-"""Bytes from a stranger, or from a stolen device: however they are made, they cost little and change nothing."""
+"""Bytes from a stranger, or from a stolen device: they cost little and change nothing."""
 
 from __future__ import annotations
 
