@@ -135,3 +135,14 @@ def test_the_sample_sign_in_sees_money_and_is_no_administrator(tmp_path: Path) -
         who = member(session, sign_in.name)
         assert who is not None
         assert who.role.value == "finance"
+
+
+def test_the_same_city_on_postgresql(tmp_path: Path, postgres_url: str) -> None:
+    settings = LedgerSettings(state_dir=tmp_path, database_url=postgres_url)
+    for now in (NOW, NOW + timedelta(days=4)):
+        city, _ = open_sample(settings, URL, now, lambda _: None)
+        with read(city.engine) as session:
+            assert len(cards(session)) == 5
+            assert trial_balance(session).total == 0
+            assert trial_balance(session).unbalanced_entries == ()
+        city.engine.dispose()
