@@ -19,7 +19,7 @@ from sqlmodel import Session, col, select, update
 
 from fare.core.errors import OperatorError
 from fare.core.signed import canonical, decode_canonical
-from fare.staff.accounts import member
+from fare.staff.accounts import StaffMember, member
 from fare.staff.models import Approval
 from fare.staff.roles import FOUR_EYES, Action, Right, may
 
@@ -56,7 +56,8 @@ def request(
     session: Session, action: Action, payload: Mapping[str, Any], by: str, now: datetime
 ) -> ApprovalView | ApprovalRefusal:
     """Ask for an action. `payload` says all of it, in text, integers, bytes, lists and maps."""
-    if not _holds(session, by, FOUR_EYES[action].to_request):
+    who = _holder(session, by, FOUR_EYES[action].to_request)
+    if who is None:
         return ApprovalRefusal.NO_RIGHT
     encoded = canonical(dict(payload))
     row = Approval(
@@ -64,7 +65,7 @@ def request(
         action=action.value,
         payload=encoded,
         payload_sha256=_digest(action, encoded),
-        requested_by=by,
+        requested_by=who.staff_id,
         requested_at=now,
     )
     session.add(row)
@@ -81,15 +82,16 @@ def approve(
     ).first()
     if row is None:
         return ApprovalRefusal.UNKNOWN
-    if not _holds(session, by, FOUR_EYES[Action(row.action)].to_approve):
+    who = _holder(session, by, FOUR_EYES[Action(row.action)].to_approve)
+    if who is None:
         return ApprovalRefusal.NO_RIGHT
-    if by == row.requested_by:
+    if who.staff_id == row.requested_by:
         return ApprovalRefusal.SAME_PERSON
     if row.approved_by is not None:
         return ApprovalRefusal.ALREADY_APPROVED
     if not hmac.compare_digest(row.payload_sha256, payload_sha256):
         return ApprovalRefusal.OTHER_PAYLOAD
-    row.approved_by, row.approved_at = by, now
+    row.approved_by, row.approved_at = who.staff_id, now
     session.flush()
     return None
 
@@ -129,9 +131,10 @@ def approvals(session: Session, limit: int = 100) -> list[ApprovalView]:
     return [_view(row) for row in rows]
 
 
-def _holds(session: Session, staff_id: str, right: Right) -> bool:
+def _holder(session: Session, staff_id: str, right: Right) -> StaffMember | None:
+    """The person, under the one name that the account has, if this right is theirs."""
     who = member(session, staff_id)
-    return who is not None and who.active and may(who.role, right)
+    return who if who is not None and who.active and may(who.role, right) else None
 
 
 def _digest(action: Action, encoded: bytes) -> bytes:
