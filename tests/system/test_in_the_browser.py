@@ -93,7 +93,9 @@ def figure(page: Page, name: str) -> int:
 def keep_picture(page: Page, name: str) -> None:
     folder = os.environ.get("MANCARD_SCREENSHOTS")
     if folder:
-        picture = Image.open(BytesIO(page.screenshot(full_page=True))).convert("RGB")
+        page.locator("main").evaluate("main => main.ownerDocument.defaultView.scrollTo(0, 0)")
+        taken = page.screenshot(full_page=True, animations="disabled")
+        picture = Image.open(BytesIO(taken)).convert("RGB")
         # Few colours are enough for a page of text, and keep the picture small.
         picture.quantize(64, dither=Image.Dither.NONE).save(Path(folder) / f"{name}.png", optimize=True)
 
@@ -108,8 +110,9 @@ def test_a_ride_is_seen_on_the_bus_and_then_on_the_service_day(run: Run, bus: Pa
     assert FARE in shown
     assert "سه هزار و پانصد تومان" in shown, "the fare in words"
     assert "ماندهٔ کارت" in shown
-    keep_picture(bus, "bus")
     bus.locator('#unsent[data-value="0"]').wait_for()
+    bus.locator("#lamp:not(.busy)").wait_for()
+    keep_picture(bus, "bus")
 
     bus.locator("#uplink").click()
     bus.locator('#uplink[aria-pressed="true"]').wait_for()
