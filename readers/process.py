@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from fare.core.kit import Kit
 from readers.addresses import Equipment
 from readers.bundles import Bundles
 from readers.clock import SystemClock
 from readers.display import LastShown
 from readers.journal import Journal, JournalFault
 from readers.journal_store import FreeSpace
-from readers.kit import Kit, device_key
+from readers.kit import device_key
 from readers.ports import Clock, RandomBytes, ReaderFault, Storage
 from readers.shown import Shown
 from readers.sync import Enrolment, Synchroniser, SyncThread

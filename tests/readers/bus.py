@@ -20,6 +20,7 @@ from fare.core.desfire.application import personalise, run
 from fare.core.desfire.keys import CardKeys, CardMasters, ValidatorKeys
 from fare.core.desfire.layout import AID
 from fare.core.entitlement import CardEntitlement, decode, sign
+from fare.core.kit import Kit
 from fare.core.proof.card import tap_tmi, verify_commit
 from fare.core.proof.phone import EntitlementClaims, sign_entitlement
 from fare.core.signed import ACKNOWLEDGEMENT, BATCH, BUNDLE, open_envelope, seal
@@ -38,7 +39,6 @@ from hardware.emulator.image import create_image
 from hardware.emulator.phone import VirtualPhone
 from hardware.emulator.reader import InProcessReader
 from readers.addresses import Equipment
-from readers.kit import Kit
 from readers.process import ValidatorOptions, ValidatorProcess, compose
 from readers.shown import Shown
 
