@@ -8,6 +8,7 @@ for the screens.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import threading
 import time
 from collections.abc import Callable
@@ -214,6 +215,8 @@ class Synchroniser:
         envelope = seal(BATCH, batch.encode(), DEVICE_KID, self._enrolment.key)
         receipt = self._uplink.send_batch(envelope)
         acknowledgement = self._open(receipt)
+        if self._is_played_again(acknowledgement, envelope):
+            return
         self._journal.acknowledge(acknowledgement, receipt)
         self._clock.heard_server_time(acknowledgement.server_time_ms)
         self._status = replace(
@@ -221,6 +224,15 @@ class Synchroniser:
             last_upload_ms=self._clock.wall_ms(),
             quarantined=self._status.quarantined + len(acknowledgement.quarantined),
         )
+
+    def _is_played_again(self, acknowledgement: Acknowledgement, envelope: bytes) -> bool:
+        """Whether this is an earlier answer that somebody kept: its time would turn the clock back.
+
+        One that promises the very batch just sent is new, whatever time it tells.
+        """
+        if acknowledgement.inclusion_promise == hashlib.sha256(b"\x00" + envelope).digest():
+            return False
+        return acknowledgement.server_time_ms < self._journal.newest_synchronised_ms()
 
     def _open(self, receipt: bytes) -> Acknowledgement:
         """Verify an acknowledgement and that it speaks of this journal's own chain."""
