@@ -21,7 +21,7 @@ from sqlalchemy import Engine
 from fare.core.errors import OperatorError
 from fare.core.money import persian_digits
 from fare.core.tariff.model import FareProduct, Tariff
-from fare.database.engine import open_engine, write
+from fare.database.engine import open_engine, read, write
 from fare.database.migrate import migrate
 from fare.distribution import publish_tariff
 from fare.fleet import create_device, devices, import_assignments, write_kit
@@ -85,8 +85,14 @@ def open_city(settings: LedgerSettings) -> City:
 
 
 def found(settings: LedgerSettings, *, now: datetime, since: date, vehicles: int, ledger_url: str) -> City:
-    """Migrate the database and fill it with a sample city whose fleet runs from `since` on."""
+    """Migrate the database and fill it with a sample city whose fleet runs from `since` on.
+
+    Raises OperatorError for a database that holds a city already.
+    """
     city = open_city(settings)
+    with read(city.engine) as session:
+        if devices(session):
+            raise OperatorError("This database holds a city already: give the URL of an empty one.")
     fleet_file = settings.state_dir / "fleet-sample.csv"
     fleet_file.write_text(fleet_csv(vehicles, since), encoding="utf-8")
     with write(city.engine) as session:
