@@ -20,6 +20,7 @@ DAY_STARTS_AT: Final = time(4, 0)
 
 _ONE_DAY: Final = timedelta(days=1)
 _MONTHS_A_YEAR: Final = 12
+_GREGORIAN_FROM: Final = 1900
 _JALALI_MONTHS: Final = (
     "فروردین",
     "اردیبهشت",
@@ -103,6 +104,25 @@ def parse_jalali(text: str) -> date:
         raise BadCalendarText("This is not a Jalali date: write it as year/month/day, such as 1405/09/01.")
     year, month, day = (int(piece) for piece in pieces)
     return _jalali_date(year, month, day)
+
+
+def parse_day(text: str) -> date:
+    """The day of `2026-11-22`, or of a Jalali `1405/09/01` or `1405-09-01`, in any kind of digits.
+
+    A year below 1900 is a Jalali one; the last year of all is refused, since a day must have a next one.
+    Raises `BadCalendarText`.
+    """
+    digits = normalise_digits(text).strip()
+    try:
+        gregorian = digits[:4].isdigit() and int(digits[:4]) >= _GREGORIAN_FROM
+        day = date.fromisoformat(digits.replace("/", "-")) if gregorian else parse_jalali(digits)
+    except ValueError:
+        day = date.min
+    if not _GREGORIAN_FROM <= day.year < date.max.year:
+        raise BadCalendarText(
+            "This is not a day: write it as 2026-11-22, or in the Jalali calendar as 1405/09/01."
+        )
+    return day
 
 
 def month_key(day: date, calendar: Calendar) -> str:

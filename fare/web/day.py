@@ -15,8 +15,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from fare import reconciliation
-from fare.core.calendar import BadCalendarText, parse_jalali
-from fare.core.money import normalise_digits
+from fare.core.calendar import BadCalendarText, parse_day
 from fare.database.engine import read
 from fare.reconciliation.report import DayReport, OwnerDay, StreamState
 from fare.staff import Right, SignedIn
@@ -26,8 +25,6 @@ from fare.web.security import protect
 SHOWN_EXCEPTIONS: Final = 100
 """Of one proof on the page; the queue holds them all."""
 _ONE_DAY: Final = timedelta(days=1)
-_GREGORIAN_FROM: Final = 1900
-"""A typed year below it is a Jalali one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +57,7 @@ def routes(console: Console) -> APIRouter:
         typed = request.query_params.get("date")
         if typed is None:
             return _page(console, request, console.today())
-        day = parse_day(typed)
+        day = typed_day(typed)
         if day is None:
             return console.refuse(request, console.visitor(request), 400, "refusal.no_date")
         return protect(RedirectResponse(f"/finance/day/{day.isoformat()}", 303))
@@ -70,14 +67,14 @@ def routes(console: Console) -> APIRouter:
         chosen = console.preferences(request)
         if chosen is not None:
             return chosen
-        day = parse_day(text)
+        day = typed_day(text)
         if day is None:
             return console.refuse(request, console.visitor(request), 404, "refusal.no_date")
         return _page(console, request, day)
 
     @router.get("/finance/day/{text}/figures")
     def figures(request: Request, text: str) -> Response:
-        who, day = console.visitor(request, counts_as_use=False), parse_day(text)
+        who, day = console.visitor(request, counts_as_use=False), typed_day(text)
         if who is None or day is None or not _may_see(who):
             return protect(Response(status_code=401 if who is None else 404))
         return console.page(request, "day_figures.html", who, **_figures(console, who, day))
@@ -85,17 +82,12 @@ def routes(console: Console) -> APIRouter:
     return router
 
 
-def parse_day(text: str) -> date | None:
-    """`2026-11-22`, or a Jalali `1405/09/01` or `1405-09-01`, in any kind of digits; None for no date."""
-    digits = normalise_digits(text).strip()
+def typed_day(text: str) -> date | None:
+    """A day as `fare.core.calendar.parse_day` reads it; None for what is none."""
     try:
-        if digits[:4].isdigit() and int(digits[:4]) >= _GREGORIAN_FROM:
-            day = date.fromisoformat(digits.replace("/", "-"))
-        else:
-            day = parse_jalali(digits)
-    except (BadCalendarText, ValueError):
+        return parse_day(text)
+    except BadCalendarText:
         return None
-    return day if _GREGORIAN_FROM <= day.year < date.max.year else None
 
 
 def view_of(report: DayReport, owner_id: str | None) -> DayView:

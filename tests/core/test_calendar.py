@@ -15,6 +15,7 @@ from fare.core.calendar import (
     jalali_numeric,
     month_bounds,
     month_key,
+    parse_day,
     parse_jalali,
     service_day,
     service_day_bounds,
@@ -183,3 +184,19 @@ def test_month_keys() -> None:
 def test_months_that_do_not_exist(key: str, calendar: Calendar) -> None:
     with pytest.raises(BadCalendarText):
         month_bounds(key, calendar)
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-11-22", "2026/11/22", "1405/09/01", "1405-9-1", "۱۴۰۵/۹/۱", "٢٠٢٦-١١-٢٢", " 1405/09/01 "]
+)
+def test_a_typed_day_is_read_in_either_calendar(text: str) -> None:
+    assert parse_day(text) == date(2026, 11, 22)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "1405", "1405/13/01", "2026-02-30", "0000-00-00", "9999-12-31", "1200/01/01", "٢", "1" * 500],
+)
+def test_what_is_no_day_is_refused(text: str) -> None:
+    with pytest.raises(BadCalendarText, match="This is not a day"):
+        parse_day(text)

@@ -10,7 +10,7 @@ from sqlmodel import Session
 
 from fare import reconciliation
 from fare.reconciliation.report import DayReport, ProofState
-from fare.web.day import parse_day, view_of
+from fare.web.day import typed_day, view_of
 from tests.web.client import Clock, Visitor
 from tests.web.reports import BROKEN, DAY, EMPTY, NOW, WHOLE
 
@@ -164,7 +164,7 @@ def test_a_day_can_be_typed_in_both_calendars(visitor: Visitor) -> None:
     ["", "1405", "1405/13/01", "2026-02-30", "0000-00-00", "9999-12-31", "٢", "2026-W47-7x", "1" * 500],
 )
 def test_what_is_no_date_is_none(text: str) -> None:
-    assert parse_day(text) is None
+    assert typed_day(text) is None
 
 
 def test_a_page_has_no_inline_script_or_style(visitor: Visitor, shown: list[DayReport]) -> None:
