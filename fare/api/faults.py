@@ -51,7 +51,7 @@ class FaultsToSentences:
     def _write(self, scope: Scope, fault: Exception) -> str:
         reference = secrets.token_hex(4)
         told = "".join(traceback.format_exception(fault))
-        line = f"{self._clock().isoformat()} {reference} {scope['method']} {scope['path']}\n{told}\n"
+        line = f"{self._clock().isoformat()} {reference} {scope['method']} {scope['path']!r}\n{told}\n"
         try:
             # Only this account may read it: a fault may carry what was being worked on.
             handle = os.open(

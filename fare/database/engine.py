@@ -128,6 +128,8 @@ def _sqlite_engine(place: URL, role: Role) -> Engine:
     engine = sa.create_engine(
         place,
         connect_args={"timeout": BUSY_TIMEOUT_MS / 1000},
+        # A fault's text goes into a log: it may name a statement, never whose card or whose password.
+        hide_parameters=True,
         pool_size=POOL_SIZE,
         max_overflow=0,
         pool_timeout=BUSY_TIMEOUT_MS / 1000,
@@ -161,6 +163,8 @@ def _postgresql_engine(place: URL, role: Role) -> Engine:
     engine = sa.create_engine(
         place,
         connect_args={"connect_timeout": CONNECT_TIMEOUT_S},
+        # A fault's text goes into a log: it may name a statement, never whose card or whose password.
+        hide_parameters=True,
         pool_size=POOL_SIZE,
         max_overflow=0,
         pool_timeout=BUSY_TIMEOUT_MS / 1000,

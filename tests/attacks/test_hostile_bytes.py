@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import time
-
 import cbor2
 import pytest
 
 from fare.collection import BatchRefusal
 from fare.core.errors import MalformedDocument
 from fare.core.signed import split
-from fare.core.tap import decode_batch, decode_tap
+from fare.core.tap import MAX_TAP_BYTES, decode_batch, decode_tap
 from tests.collection.bus import NOON, City
 
 SAME_HASH = 2**61 - 1
 """Python's hashes of integers repeat with this step: a map of such keys takes quadratic time."""
 COLLIDING = 30_000
-COSTS_LITTLE_S = 1.0
 """Thousands of times what refusing takes, and a fraction of what decoding took."""
 
 
@@ -29,6 +26,19 @@ def colliding_tuples(entries: int) -> bytes:
     """hash(-1) == hash(-2): all arrays of the two have one hash."""
     keys = (b"\x90" + bytes(0x20 | (n >> bit & 1) for bit in range(16)) for n in range(entries))
     return b"\xba" + entries.to_bytes(4, "big") + b"".join(key + b"\0" for key in keys)
+
+
+@pytest.fixture(autouse=True)
+def general_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A general decoder can be kept busy for hours by one megabyte: no long document may reach it."""
+    decode = cbor2.loads
+
+    def guarded(raw: bytes) -> object:
+        if len(raw) > MAX_TAP_BYTES:
+            pytest.fail(f"{len(raw)} hostile bytes reached the general decoder")
+        return decode(raw)
+
+    monkeypatch.setattr("fare.core.signed.cbor2.loads", guarded)
 
 
 BOMBS = {
@@ -45,31 +55,25 @@ BOMBS = {
 @pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS.keys())
 def test_an_unsigned_upload_is_refused_at_once(bomb: bytes) -> None:
     for envelope in (bomb, b"\x83" + bomb + b"\0\x58\x40" + bytes(64)):
-        began = time.process_time()
         with pytest.raises(MalformedDocument):
             split(envelope)
-        assert time.process_time() - began < COSTS_LITTLE_S
 
 
 @pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS.keys())
 def test_what_a_stolen_device_signs_is_refused_at_once(bomb: bytes) -> None:
     batch_with_bomb = b"\xab\x00\x01\x01\x07\x02" + bomb
     for payload in (bomb, batch_with_bomb):
-        began = time.process_time()
         with pytest.raises(MalformedDocument):
             decode_batch(payload)
         with pytest.raises(MalformedDocument):
             decode_tap(bomb)
-        assert time.process_time() - began < COSTS_LITTLE_S
 
 
 def test_a_stolen_device_cannot_stop_the_ledger_with_one_batch(city: City) -> None:
     bus = city.bus(7)
     bus.write()
     signed = bus.sign(b"\xab\x00\x01\x01\x07\x02" + colliding_map(COLLIDING))
-    began = time.process_time()
     assert city.offer(signed) is BatchRefusal.DAMAGED_BATCH
-    assert time.process_time() - began < COSTS_LITTLE_S
     assert bus.send().acked_seq == 1
 
 
