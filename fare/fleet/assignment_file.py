@@ -31,7 +31,7 @@ from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from fare.core.calendar import BadCalendarText, parse_jalali, service_day_bounds
-from fare.core.errors import OperatorError
+from fare.core.errors import FileFaults, OperatorError, RowFault
 from fare.core.identifiers import InvalidIdentifier, parse_device_id, parse_iban
 from fare.core.money import normalise_digits
 
@@ -43,7 +43,6 @@ REQUIRED: Final = (
 OPTIONAL: Final = ("ends_at", "contract_name")
 OWNER_KINDS: Final = ("private", "municipal")
 _NO_CELLS: Final[list[str]] = []
-_SHOWN_FAULTS: Final = 20
 _MAX_TEXT: Final = 120
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,40}")
 _PERCENT: Final = re.compile(r"([0-9]{1,3})(?:[.٫]([0-9]{1,2}))?")
@@ -51,30 +50,8 @@ _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}")
 _JALALI_DATE: Final = re.compile(r"1[234][0-9]{2}[/-][0-9]{1,2}[/-][0-9]{1,2}")
 
 
-@dataclass(frozen=True, slots=True)
-class RowFault:
-    """One thing to put right. `line` counts the file's lines from 1; `column` is empty for a whole row."""
-
-    line: int
-    column: str
-    problem: str
-
-    def __str__(self) -> str:
-        """The fault as a sentence."""
-        where = f", column {self.column}" if self.column else ""
-        return f"line {self.line}{where}: {self.problem}"
-
-
-class FleetFileFaults(OperatorError):
-    """The file was refused as a whole and nothing of it was imported; `faults` says what to put right."""
-
-    def __init__(self, faults: Sequence[RowFault]) -> None:
-        self.faults = tuple(sorted(faults, key=lambda fault: (fault.line, fault.column)))
-        shown = [str(fault) for fault in self.faults[:_SHOWN_FAULTS]]
-        if len(self.faults) > _SHOWN_FAULTS:
-            shown.append(f"and {len(self.faults) - _SHOWN_FAULTS} more")
-        what = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
-        super().__init__("\n  ".join([f"Nothing was imported: the file has {what}.", *shown]))
+class FleetFileFaults(FileFaults):
+    """The file of assignments was refused."""
 
 
 @dataclass(frozen=True, slots=True)

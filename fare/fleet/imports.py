@@ -17,7 +17,8 @@ from zoneinfo import ZoneInfo
 from sqlmodel import Session, col, select
 
 from fare.core.calendar import DAY_STARTS_AT
-from fare.fleet.assignment_file import FleetFileFaults, FleetRow, RowFault, read_file
+from fare.core.errors import RowFault
+from fare.fleet.assignment_file import FleetFileFaults, FleetRow, read_file
 from fare.fleet.models import Contract, DeviceAssignment, Owner, Vehicle, VehicleAssignment
 from fare.network import lines
 

@@ -17,14 +17,13 @@ from pathlib import Path
 from typing import Final
 
 from fare.core.calendar import BadCalendarText, Calendar, parse_jalali
-from fare.core.errors import OperatorError
+from fare.core.errors import FileFaults, OperatorError, RowFault
 from fare.core.money import RIAL_PER_TOMAN, Unit, normalise_digits
 from fare.reconciliation.profiles import Profile
 
 MAX_FILE_BYTES: Final = 64 << 20
 MAX_RIAL: Final = 10**15
 _MAX_TEXT: Final = 200
-_SHOWN_FAULTS: Final = 20
 _NO_CELLS: Final[list[str]] = []
 # Blanks, and the invisible marks that right-to-left text leaves around a number.
 _FILLER: Final = re.compile(r"[\s\u200b-\u200f\u202a-\u202e\u2066-\u2069]+")
@@ -36,30 +35,8 @@ _GROUPING: Final = re.compile(r"[,٬']")
 _GREGORIAN: Final = re.compile(r"([0-9]{4})[-/]([0-9]{1,2})[-/]([0-9]{1,2})")
 
 
-@dataclass(frozen=True, slots=True)
-class RowFault:
-    """One thing to put right. `line` counts the file's lines from 1; `column` is empty for a whole row."""
-
-    line: int
-    column: str
-    problem: str
-
-    def __str__(self) -> str:
-        """The fault as a sentence."""
-        where = f", column {self.column}" if self.column else ""
-        return f"line {self.line}{where}: {self.problem}"
-
-
-class OutsideFileFaults(OperatorError):
-    """The file was refused as a whole and nothing of it was imported; `faults` says what to put right."""
-
-    def __init__(self, faults: Sequence[RowFault]) -> None:
-        self.faults = tuple(faults)
-        shown = [str(fault) for fault in self.faults[:_SHOWN_FAULTS]]
-        if len(self.faults) > _SHOWN_FAULTS:
-            shown.append(f"and {len(self.faults) - _SHOWN_FAULTS} more")
-        what = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
-        super().__init__("\n  ".join([f"Nothing was imported: the file has {what}.", *shown]))
+class OutsideFileFaults(FileFaults):
+    """The PSP's or the bank's file was refused."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,7 +155,7 @@ def issue_ticket(city: City, name: str, label: str, wallet_id: str, *, max_taps:
     """
     phone = VirtualPhone.new()
     x, y = phone.public_key_xy
-    max_fare_rial = max(product.amount_rial for product in SAMPLE_TARIFF.rider_categories.values())
+    max_fare_rial = SAMPLE_TARIFF.max_fare_rial
     with write(city.engine) as session:
         raw = issue_ticket_entitlement(
             session,

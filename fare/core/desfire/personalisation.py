@@ -26,7 +26,6 @@ from fare.core.desfire.messaging import Ev2Session
 from fare.core.proof.card import CommitProof
 
 FACTORY_KEY = bytes(KEY_SIZE)
-FACTORY_KEY_VERSION = 0
 
 _PICC_MASTER_KEY = 0
 _CONFIGURE_PICC = 0x00
