@@ -28,8 +28,8 @@ def colliding_tuples(entries: int) -> bytes:
     return b"\xba" + entries.to_bytes(4, "big") + b"".join(key + b"\0" for key in keys)
 
 
-@pytest.fixture(autouse=True)
-def general_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def guarded_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
     """A general decoder can be kept busy for hours by one megabyte: no long document may reach it."""
     decode = cbor2.loads
 
@@ -52,6 +52,7 @@ BOMBS = {
 }
 
 
+@pytest.mark.usefixtures("guarded_decoder")
 @pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS.keys())
 def test_an_unsigned_upload_is_refused_at_once(bomb: bytes) -> None:
     for envelope in (bomb, b"\x83" + bomb + b"\0\x58\x40" + bytes(64)):
@@ -59,6 +60,7 @@ def test_an_unsigned_upload_is_refused_at_once(bomb: bytes) -> None:
             split(envelope)
 
 
+@pytest.mark.usefixtures("guarded_decoder")
 @pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS.keys())
 def test_what_a_stolen_device_signs_is_refused_at_once(bomb: bytes) -> None:
     batch_with_bomb = b"\xab\x00\x01\x01\x07\x02" + bomb
@@ -69,6 +71,7 @@ def test_what_a_stolen_device_signs_is_refused_at_once(bomb: bytes) -> None:
             decode_tap(bomb)
 
 
+@pytest.mark.usefixtures("guarded_decoder")
 def test_a_stolen_device_cannot_stop_the_ledger_with_one_batch(city: City) -> None:
     bus = city.bus(7)
     bus.write()
