@@ -192,7 +192,7 @@ class HttpUplink:
             answer = self._client.request(method, path, content=content, headers=headers)
         except (httpx2.HTTPError, httpx2.StreamError, RuntimeError, OSError) as fault:
             # RuntimeError and StreamError: the cut closed the pool under a request that was on its way.
-            raise UplinkDown(f"the ledger is not reached ({type(fault).__name__})") from fault
+            raise UplinkDown("the ledger is not reached: taps wait here and are sent when it is") from fault
         if len(answer.content) > MAX_ANSWER_BYTES:
             raise UplinkDown("the ledger's answer is larger than any document of ours")
         if answer.status_code in (OK, NOT_MODIFIED):

@@ -21,7 +21,7 @@ from fare.core.errors import OperatorError
 from fare.settings import LedgerSettings
 from hardware.city.corruption import Corruption
 from hardware.city.day import DayOptions, Injection, ServiceDay
-from hardware.city.verdict import Verdict
+from hardware.city.verdict import PROOF_FIGURES, Verdict
 
 _MAX_VEHICLES = 64
 _MAX_TAPS = 200_000
@@ -96,9 +96,9 @@ def _print_summary(verdict: Verdict) -> None:
     for name, value in document.items():
         if isinstance(value, int):
             figures.add_row(name.replace("_", " "), f"{value:,}")
-    proofs = Table("proof", "checked", "matched", "exceptions", title="Four proofs")
+    proofs = Table("proof", *PROOF_FIGURES, title="Four proofs")
     for name, proof in verdict.proofs.items():
-        proofs.add_row(name, f"{proof.checked:,}", f"{proof.matched:,}", f"{proof.exceptions:,}")
+        proofs.add_row(name, *(f"{getattr(proof, part):,}" for part in PROOF_FIGURES))
     console = Console()
     console.print(figures)
     console.print(proofs)

@@ -23,6 +23,7 @@ from fare.core.money import persian_digits
 from fare.core.proof.phone import decode_entitlement
 from fare.database.engine import write
 from fare.issuing import (
+    Purse,
     confirm_paid,
     issue_ticket_entitlement,
     open_wallet,
@@ -111,7 +112,7 @@ def issue_as_specified(
             )
             paid = None
             if spec.first_load_rial:
-                paid = _load(city, session, "card", str(serial), spec.first_load_rial, now)
+                paid = _load(city, session, Purse.CARD, str(serial), spec.first_load_rial, now)
             issued.append((serial, paid))
             made.append(CardImage(card.state, spec.label, {"serial": serial}))
     # Only now, when the ledger knows them: a card that nobody issued must not lie in the folder.
@@ -141,7 +142,7 @@ def issue_phones(
         name = f"phone-{number:04d}"
         with write(city.engine) as session:
             wallet_id = open_wallet(session, now)
-            payments.append(_load(city, session, "wallet", wallet_id, wallet_rial, now))
+            payments.append(_load(city, session, Purse.WALLET, wallet_id, wallet_rial, now))
         label = f"گوشی {persian_digits(str(number))}"
         cti = issue_ticket(city, name, label, wallet_id, max_taps=max_taps, now=now)
         phones.append(IssuedPhone(name, number, wallet_id, cti))
@@ -177,13 +178,13 @@ def issue_ticket(city: City, name: str, label: str, wallet_id: str, *, max_taps:
 def load_card(city: City, serial: int, amount_rial: int, now: datetime) -> RiderPayment:
     """A rider pays for a top-up of a card, and the PSP confirms it."""
     with write(city.engine) as session:
-        return _load(city, session, "card", str(serial), amount_rial, now)
+        return _load(city, session, Purse.CARD, str(serial), amount_rial, now)
 
 
 def load_wallet(city: City, wallet_id: str, amount_rial: int, now: datetime) -> RiderPayment:
     """A rider pays for a top-up of the wallet behind a phone."""
     with write(city.engine) as session:
-        return _load(city, session, "wallet", wallet_id, amount_rial, now)
+        return _load(city, session, Purse.WALLET, wallet_id, amount_rial, now)
 
 
 def phone_notes(city: City, name: str) -> dict[str, str]:
@@ -198,7 +199,9 @@ def phone_notes(city: City, name: str) -> dict[str, str]:
     return {key: str(fields[key]) for key in ("label", "wallet", "cti") if key in fields}
 
 
-def _load(city: City, session: Session, kind: str, ref: str, amount_rial: int, now: datetime) -> RiderPayment:
+def _load(
+    city: City, session: Session, kind: Purse, ref: str, amount_rial: int, now: datetime
+) -> RiderPayment:
     order_id = request_load(session, kind, ref, amount_rial, _CHANNEL, SANDBOX_TERMINAL, now)
     psp_reference = f"SBX-{order_id}"
     # A PSP books by the calendar day of the city, not by the service day.

@@ -19,7 +19,7 @@ from fare.core.desfire.application import open_card, run
 from fare.core.desfire.keys import ValidatorKeys
 from fare.core.tap import Outcome
 from fare.database.engine import write
-from fare.issuing import newest_funds
+from fare.issuing import Purse, newest_funds
 from fare.issuing.models import TicketEntitlement
 from fare.ledger import accounts
 from fare.ledger.reading import balance, balances, clearing
@@ -31,6 +31,8 @@ from hardware.emulator.reader import InProcessReader
 
 _QUEUED = {"conflict", "pending", "bad"}
 _FIELD_TIMEOUT_S = 5.0
+PROOF_FIGURES = ("checked", "matched", "waiting", "exceptions")
+"""`checked` = matched + waiting (not due yet) + what the exceptions concern."""
 _FIGURES = (
     "taps",
     "accepted",
@@ -89,7 +91,7 @@ class Verdict:
         """The JSON form that `mancard day --json` prints."""
         figures = {name: getattr(self, name) for name in _FIGURES}
         proofs = {
-            name: {"checked": proof.checked, "matched": proof.matched, "exceptions": proof.exceptions}
+            name: {part: getattr(proof, part) for part in PROOF_FIGURES}
             for name, proof in self.proofs.items()
         }
         return figures | {
@@ -190,7 +192,7 @@ def _wrong_cards(session: Session, city: City, cards: Sequence[IssuedCard]) -> l
     wrong: list[str] = []
     for card in cards:
         spent = _spent_on_chip(reader, keys, card.name)
-        held = -stored.get(accounts.stored_value("card", str(card.serial)), 0)
+        held = -stored.get(accounts.stored_value(Purse.CARD, str(card.serial)), 0)
         expected = funds[card.serial][0] - spent
         if held != expected:
             wrong.append(f"card {card.serial}: the chip leaves {expected} rial, its account holds {held}")
