@@ -36,12 +36,14 @@ from fare.issuing.tickets import (
     ticket_entitlements,
     wallet_balance,
 )
+from fare.issuing.words import Purse
 
 __all__ = [
     "CardIdentity",
     "CardView",
     "IssuingRefusal",
     "IssuingRefused",
+    "Purse",
     "TicketFace",
     "card_identities",
     "card_written",

@@ -25,12 +25,11 @@ from fare.core.proof.card import CommitProof
 from fare.issuing.models import Card, Entitlement
 from fare.issuing.orders import confirm_paid, request_load
 from fare.issuing.refusals import IssuingRefusal, IssuingRefused
+from fare.issuing.words import CardStatus, Purse
 from fare.keys import KeyStore
 
 CARD_LIFE: Final = timedelta(days=5 * 366)
 ISSUING_TERMINAL: Final = "issuing-desk"
-ACTIVE: Final = "active"
-DENIED: Final = "denied"
 _SERIAL_LOCK: Final = 0x4D43_5352  # "MCSR"
 _RANDOM_SIZE: Final = 16
 
@@ -83,7 +82,7 @@ def register_card(
     card = Card(
         serial=_next_serial(session),
         uid=uid,
-        status=ACTIVE,
+        status=CardStatus.ACTIVE,
         key_version=keys.card_masters.version,
         rider_category=rider_category,
         category_expires_day=entitlement.day_number(category_expires_on) if category_expires_on else 0,
@@ -178,7 +177,7 @@ def personalise_card(
     application.run(personalisation(session, keys, serial), transmit)
     card_written(session, serial, now.date())
     if first_load_rial:
-        order_id = request_load(session, "card", str(serial), first_load_rial, "desk", terminal, now)
+        order_id = request_load(session, Purse.CARD, str(serial), first_load_rial, "desk", terminal, now)
         confirm_paid(session, keys, order_id, order_id, now)
     return serial
 
@@ -186,7 +185,7 @@ def personalise_card(
 def deny_card(session: Session, serial: int) -> None:
     """Put a card on the denylist. It stays ours: its taps are still taken in and paid."""
     card = _card(session, serial)
-    card.status = DENIED
+    card.status = CardStatus.DENIED
     session.add(card)
     session.flush()
 

@@ -123,7 +123,7 @@ def load(
     from fare.core.identifiers import InvalidIdentifier, parse_card_serial
     from fare.core.money import normalise_digits
     from fare.database.engine import open_engine, write
-    from fare.issuing import confirm_paid, request_load
+    from fare.issuing import Purse, confirm_paid, request_load
     from fare.keys import LedgerKeys
     from fare.settings import LedgerSettings
 
@@ -138,7 +138,7 @@ def load(
     keys = LedgerKeys.open(settings.keys_dir)
     now = datetime.now(settings.zone_info)
     with write(open_engine(settings.database_url)) as session:
-        order_id = request_load(session, "card", ref, int(digits), "desk", terminal, now)
+        order_id = request_load(session, Purse.CARD, ref, int(digits), "desk", terminal, now)
         confirm_paid(session, keys, order_id, reference or order_id, now)
     print(f"Order {order_id}: {int(digits):,} rial are signed for card {ref}.")
 

@@ -19,6 +19,7 @@ from sqlmodel import Session, col, select
 from fare.core import entitlement
 from fare.issuing.models import Card, Entitlement
 from fare.issuing.refusals import IssuingRefusal, IssuingRefused
+from fare.issuing.words import CardStatus
 from fare.keys import KeyStore
 
 _CHUNK: Final = 1000
@@ -45,7 +46,7 @@ def sign_next_entitlement(
     card = session.exec(select(Card).where(col(Card.serial) == serial).with_for_update()).first()
     if card is None:
         raise IssuingRefused(IssuingRefusal.UNKNOWN_CARD)
-    if card.status != "active":
+    if card.status != CardStatus.ACTIVE:
         raise IssuingRefused(IssuingRefusal.NOT_ACTIVE)
     newest = session.exec(
         select(Entitlement)
@@ -96,7 +97,7 @@ def entitlements_waiting(session: Session) -> dict[int, bytes]:
         .where(
             col(Entitlement.seen_day).is_(None),
             col(Entitlement.version) > 1,
-            col(Card.status) == "active",
+            col(Card.status) == CardStatus.ACTIVE,
             ~sa.exists().where(
                 col(newer.serial) == col(Entitlement.serial), col(newer.version) > col(Entitlement.version)
             ),

@@ -8,17 +8,18 @@ from sqlalchemy import Index, text
 from sqlmodel import Field, SQLModel
 
 from fare.database.columns import instant, money, wide
+from fare.issuing.words import CardStatus, TicketStatus, WalletStatus
 
 _WAITING = text("seen_day IS NULL AND version > 1")
 
 
 class Card(SQLModel, table=True):
-    """One card of ours. `status`: active, denied, replaced. Days are day numbers as on the card."""
+    """One card of ours. `status`: a CardStatus. Days are day numbers as on the card."""
 
     __tablename__ = "ledger_card"  # pyright: ignore[reportAssignmentType]
     serial: int = wide(primary_key=True)
     uid: bytes = Field(unique=True)
-    status: str = "active"
+    status: str = CardStatus.ACTIVE
     key_version: int = 1
     rider_category: int = 0
     category_expires_day: int = 0
@@ -50,7 +51,7 @@ class Entitlement(SQLModel, table=True):
 
 
 class Order(SQLModel, table=True):
-    """A top-up: `state` requested -> paid -> signed (entitlement version made, or wallet credited)."""
+    """A top-up. `medium_kind`: a Purse; `state`: an OrderState, from requested over paid to signed."""
 
     __tablename__ = "ledger_order"  # pyright: ignore[reportAssignmentType]
     order_id: str = Field(primary_key=True)
@@ -72,11 +73,11 @@ class Wallet(SQLModel, table=True):
     __tablename__ = "ledger_wallet"  # pyright: ignore[reportAssignmentType]
     wallet_id: str = Field(primary_key=True)
     opened_day: date
-    status: str = "active"
+    status: str = WalletStatus.ACTIVE
 
 
 class TicketEntitlement(SQLModel, table=True):
-    """A phone entitlement and the hold behind it. `status`: live, released, denied."""
+    """A phone entitlement and the hold behind it. `status`: a TicketStatus."""
 
     __tablename__ = "ledger_ticket_entitlement"  # pyright: ignore[reportAssignmentType]
     cti: bytes = Field(primary_key=True)
@@ -88,4 +89,4 @@ class TicketEntitlement(SQLModel, table=True):
     hold_rial: int = money()
     issued_at: datetime = instant()
     expires_at: datetime = instant()
-    status: str = "live"
+    status: str = TicketStatus.LIVE

@@ -16,13 +16,12 @@ from fare.core import entitlement
 from fare.issuing.entitlements import sign_next_entitlement
 from fare.issuing.models import Card, Order, Wallet
 from fare.issuing.refusals import IssuingRefusal, IssuingRefused
+from fare.issuing.words import CardStatus, OrderState, Purse, WalletStatus
 from fare.keys import KeyStore
 from fare.ledger import accounts, post
 
 MAX_LOAD_RIAL: Final = entitlement.MAX_TOTAL_RIAL
 _ORDER_ID_BYTES: Final = 10
-_CARD, _WALLET = "card", "wallet"
-_REQUESTED, _PAID, _SIGNED = "requested", "paid", "signed"
 
 
 def request_load(
@@ -50,7 +49,7 @@ def request_load(
         amount_rial=amount_rial,
         channel=channel,
         terminal=terminal,
-        state=_REQUESTED,
+        state=OrderState.REQUESTED,
         requested_at=now,
     )
     session.add(order)
@@ -72,7 +71,7 @@ def confirm_paid(
     order = session.exec(select(Order).where(col(Order.order_id) == order_id).with_for_update()).first()
     if order is None:
         raise IssuingRefused(IssuingRefusal.UNKNOWN_ORDER)
-    if order.state != _REQUESTED:
+    if order.state != OrderState.REQUESTED:
         if order.psp_reference != psp_reference:
             raise IssuingRefused(IssuingRefusal.PAID_BY_ANOTHER_PAYMENT)
         return
@@ -81,7 +80,7 @@ def confirm_paid(
         raise IssuingRefused(IssuingRefusal.PAYMENT_ALREADY_USED)
     order.psp_reference = psp_reference
     order.paid_day = paid_at.date()
-    order.state = _PAID
+    order.state = OrderState.PAID
     post(
         session,
         "load",
@@ -100,8 +99,8 @@ def confirm_paid(
 
 
 def _fulfil(session: Session, keys: KeyStore, order: Order, now: datetime) -> None:
-    if order.medium_kind == _WALLET:
-        order.state = _SIGNED
+    if order.medium_kind == Purse.WALLET:
+        order.state = OrderState.SIGNED
         return
     serial = int(order.medium_ref)
     try:
@@ -111,20 +110,20 @@ def _fulfil(session: Session, keys: KeyStore, order: Order, now: datetime) -> No
     except IssuingRefused:
         # The money is in and stays posted; the order stays `paid` and is found there by reconciliation.
         return
-    order.state = _SIGNED
+    order.state = OrderState.SIGNED
     order.entitlement_version = entitlement.decode(raw).version
 
 
 def _check_medium(session: Session, medium_kind: str, medium_ref: str) -> None:
-    if medium_kind == _CARD:
+    if medium_kind == Purse.CARD:
         card = session.get(Card, int(medium_ref)) if medium_ref.isascii() and medium_ref.isdigit() else None
         if card is None or str(card.serial) != medium_ref:
             raise IssuingRefused(IssuingRefusal.UNKNOWN_CARD)
-        status = card.status
+        active = card.status == CardStatus.ACTIVE
     else:
-        wallet = session.get(Wallet, medium_ref) if medium_kind == _WALLET else None
+        wallet = session.get(Wallet, medium_ref) if medium_kind == Purse.WALLET else None
         if wallet is None:
             raise IssuingRefused(IssuingRefusal.UNKNOWN_WALLET)
-        status = wallet.status
-    if status != "active":
+        active = wallet.status == WalletStatus.ACTIVE
+    if not active:
         raise IssuingRefused(IssuingRefusal.NOT_ACTIVE)

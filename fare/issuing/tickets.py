@@ -18,12 +18,12 @@ from sqlmodel import Session, col, select
 from fare.core.proof.phone import CTI_BYTES, EntitlementClaims, sign_entitlement
 from fare.issuing.models import TicketEntitlement, Wallet
 from fare.issuing.refusals import IssuingRefusal, IssuingRefused
+from fare.issuing.words import Purse, TicketStatus, WalletStatus
 from fare.keys import KeyStore
 from fare.ledger import accounts, balance, post
 
 SINGLE_RIDE_PRODUCT: Final = 1
 _WALLET_ID_BYTES: Final = 8
-_LIVE, _RELEASED, _DENIED = "live", "released", "denied"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,9 @@ class TicketFace:
 
 def open_wallet(session: Session, now: datetime) -> str:
     """Open an empty wallet; returns its id."""
-    wallet = Wallet(wallet_id=secrets.token_hex(_WALLET_ID_BYTES), opened_day=now.date(), status="active")
+    wallet = Wallet(
+        wallet_id=secrets.token_hex(_WALLET_ID_BYTES), opened_day=now.date(), status=WalletStatus.ACTIVE
+    )
     session.add(wallet)
     session.flush()
     return wallet.wallet_id
@@ -50,7 +52,7 @@ def open_wallet(session: Session, now: datetime) -> str:
 
 def wallet_balance(session: Session, wallet_id: str) -> int:
     """What the wallet holds in rial, without what is set aside for live tickets."""
-    return -balance(session, accounts.stored_value("wallet", wallet_id))
+    return -balance(session, accounts.stored_value(Purse.WALLET, wallet_id))
 
 
 def issue_ticket_entitlement(
@@ -73,7 +75,7 @@ def issue_ticket_entitlement(
     wallet = session.exec(select(Wallet).where(col(Wallet.wallet_id) == wallet_id).with_for_update()).first()
     if wallet is None:
         raise IssuingRefused(IssuingRefusal.UNKNOWN_WALLET)
-    if wallet.status != "active":
+    if wallet.status != WalletStatus.ACTIVE:
         raise IssuingRefused(IssuingRefusal.NOT_ACTIVE)
     hold_rial = max_taps * max_fare_rial
     if wallet_balance(session, wallet_id) < hold_rial:
@@ -102,11 +104,11 @@ def issue_ticket_entitlement(
             hold_rial=hold_rial,
             issued_at=issued_at,
             expires_at=expires_at,
-            status=_LIVE,
+            status=TicketStatus.LIVE,
         )
     )
     session.flush()
-    held = {accounts.stored_value("wallet", wallet_id): hold_rial, accounts.holds(claims.cti): -hold_rial}
+    held = {accounts.stored_value(Purse.WALLET, wallet_id): hold_rial, accounts.holds(claims.cti): -hold_rial}
     post(session, "hold", claims.cti.hex(), now.date(), "ticket", held, now)
     return raw
 
@@ -128,7 +130,10 @@ def release_expired_holds(
     """
     rows = session.exec(
         select(TicketEntitlement)
-        .where(col(TicketEntitlement.status) != _RELEASED, col(TicketEntitlement.expires_at) <= now - grace)
+        .where(
+            col(TicketEntitlement.status) != TicketStatus.RELEASED,
+            col(TicketEntitlement.expires_at) <= now - grace,
+        )
         .order_by(col(TicketEntitlement.cti))
         .with_for_update()
     ).all()
@@ -139,9 +144,9 @@ def release_expired_holds(
         held = accounts.holds(row.cti)
         # A hold that was overdrawn gives nothing back; what is missing stays visible on its account.
         left_rial = max(0, -balance(session, held))
-        given_back = {held: left_rial, accounts.stored_value("wallet", row.wallet_id): -left_rial}
+        given_back = {held: left_rial, accounts.stored_value(Purse.WALLET, row.wallet_id): -left_rial}
         post(session, "release", row.cti.hex(), now.date(), "ticket expired", given_back, now)
-        row.status = _RELEASED
+        row.status = TicketStatus.RELEASED
         session.add(row)
         released.append(row.cti)
     session.flush()
@@ -153,8 +158,8 @@ def deny_ticket(session: Session, cti: bytes) -> None:
     row = session.get(TicketEntitlement, cti)
     if row is None:
         raise IssuingRefused(IssuingRefusal.UNKNOWN_TICKET)
-    if row.status == _LIVE:
-        row.status = _DENIED
+    if row.status == TicketStatus.LIVE:
+        row.status = TicketStatus.DENIED
         session.add(row)
         session.flush()
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from fare.issuing.models import Entitlement, Order
+from fare.issuing.words import OrderState, Purse
 
 _CHUNK: Final = 500
 
@@ -49,8 +50,8 @@ class UnorderedLoad:
 def load_trails(session: Session, day: date) -> list[LoadTrail]:
     """The orders that were paid on the day, and those of earlier days whose load was not seen on its card."""
     order, signed = col(Order.paid_day), col(Entitlement.seen_day)
-    unfinished = (col(Order.state) == "paid") | (
-        (col(Order.medium_kind) == "card") & (col(Order.state) == "signed") & signed.is_(None)
+    unfinished = (col(Order.state) == OrderState.PAID) | (
+        (col(Order.medium_kind) == Purse.CARD) & (col(Order.state) == OrderState.SIGNED) & signed.is_(None)
     )
     return _trails(session, (order == day) | ((order < day) & unfinished))
 
@@ -92,7 +93,7 @@ def _trails(session: Session, which: sa.ColumnElement[bool]) -> list[LoadTrail]:
             (col(before.serial) == col(Entitlement.serial))
             & (col(before.version) == col(Entitlement.version) - 1),
         )
-        .where(col(Order.state) != "requested", which)
+        .where(col(Order.state) != OrderState.REQUESTED, which)
         .order_by(col(Order.order_id))
     )
     return [_trail(order, signed, earlier) for order, signed, earlier in rows]

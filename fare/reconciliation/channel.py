@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from fare.issuing.trails import LoadTrail, load_trails, load_trails_of, unordered_loads
+from fare.issuing.words import OrderState, Purse
 from fare.reconciliation.findings import Finding, Kind, Outcome, Queue
 from fare.reconciliation.models import PspLine
 
@@ -117,10 +118,10 @@ def _judge(
 
 def _load_link(order: LoadTrail, look: _Look) -> Finding | _Waiting | None:
     """From the order to the card: signed for the right amount, and seen."""
-    if order.state != "signed":
+    if order.state != OrderState.SIGNED:
         detail = f"order {order.order_id}: {order.amount_rial:,} rial were paid and no entitlement was signed"
         return _of(Kind.LOAD_UNSIGNED, order, order.amount_rial, detail)
-    if order.medium_kind != "card":
+    if order.medium_kind != Purse.CARD:
         return None
     if order.signed_at is None or order.signed_rial != order.amount_rial:
         signed = order.signed_rial or 0
