@@ -12,7 +12,7 @@ from datetime import date, datetime
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
-from fare.collection.register import SealedMedium, mark_sealed, seal_entry_id
+from fare.collection.sealing_marks import SealedMedium, mark_sealed, seal_entry_id
 from fare.collection.words import MediumKind
 from fare.ledger import EntryDraft, accounts, clearing, post_many
 from fare.settlement.models import ServiceDay
