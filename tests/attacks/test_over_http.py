@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,12 @@ from tests.collection.bus import EVENING, City, drawn
 __all__ = ["city", "client", "clock", "settings"]
 
 MIB = 1 << 20
+
+
+def run(work: Coroutine[Any, Any, object]) -> None:
+    """Run on a thread of its own: a browser test in the same process leaves its loop in this one."""
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        thread.submit(asyncio.run, work).result()
 
 
 def unannounced_body(total: int) -> Iterator[bytes]:
@@ -71,7 +78,7 @@ def test_reading_stops_at_the_limit() -> None:
         taken += 65_536
         return {"type": "http.request", "body": b"a" * 65_536, "more_body": True}
 
-    asyncio.run(_through(BoundedBodies(_gathers), endless, told))
+    run(_through(BoundedBodies(_gathers), endless, told))
     assert taken <= MAX_BODY_BYTES + 2 * 65_536
     assert told[0]["status"] == 413
 
@@ -83,7 +90,7 @@ def test_a_body_that_drips_is_ended() -> None:
         await asyncio.sleep(0.001)
         return {"type": "http.request", "body": b"a", "more_body": True}
 
-    asyncio.run(_through(BoundedBodies(_gathers, within_s=0.05), dripping, told))
+    run(_through(BoundedBodies(_gathers, within_s=0.05), dripping, told))
     assert told[0]["status"] == 408
 
 
@@ -103,7 +110,7 @@ def test_waiting_for_an_answer_has_no_limit() -> None:
         await receive()
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
-    asyncio.run(_through(BoundedBodies(slow, within_s=0.05), then_silent, told))
+    run(_through(BoundedBodies(slow, within_s=0.05), then_silent, told))
     assert told[0]["status"] == 200
 
 
@@ -214,7 +221,7 @@ def test_a_path_writes_no_line_of_its_own_into_the_log(tmp_path: Path) -> None:
 
     app = FaultsToSentences(breaks, folder=tmp_path, clock=lambda: EVENING)
     scope = {"type": "http", "method": "GET", "path": "/x\n2026-11-22 00000000 forged", "headers": []}
-    asyncio.run(app(scope, receive, send))
+    run(app(scope, receive, send))
     assert told[0]["status"] == 500
     assert not [
         line for line in (tmp_path / "faults.log").read_text().splitlines() if line.endswith("forged")
