@@ -248,13 +248,15 @@ class ServiceDay:
         running.cards += cards
         running.payments += payments
         self._sync(running, at_ms, must=True)
+        # The first ride brings the load onto the card, so that the clone has money of its own to ride with.
+        self._ride_alone(running, at_ms + 60_000, bus=1, card=original)
         shutil.copy(media / f"card-{original:05d}.card.json", media / f"card-{_CLONED_CARD:05d}.card.json")
-        for step, (number, bus) in enumerate(
-            [(original, 1), (_CLONED_CARD, self._options.vehicles)], start=1
-        ):
-            tap = Presentation(at_ms + step * 60_000, bus, Presented.CARD, number)
-            self._present(running, {bus: [tap]})
-            self._sync(running, tap.at_ms + 10_000, must=True)
+        self._ride_alone(running, at_ms + 120_000, bus=1, card=original)
+        self._ride_alone(running, at_ms + 180_000, bus=self._options.vehicles, card=_CLONED_CARD)
+
+    def _ride_alone(self, running: _Running, at_ms: int, *, bus: int, card: int) -> None:
+        self._present(running, {bus: [Presentation(at_ms, bus, Presented.CARD, card)]})
+        self._sync(running, at_ms + 10_000, must=True)
 
     def _close(self, running: _Running, reports: list[BusReport]) -> Verdict:
         """The morning after: outside records arrive, the day is sealed, paid and judged."""

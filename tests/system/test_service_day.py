@@ -26,7 +26,7 @@ FIGURES = (
     "unexplained",
 )
 PROOFS = ("device", "card", "channel", "bank")
-SMALL = ("--vehicles", "2", "--taps", "60", "--seed", "5", "--offline-share", "0.3", "--json")
+SMALL = ("--vehicles", "1", "--taps", "30", "--seed", "5", "--offline-share", "0.3", "--json")
 
 
 @dataclass(frozen=True)
