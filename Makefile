@@ -12,7 +12,7 @@ export UV_NO_PROGRESS := 1
 PYTEST ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test pytest lint format bench lock clean
+.PHONY: help run test lint format bench lock clean
 
 help: ## Show this text
 	@echo "Mancard: the fare system of a city's buses."
@@ -22,11 +22,7 @@ help: ## Show this text
 run: $(VENV)/ready-to-run ## Start the ledger and a virtual bus, and print the addresses to open
 	@$(BIN)/mancard run
 
-# Side by side: the tests wait for real processes often enough to leave the checks a core.
-test: $(VENV)/ready-to-test ## Install what the tests need, check the code, run every test
-	@$(MAKE) --no-print-directory -j2 lint pytest
-
-pytest: $(VENV)/ready-to-test
+test: lint ## Install what the tests need, check the code, run every test
 	$(BIN)/python -m pytest -n 4 --dist loadgroup $(PYTEST)
 
 lint: $(VENV)/ready-to-test ## Check style, types and the import rules
