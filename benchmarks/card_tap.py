@@ -69,7 +69,7 @@ def _recorded() -> tuple[ValidatorKeys, list[bytes], bytes]:
     run(personalise(CardKeys.for_card(masters, _UID), _UID, signed, first, lambda: _RND_A), card.transmit)
     card.power(False)
     card.power(True)
-    keys = ValidatorKeys(masters.k1, masters.system_id)
+    keys = ValidatorKeys({1: masters.k1}, masters.system_id)
     recorder = _Recorder(card)
     _tap(keys, recorder.transmit)
     return keys, recorder.answers, signed

@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from fare.core.desfire.keys import KEY_SIZE, CardMasters
+from fare.core.desfire.keys import KEY_SIZE, CardKeyStore, CardMasters, KeyRing, ValidatorKeys
 from fare.core.errors import OperatorError
 from fare.core.signed import Signer
 
@@ -78,7 +78,7 @@ class KeyStore(Protocol):
     @property
     def bundle(self) -> SigningKey: ...
     @property
-    def card_masters(self) -> CardMasters: ...
+    def cards(self) -> CardKeyStore: ...
     @property
     def ledger_epoch(self) -> bytes: ...
 
@@ -91,7 +91,7 @@ class LedgerKeys:
     channel: SigningKey
     acknowledgement: SigningKey
     bundle: SigningKey
-    card_masters: CardMasters
+    cards: KeyRing
     ledger_epoch: bytes
 
     @classmethod
@@ -105,9 +105,15 @@ class LedgerKeys:
             channel=SigningKey(2, _ed25519(folder / "channel.pem")),
             acknowledgement=SigningKey(3, _ed25519(folder / "acknowledgement.pem")),
             bundle=SigningKey(4, _ed25519(folder / "bundle.pem")),
-            card_masters=_read(folder / "card-masters.json", _new_masters, _masters),
+            cards=_read(folder / "card-masters.json", _new_masters, _masters),
             ledger_epoch=_read(folder / "ledger-epoch", _new_epoch, _epoch),
         )
+
+    @property
+    def validator_keys(self) -> ValidatorKeys:
+        """What a validator's kit carries of them: the masters of k1, every generation."""
+        masters = {generation.version: generation.k1 for generation in self.cards.generations}
+        return ValidatorKeys(masters, self.cards.generations[-1].system_id)
 
 
 def _prepare(folder: Path) -> None:
@@ -193,14 +199,15 @@ def _new_masters() -> bytes:
     return json.dumps(document, indent=1).encode()
 
 
-def _masters(content: bytes) -> CardMasters:
+def _masters(content: bytes) -> KeyRing:
     document: dict[str, Any] = json.loads(content)
     if document["format"] != _MASTERS_FORMAT:
         raise ValueError("another format")
     masters = {name: bytes.fromhex(document[name]) for name in _MASTER_NAMES}
-    return CardMasters(
+    generation = CardMasters(
         **masters, system_id=bytes.fromhex(document["system_id"]), version=int(document["version"])
     )
+    return KeyRing((generation,))
 
 
 def _new_epoch() -> bytes:

@@ -25,7 +25,7 @@ from fare.core.card_record import MAX_FARE_RIAL
 from fare.core.decision import Boarding, CardView, Charge, Reason, Refused, decide_card, ticket_context
 from fare.core.desfire import errors as card_errors
 from fare.core.desfire.application import OpenCard, commit, open_card, run, stage
-from fare.core.desfire.keys import ValidatorKeys
+from fare.core.desfire.keys import CardKeyStore
 from fare.core.desfire.layout import AID
 from fare.core.entitlement import EntitlementFault, VerifiedEntitlement, verify
 from fare.core.proof.card import CardEvidence, CommitProof
@@ -77,7 +77,7 @@ class Validator:
     def __init__(
         self,
         *,
-        keys: ValidatorKeys,
+        keys: CardKeyStore,
         journal: Journal,
         bundles: Bundles,
         clock: Clock,

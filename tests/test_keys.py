@@ -29,7 +29,7 @@ def test_the_first_start_makes_every_key(tmp_path: Path) -> None:
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
     assert len({key.public_bytes for key in signing_keys(keys)}) == 4
     assert len({key.kid for key in signing_keys(keys)}) == 4, "a key id has one purpose"
-    masters = keys.card_masters
+    masters = keys.cards.generations[0]
     assert len({masters.picc, masters.k0, masters.k1, masters.k2, masters.tm}) == 5
     assert len(keys.ledger_epoch) == 8
 
@@ -37,14 +37,14 @@ def test_the_first_start_makes_every_key(tmp_path: Path) -> None:
 def test_a_later_start_reads_the_same_keys(tmp_path: Path) -> None:
     first, second = LedgerKeys.open(tmp_path / "k"), LedgerKeys.open(tmp_path / "k")
     assert [k.public_bytes for k in signing_keys(first)] == [k.public_bytes for k in signing_keys(second)]
-    assert first.card_masters == second.card_masters
+    assert first.cards == second.cards
     assert first.ledger_epoch == second.ledger_epoch
 
 
 def test_two_ledgers_have_no_key_in_common(tmp_path: Path) -> None:
     one, other = LedgerKeys.open(tmp_path / "1"), LedgerKeys.open(tmp_path / "2")
     assert not {k.public_bytes for k in signing_keys(one)} & {k.public_bytes for k in signing_keys(other)}
-    assert one.card_masters.k1 != other.card_masters.k1
+    assert one.cards.generations[0].k1 != other.cards.generations[0].k1
     assert one.ledger_epoch != other.ledger_epoch
 
 
@@ -63,14 +63,14 @@ def test_starting_at_the_same_moment_agrees_on_one_set(tmp_path: Path) -> None:
         thread.join()
     assert len(opened) == 6
     assert len({tuple(k.public_bytes for k in signing_keys(keys)) for keys in opened}) == 1
-    assert len({(keys.card_masters.k1, keys.ledger_epoch) for keys in opened}) == 1
+    assert len({(keys.cards.generations[0].k1, keys.ledger_epoch) for keys in opened}) == 1
     assert sorted(path.name for path in (tmp_path / "k").iterdir()) == FILES
 
 
 def test_no_key_is_ever_shown(tmp_path: Path) -> None:
     keys = LedgerKeys.open(tmp_path / "k")
     shown = repr(keys) + str(keys)
-    masters = keys.card_masters
+    masters = keys.cards.generations[0]
     for secret in (masters.picc, masters.k0, masters.k1, masters.k2, masters.tm):
         assert secret.hex() not in shown
         assert repr(secret) not in shown

@@ -123,6 +123,26 @@ class OpenEvidence(SQLModel, table=True):
     received_at: datetime = instant()
 
 
+class CardCommit(SQLModel, table=True):
+    """A commit of a card that is no ride: personalised, loaded at a desk, blocked or unblocked.
+
+    (medium_ref, counter) names it among the card's rides. `proof`: the 8 bytes of its Transaction MAC value;
+    `record_written`: None for a load, which leaves the newest record as it was. `device_id` is the validator
+    that blocked the card, 0 for the issuing server. `spent_rial` did not change by it.
+    """
+
+    __tablename__ = "travel_card_commit"  # pyright: ignore[reportAssignmentType]
+    medium_ref: str = Field(primary_key=True)
+    counter: int = wide(primary_key=True)
+    kind: str
+    spent_rial: int = money()
+    proof: bytes
+    record_written: bytes | None = None
+    entitlement_version: int
+    device_id: int
+    committed_at: datetime = instant()
+
+
 class Quarantined(SQLModel, table=True):
     """What could not be taken in, raw and for ever: undecodable, forged, forked. `reason` says which."""
 

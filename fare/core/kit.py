@@ -2,10 +2,11 @@
 
     kit.json        {"format": 1, "device": 7, "ledger_url": "http://…", "bundle_keys": {"1": hex of Ed25519},
                      "claim_code": "…"}
-    card-keys.json  {"format": 1, "k1_master": hex, "system_id": hex, "aid": hex, "key_version": 1}
+    card-keys.json  {"format": 2, "k1_masters": {"1": hex}, "system_id": hex, "aid": hex}
 
-It opens no file. `k1_master` opens cards for a debit; it neither creates value nor forges a proof. In the
-field it lives in a SAM: its document is the development form of that key store.
+It opens no file. `k1_masters` are k1's masters by key version, two while cards move from one to the next;
+they open cards for a debit and neither create value nor forge a proof. In the field they live in a SAM: this
+document is the development form of that key store.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from fare.core.errors import MalformedDocument
 from fare.core.identifiers import MAX_DEVICE_ID
 
 FORMAT: Final = 1
+CARD_KEYS_FORMAT: Final = 2
 KIT_FILE: Final = "kit.json"
 CARD_KEYS_FILE: Final = "card-keys.json"
 
@@ -44,7 +46,6 @@ class Kit:
     bundle_keys: Mapping[int, Ed25519PublicKey]
     claim_code: str = field(repr=False)
     card_keys: ValidatorKeys
-    key_version: int = 1
 
     def encode(self) -> dict[str, str]:
         """Both documents, by the names of their files."""
@@ -56,11 +57,10 @@ class Kit:
             "claim_code": self.claim_code,
         }
         card_keys = {
-            "format": FORMAT,
-            "k1_master": self.card_keys.k1_master.hex(),
+            "format": CARD_KEYS_FORMAT,
+            "k1_masters": {str(version): key.hex() for version, key in self.card_keys.k1_masters.items()},
             "system_id": self.card_keys.system_id.hex(),
             "aid": AID.hex(),
-            "key_version": self.key_version,
         }
         documents = {KIT_FILE: kit, CARD_KEYS_FILE: card_keys}
         return {file: json.dumps(document, indent=2) + "\n" for file, document in documents.items()}
@@ -68,8 +68,8 @@ class Kit:
 
 def decode(kit: bytes, card_keys: bytes) -> Kit:
     """Read both documents. Raises MalformedKit."""
-    document = _document(KIT_FILE, kit)
-    keys, key_version = _card_keys(card_keys)
+    document = _document(KIT_FILE, kit, FORMAT)
+    keys = _card_keys(card_keys)
     try:
         found = Kit(
             device=int(document["device"]),
@@ -80,7 +80,6 @@ def decode(kit: bytes, card_keys: bytes) -> Kit:
             },
             claim_code=str(document["claim_code"]),
             card_keys=keys,
-            key_version=key_version,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as fault:
         raise MalformedKit(KIT_FILE, fault) from fault
@@ -90,20 +89,20 @@ def decode(kit: bytes, card_keys: bytes) -> Kit:
     return found
 
 
-def _card_keys(raw: bytes) -> tuple[ValidatorKeys, int]:
-    document = _document(CARD_KEYS_FILE, raw)
+def _card_keys(raw: bytes) -> ValidatorKeys:
+    document = _document(CARD_KEYS_FILE, raw, CARD_KEYS_FORMAT)
     try:
         aid = bytes.fromhex(document["aid"])
-        keys = ValidatorKeys(bytes.fromhex(document["k1_master"]), bytes.fromhex(document["system_id"]))
-        key_version = int(document["key_version"])
-    except (KeyError, TypeError, ValueError) as fault:
+        masters = {int(version): bytes.fromhex(key) for version, key in document["k1_masters"].items()}
+        keys = ValidatorKeys(masters, bytes.fromhex(document["system_id"]))
+    except (KeyError, TypeError, ValueError, AttributeError) as fault:
         raise MalformedKit(CARD_KEYS_FILE, fault) from fault
     if aid != AID:
         raise MalformedKit(CARD_KEYS_FILE, "it is for another card application than this version's")
-    return keys, key_version
+    return keys
 
 
-def _document(file: str, raw: bytes) -> dict[str, Any]:
+def _document(file: str, raw: bytes, known_format: int) -> dict[str, Any]:
     try:
         document: object = json.loads(raw)
     except ValueError as fault:
@@ -111,6 +110,6 @@ def _document(file: str, raw: bytes) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise MalformedKit(file, "it is not an object")
     fields = cast("dict[str, Any]", document)
-    if fields.get("format") != FORMAT:
-        raise MalformedKit(file, f"its format is not {FORMAT}")
+    if fields.get("format") != known_format:
+        raise MalformedKit(file, f"its format is not {known_format}")
     return fields

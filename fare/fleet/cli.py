@@ -68,7 +68,7 @@ def enrol(
             ledger_url=ledger_url or f"http://{settings.host}:{settings.port}",
             bundle_keys={keys.bundle.kid: keys.bundle.public_bytes},
             claim_code=create_device(session, device, datetime.now(UTC)),
-            card_masters=keys.card_masters,
+            card_keys=keys.validator_keys,
         )
     print(f"The kit of device {device} is in {out}. Its claim code is good once, for 24 hours.")
 

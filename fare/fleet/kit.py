@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from fare.core.desfire.keys import CardMasters, ValidatorKeys
+from fare.core.desfire.keys import ValidatorKeys
 from fare.core.errors import OperatorError
 from fare.core.kit import Kit
 
@@ -23,7 +23,7 @@ def write_kit(
     ledger_url: str,
     bundle_keys: Mapping[int, bytes],
     claim_code: str,
-    card_masters: CardMasters,
+    card_keys: ValidatorKeys,
 ) -> None:
     """Write both files, mode 0600, over an older kit. `bundle_keys`: kid -> Ed25519 public key, 32 bytes."""
     kit = Kit(
@@ -31,8 +31,7 @@ def write_kit(
         ledger_url=ledger_url,
         bundle_keys={kid: Ed25519PublicKey.from_public_bytes(key) for kid, key in bundle_keys.items()},
         claim_code=claim_code,
-        card_keys=ValidatorKeys(card_masters.k1, card_masters.system_id),
-        key_version=card_masters.version,
+        card_keys=card_keys,
     )
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -10,7 +10,10 @@ from fare.database.columns import instant, number
 
 
 class Device(SQLModel, table=True):
-    """A validator: `claim_digest` is SHA-256 of its claim code, `public_key` its Ed25519 key once claimed."""
+    """A validator: `claim_digest` is SHA-256 of its claim code, `public_key` its Ed25519 key once claimed.
+
+    `card_keys_version`: the newest generation of card keys that was handed out for it.
+    """
 
     __tablename__ = "travel_device"  # pyright: ignore[reportAssignmentType]
     device_id: int = number(primary_key=True)
@@ -19,6 +22,7 @@ class Device(SQLModel, table=True):
     claim_expires_at: datetime | None = instant(default=None)
     enrolled_at: datetime | None = instant(default=None)
     revoked_at: datetime | None = instant(default=None)
+    card_keys_version: int | None = None
 
 
 class Vehicle(SQLModel, table=True):

@@ -19,7 +19,7 @@ from sqlmodel import Session, col, select
 from fare.core import card_record, entitlement
 from fare.core.desfire import application, layout
 from fare.core.desfire.application import Conversation
-from fare.core.desfire.keys import CardKeys, transaction_mac_key
+from fare.core.desfire.keys import CardKeys, KeyPurpose
 from fare.core.entitlement import CardEntitlement
 from fare.core.proof.card import CommitProof
 from fare.issuing.models import Card, Entitlement
@@ -83,7 +83,8 @@ def register_card(
         serial=_next_serial(session),
         uid=uid,
         status=CardStatus.ACTIVE,
-        key_version=keys.card_masters.version,
+        key_version=keys.cards.versions[-1],
+        tm_key_version=keys.cards.versions[-1],
         rider_category=rider_category,
         category_expires_day=entitlement.day_number(category_expires_on) if category_expires_on else 0,
         overdraft_rial=overdraft_rial,
@@ -133,7 +134,11 @@ def personalisation(
     first = _first_entitlement(session, serial)
     record = card_record.first_record(entitlement.decode(first.raw).issued_at_s)
     return application.personalise(
-        CardKeys.for_card(keys.card_masters, card.uid), card.uid, first.raw, record, rnd_a or _random
+        CardKeys.for_card(keys.cards, card.uid, card.tm_key_version),
+        card.uid,
+        first.raw,
+        record,
+        rnd_a or _random,
     )
 
 
@@ -192,12 +197,13 @@ def deny_card(session: Session, serial: int) -> None:
 
 def card_identities(session: Session, keys: KeyStore, serials: Iterable[int]) -> dict[int, CardIdentity]:
     """UID and Transaction MAC key of each of these cards that is ours; others are left out."""
-    masters = keys.card_masters
     wanted = sorted(set(serials))
-    rows = session.exec(select(Card.serial, Card.uid).where(col(Card.serial).in_(wanted)))
+    rows = session.exec(
+        select(Card.serial, Card.uid, Card.tm_key_version).where(col(Card.serial).in_(wanted))
+    )
     return {
-        serial: CardIdentity(uid, transaction_mac_key(masters.tm, masters.system_id, uid))
-        for serial, uid in rows
+        serial: CardIdentity(uid, keys.cards.key(KeyPurpose.TRANSACTION_MAC, version, uid).reveal())
+        for serial, uid, version in rows
     }
 
 

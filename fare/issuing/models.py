@@ -14,13 +14,18 @@ _WAITING = text("seen_day IS NULL AND version > 1")
 
 
 class Card(SQLModel, table=True):
-    """One card of ours. `status`: a CardStatus. Days are day numbers as on the card."""
+    """One card of ours. `status`: a CardStatus. Days are day numbers as on the card.
+
+    `key_version`: the generation of k0 to k2 on it; `tm_key_version`: that of its Transaction MAC key, which
+    stays for the card's life.
+    """
 
     __tablename__ = "ledger_card"  # pyright: ignore[reportAssignmentType]
     serial: int = wide(primary_key=True)
     uid: bytes = Field(unique=True)
     status: str = CardStatus.ACTIVE
     key_version: int = 1
+    tm_key_version: int = 1
     rider_category: int = 0
     category_expires_day: int = 0
     overdraft_rial: int = money(default=0)
@@ -65,6 +70,23 @@ class Order(SQLModel, table=True):
     requested_at: datetime = instant()
     paid_day: date | None = None
     entitlement_version: int | None = None
+
+
+class Replacement(SQLModel, table=True):
+    """A lost card whose balance moves to another one, not before `moves_at`: late buses may still bring taps.
+
+    `moved_rial` is what stood on the old card then; `entry_id` the journal entry that moved it.
+    """
+
+    __tablename__ = "ledger_replacement"  # pyright: ignore[reportAssignmentType]
+    old_serial: int = wide(primary_key=True)
+    new_serial: int | None = wide(default=None, unique=True)
+    reported_by: str
+    reported_at: datetime = instant()
+    moves_at: datetime = instant()
+    moved_at: datetime | None = instant(default=None)
+    moved_rial: int | None = money(default=None)
+    entry_id: str | None = None
 
 
 class Wallet(SQLModel, table=True):

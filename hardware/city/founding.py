@@ -120,7 +120,7 @@ def _enrol(city: City, claim_code: str, device: int, ledger_url: str) -> None:
         ledger_url=ledger_url,
         bundle_keys={city.keys.bundle.kid: city.keys.bundle.public_bytes},
         claim_code=claim_code,
-        card_masters=city.keys.card_masters,
+        card_keys=city.keys.validator_keys,
     )
 
 

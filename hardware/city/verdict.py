@@ -184,8 +184,7 @@ class _Posting:
 
 def _wrong_cards(session: Session, city: City, cards: Sequence[IssuedCard]) -> list[str]:
     """Cards whose chip and whose stored-value account disagree, read through the driver with k1."""
-    masters = city.keys.card_masters
-    keys = ValidatorKeys(masters.k1, masters.system_id)
+    keys = city.keys.validator_keys
     reader = InProcessReader(city.media, name="auditor")
     funds = newest_funds(session, [card.serial for card in cards])
     stored = balances(session, "stored_value:card:")

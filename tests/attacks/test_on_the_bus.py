@@ -12,7 +12,7 @@ import pytest
 from fare.core.card_record import first_record
 from fare.core.desfire.application import open_card, personalise, run
 from fare.core.desfire.errors import AuthenticationFailed
-from fare.core.desfire.keys import CardKeys, ValidatorKeys
+from fare.core.desfire.keys import CardKey, CardKeys, KeyPurpose, ValidatorKeys
 from fare.core.errors import MalformedDocument
 from fare.core.signed import BadSignature, split
 from hardware.emulator.card import VirtualCard
@@ -132,10 +132,10 @@ def test_a_validator_that_thinks_all_cards_are_one_opens_none(issuer: Issuer) ->
     """A thief with one card's k1 who answers every UID with it."""
 
     class OneKey(ValidatorKeys):
-        def k1_for(self, uid: bytes, aid: bytes = b"") -> bytes:
-            return CardKeys.for_card(issuer.masters, b"\x04" + (1001).to_bytes(6, "big")).k1
+        def key(self, purpose: KeyPurpose, version: int, uid: bytes) -> CardKey:
+            return issuer.masters.key(purpose, version, b"\x04" + (1001).to_bytes(6, "big"))
 
-    keys = OneKey(bytes(16), SYSTEM_ID)
+    keys = OneKey({1: bytes(16)}, SYSTEM_ID)
     draw = random.Random(3)
     run(open_card(keys, lambda: draw.randbytes(16)), chip_with(issuer, 1001).transmit)
     for serial in range(3_000, 3_020):
@@ -218,7 +218,7 @@ def test_a_validators_disk_holds_no_master_key_but_k1(bus: Bus, tmp_path: Path, 
         ledger_url="http://127.0.0.1:9",
         bundle_keys={1: issuer.bundle_key.public_key().public_bytes_raw()},
         claim_code="c" * 32,
-        card_masters=issuer.masters,
+        card_keys=ValidatorKeys({1: issuer.masters.k1}, SYSTEM_ID),
     )
     image = b"".join(
         path.read_bytes()

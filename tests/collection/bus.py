@@ -363,7 +363,7 @@ class Bus:
         return self.city.take(self.batch(at=at), at)
 
     def _keys(self) -> ValidatorKeys:
-        return ValidatorKeys(self.city.keys.card_masters.k1, self.city.keys.card_masters.system_id)
+        return self.city.keys.validator_keys
 
     def _evidence(
         self, card: OpenCard, at: datetime, fare_rial: int, deliver: bytes | None, changed: dict[str, Any]

@@ -11,7 +11,7 @@ from fare.core.desfire.keys import ValidatorKeys
 from fare.core.kit import CARD_KEYS_FILE, KIT_FILE, Kit, MalformedKit, decode
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key()
-KIT = Kit(7, "https://ledger.example", {4: KEY}, "c" * 32, ValidatorKeys(bytes(range(16)), b"MANCARD"), 3)
+KIT = Kit(7, "https://ledger.example", {4: KEY}, "c" * 32, ValidatorKeys({3: bytes(range(16))}, b"MANCARD"))
 
 
 def documents() -> tuple[bytes, bytes]:
@@ -33,11 +33,10 @@ def test_its_documents_hold_these_fields() -> None:
         "claim_code": "c" * 32,
     }
     assert card_keys == {
-        "format": 1,
-        "k1_master": "000102030405060708090a0b0c0d0e0f",
+        "format": 2,
+        "k1_masters": {"3": "000102030405060708090a0b0c0d0e0f"},
         "system_id": b"MANCARD".hex(),
         "aid": "f54d43",
-        "key_version": 3,
     }
 
 
@@ -48,7 +47,7 @@ def test_a_device_that_no_record_could_name_is_refused(device: int) -> None:
         decode(json.dumps(json.loads(kit) | {"device": device}).encode(), card_keys)
 
 
-@pytest.mark.parametrize("missing", ["k1_master", "system_id", "aid", "key_version"])
+@pytest.mark.parametrize("missing", ["k1_masters", "system_id", "aid"])
 def test_a_fault_names_its_file_and_its_field(missing: str) -> None:
     kit, card_keys = documents()
     rest = {name: value for name, value in json.loads(card_keys).items() if name != missing}

@@ -95,7 +95,7 @@ def test_it_carries_what_a_validator_needs(
 def test_no_secret_is_in_it(running: Engine, keys: LedgerKeys, settings: LedgerSettings) -> None:
     with write(running) as session:
         _, envelope = current_bundle(session, keys, settings, AT)
-    masters = keys.card_masters
+    masters = keys.cards.generations[0]
     secrets = [masters.picc, masters.k0, masters.k1, masters.k2, masters.tm]
     for key in (keys.bundle, keys.channel, keys.card_issuer):
         assert isinstance(key.private, Ed25519PrivateKey)

@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine
 
-from fare.core.desfire.keys import CardMasters
+from fare.core.desfire.keys import ValidatorKeys
 from fare.core.errors import OperatorError
 from fare.database.engine import read, write
 from fare.fleet import ClaimRefusal, claim, create_device, device_public_key, devices, revoke, write_kit
@@ -93,15 +93,7 @@ def test_a_revoked_device_keeps_its_key_as_evidence(engine: Engine, code: str) -
 
 
 def test_a_kit_is_for_one_account_only(tmp_path: Path) -> None:
-    masters = CardMasters(
-        picc=bytes([1]) * 16,
-        k0=bytes([2]) * 16,
-        k1=bytes([3]) * 16,
-        k2=bytes([4]) * 16,
-        tm=bytes([5]) * 16,
-        system_id=b"mancard",
-        version=2,
-    )
+    card_keys = ValidatorKeys({1: bytes([3]) * 16, 2: bytes([4]) * 16}, b"mancard")
     folder = tmp_path / "kit"
     for claim_code in ("aa", "bb"):
         write_kit(
@@ -110,7 +102,7 @@ def test_a_kit_is_for_one_account_only(tmp_path: Path) -> None:
             ledger_url="http://127.0.0.1:8000",
             bundle_keys={1: KEY},
             claim_code=claim_code,
-            card_masters=masters,
+            card_keys=card_keys,
         )
     kit = json.loads((folder / "kit.json").read_text())
     assert kit == {
@@ -120,23 +112,18 @@ def test_a_kit_is_for_one_account_only(tmp_path: Path) -> None:
         "bundle_keys": {"1": KEY.hex()},
         "claim_code": "bb",
     }
-    card_keys = json.loads((folder / "card-keys.json").read_text())
-    assert card_keys == {
-        "format": 1,
-        "k1_master": "03" * 16,
+    assert json.loads((folder / "card-keys.json").read_text()) == {
+        "format": 2,
+        "k1_masters": {"1": "03" * 16, "2": "04" * 16},
         "system_id": b"mancard".hex(),
         "aid": "f54d43",
-        "key_version": 2,
     }
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    # The other masters must never leave the ledger.
-    assert not any(bytes([n]).hex() * 16 in (folder / "card-keys.json").read_text() for n in (1, 2, 4, 5))
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "kit").write_text("in the way")
-    masters = CardMasters(bytes(16), bytes(16), bytes(16), bytes(16), bytes(16), b"mancard")
     with pytest.raises(OperatorError, match="cannot be written"):
         write_kit(
             tmp_path / "kit",
@@ -144,5 +131,5 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
             ledger_url="x",
             bundle_keys={},
             claim_code="aa",
-            card_masters=masters,
+            card_keys=ValidatorKeys({1: bytes(16)}, b"mancard"),
         )

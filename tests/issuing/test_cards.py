@@ -11,7 +11,6 @@ from sqlalchemy import Engine
 from fare.core import card_record, entitlement
 from fare.core.desfire import application, layout
 from fare.core.desfire.errors import CardTorn
-from fare.core.desfire.keys import ValidatorKeys
 from fare.core.proof.card import personalisation_tmi, verify_commit
 from fare.database.engine import read, write
 from fare.issuing import (
@@ -42,8 +41,7 @@ def a_chip(uid: bytes = UID) -> VirtualCard:
 
 def opened(chip: VirtualCard, keys: LedgerKeys) -> application.OpenCard:
     """The card as a validator sees it, with the one key that a validator has."""
-    masters = keys.card_masters
-    validator = ValidatorKeys(masters.k1, masters.system_id)
+    validator = keys.validator_keys
     return application.run(application.open_card(validator, lambda: bytes(range(16))), chip.transmit)
 
 

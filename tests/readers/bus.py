@@ -184,7 +184,7 @@ class Issuer:
             ledger_url=ledger_url,
             bundle_keys={1: self.bundle_key.public_key()},
             claim_code="c" * 32,
-            card_keys=ValidatorKeys(self.masters.k1, SYSTEM_ID),
+            card_keys=ValidatorKeys({1: self.masters.k1}, SYSTEM_ID),
         )
 
     def proof_verifies(self, tap: Tap) -> bool:
@@ -261,7 +261,7 @@ def spent_on(issuer: Issuer, folder: Path, name: str) -> int:
     reader.place(name)
     link = reader.wait_for_card(1)
     assert link is not None
-    keys = ValidatorKeys(issuer.masters.k1, SYSTEM_ID)
+    keys = ValidatorKeys({1: issuer.masters.k1}, SYSTEM_ID)
     card = run(open_card(keys, lambda: secrets.token_bytes(16)), link.transmit)
     link.close()
     reader.remove()

@@ -26,11 +26,10 @@ def write_kit(folder: Path, issuer: Issuer, ledger_url: str = "http://127.0.0.1:
         "claim_code": "c" * 32,
     }
     keys = {
-        "format": 1,
-        "k1_master": issuer.masters.k1.hex(),
+        "format": 2,
+        "k1_masters": {"1": issuer.masters.k1.hex()},
         "system_id": SYSTEM_ID.hex(),
         "aid": AID.hex(),
-        "key_version": 1,
     }
     for name, document in (("kit.json", kit), ("card-keys.json", keys)):
         (folder / name).write_text(json.dumps(document))
@@ -45,7 +44,7 @@ def change(path: Path, **fields: Any) -> None:
 def test_a_kit_is_read_and_its_secrets_are_not_printed(tmp_path: Path, issuer: Issuer) -> None:
     kit = read_kit(write_kit(tmp_path / "kit", issuer))
     assert (kit.device, kit.ledger_url, kit.claim_code) == (7, "http://127.0.0.1:9", "c" * 32)
-    assert kit.card_keys.k1_master == issuer.masters.k1
+    assert dict(kit.card_keys.k1_masters) == {1: issuer.masters.k1}
     printed = repr(kit)
     assert "cccc" not in printed
     assert repr(issuer.masters.k1)[2:-1] not in printed
@@ -64,7 +63,7 @@ FAULTS: list[tuple[Callable[[Path], object], str]] = [
     (lambda kit: change(kit / "kit.json", bundle_keys={}), "out of range"),
     (lambda kit: change(kit / "kit.json", bundle_keys={"1": "zz"}), "kit.json"),
     (lambda kit: change(kit / "kit.json", ledger_url="ftp://x"), "out of range"),
-    (lambda kit: change(kit / "card-keys.json", k1_master="00"), "card-keys.json"),
+    (lambda kit: change(kit / "card-keys.json", k1_masters={"1": "00"}), "card-keys.json"),
     (lambda kit: change(kit / "card-keys.json", aid="000000"), "another card application"),
 ]
 

@@ -23,7 +23,6 @@ from sqlmodel import col, select
 
 from fare.collection.models import RegisteredTap, Ride
 from fare.core.desfire.application import open_card, run
-from fare.core.desfire.keys import ValidatorKeys
 from fare.database.engine import read, write
 from fare.distribution import current_bundle
 from fare.settings import LedgerSettings
@@ -215,8 +214,7 @@ class City:
 
     def spent_rial(self, card: str) -> int:
         """What the chip itself says was ever spent, read over APDUs with the validator's key."""
-        masters = self.founded.keys.card_masters
-        keys = ValidatorKeys(masters.k1, masters.system_id)
+        keys = self.founded.keys.validator_keys
         reader = InProcessReader(self.media, name="auditor")
         reader.place(card)
         try:

@@ -6,9 +6,10 @@ A tap is three conversations over one session:
     stage       [DC 02] · [8D 01] · 8B 03                                 0 to 3
     commit      C7                                                        1
 
-11 APDUs at most, 12 with a new entitlement. Nothing is changed on the card before Commit: a card torn away
-earlier is as it was. Whatever fault `commit` raises, the debit is unconfirmed: present the card again and
-compare its newest record with the intended one (`open_card` reads both it and its proof).
+11 APDUs at most, 12 with a new entitlement, and one more each during a key roll (GetKeyVersion before 71)
+and under the reading `abort_after_reads` (Abort before 6C). Nothing is changed on the card before Commit: a
+card torn away earlier is as it was. Whatever fault `commit` raises, the debit is unconfirmed: present the
+card again and compare its newest record with the intended one (`open_card` reads both it and its proof).
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fare.core.desfire import commands, layout
+from fare.core.desfire import transaction_mac as tm
 from fare.core.desfire.authentication import authenticate_ev2_first
+from fare.core.desfire.errors import NotACardOfThisSystem
 from fare.core.desfire.frames import Conversation, read_uid, run
-from fare.core.desfire.keys import ValidatorKeys
+from fare.core.desfire.keys import CardKeyStore, KeyNotHeld, KeyPurpose
 from fare.core.desfire.messaging import Ev2Session
 from fare.core.desfire.personalisation import personalise
 from fare.core.proof.card import CommitProof
@@ -32,7 +35,8 @@ class OpenCard:
     """A card authenticated with k1 and read, its session still open.
 
     `entitlement` (128 bytes) is as stored, its signature not yet checked. `previous` and `newest_record` (32
-    bytes) are of the commit before this tap. `spent` is rial, ever.
+    bytes) are of the commit before this tap. `spent` is rial, ever. `key_version` is the generation of its
+    keys.
     """
 
     uid: bytes
@@ -41,20 +45,33 @@ class OpenCard:
     previous: CommitProof
     newest_record: bytes
     spent: int
+    key_version: int
 
 
-def open_card(validator_keys: ValidatorKeys, rnd_a: Callable[[], bytes]) -> Conversation[OpenCard]:
+def open_card(
+    keys: CardKeyStore, rnd_a: Callable[[], bytes], reading: tm.Reading = tm.OUR_READING
+) -> Conversation[OpenCard]:
     """Select, authenticate with k1 and read everything a tap needs; `rnd_a` gives 16 fresh random bytes.
 
+    While `keys` hold more than one generation, the card is asked first which of them it has (one APDU more).
     Raises NotACardOfThisSystem, AuthenticationFailed or CardNotGenuine for cards to refuse, CardTorn for a
     lost card.
     """
     uid = yield from read_uid()
     yield from commands.select_application(layout.AID)
-    session = yield from authenticate_ev2_first(layout.VALIDATOR_KEY, validator_keys.k1_for(uid), rnd_a())
+    version = keys.versions[-1]
+    if len(keys.versions) > 1:
+        version = yield from commands.get_key_version(None, layout.VALIDATOR_KEY)
+    try:
+        k1 = keys.key(KeyPurpose.VALIDATOR, version, uid)
+    except KeyNotHeld as fault:
+        raise NotACardOfThisSystem("its keys are of a generation that is not held here") from fault
+    session = yield from authenticate_ev2_first(layout.VALIDATOR_KEY, k1, rnd_a())
     entitlement = yield from commands.read_data(session, layout.ENTITLEMENT_FILE, 0, layout.ENTITLEMENT_SIZE)
     proof = yield from commands.read_data(session, layout.PROOF_FILE, 0, layout.PROOF_SIZE)
     record = yield from commands.read_records(session, layout.RECORD_FILE, 0, 1, layout.RECORD_SIZE)
+    if reading.abort_after_reads:
+        yield from commands.abort_transaction(session)
     value = yield from commands.get_value(session, layout.VALUE_FILE)
     return OpenCard(
         uid=uid,
@@ -63,6 +80,7 @@ def open_card(validator_keys: ValidatorKeys, rnd_a: Callable[[], bytes]) -> Conv
         previous=CommitProof.decode(proof),
         newest_record=record,
         spent=layout.spent_from_value(value),
+        key_version=version,
     )
 
 

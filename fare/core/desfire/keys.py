@@ -2,29 +2,90 @@
 
     card key = AN10922(master, UID(7) ‖ AID(3) ‖ system id)     17 to 31 bytes of input
 
-so the system id has 7 to 21 bytes. Each purpose has its own master; a dump of one card opens no other, and a
-validator holds the master of k1 alone.
+so the system id has 7 to 21 bytes. Each purpose has its own master; a dump of one card opens no other. The
+masters of one year are a generation, named by the key version that stands beside each key on the card: cards
+move from one generation to the next while both are in use. The Transaction MAC key alone stays with its card
+for life, since making that file again would start its counter anew.
+
+Whoever uses a card key asks a `CardKeyStore` for it. Files, a PKCS#11 token and a secure access module all
+have that one shape; a validator's holds the purpose k1 alone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final, Protocol
 
 from fare.core.desfire import crypto
+from fare.core.desfire.authentication import KEY_SIZE, CardKey, SecretKey
 from fare.core.desfire.frames import UID_SIZE
 from fare.core.desfire.layout import AID
 
-KEY_SIZE = 16
+__all__ = [
+    "KEY_SIZE",
+    "CardKey",
+    "CardKeyStore",
+    "CardKeys",
+    "CardMasters",
+    "KeyNotHeld",
+    "KeyPurpose",
+    "KeyRing",
+    "KeySealed",
+    "SecretKey",
+    "ValidatorKeys",
+    "diversification_input",
+]
+
+MAX_KEY_VERSION: Final = 0xFF
 _AID_SIZE = 3
 _SYSTEM_ID_SIZES = range(7, 22)
 
 
+class KeyPurpose(StrEnum):
+    """What a key of a card is for; the names of CARD.md's key table."""
+
+    PICC = "picc"
+    ISSUER = "k0"
+    VALIDATOR = "k1"
+    LOAD = "k2"
+    TRANSACTION_MAC = "tm"
+
+
+class KeyNotHeld(Exception):
+    """This store has no such key: another purpose than it is for, or a generation it was never given."""
+
+    def __init__(self, purpose: KeyPurpose, version: int) -> None:
+        self.purpose = purpose
+        self.version = version
+        super().__init__(f"No key {purpose} of version {version} is held here: bring the newer card keys.")
+
+
+class KeySealed(Exception):
+    """The key never leaves the module that keeps it; it can only be used there."""
+
+    def __init__(self, purpose: KeyPurpose) -> None:
+        self.purpose = purpose
+        super().__init__(f"The key {purpose} is sealed in its module: use a store that may reveal it.")
+
+
+class CardKeyStore(Protocol):
+    """The masters of the cards' keys, wherever they are kept. No master ever leaves it."""
+
+    @property
+    def versions(self) -> Sequence[int]:
+        """The generations held, oldest first; new cards get the last one."""
+        ...
+
+    def key(self, purpose: KeyPurpose, version: int, uid: bytes) -> CardKey:
+        """The key of the card with this 7-byte UID. Raises KeyNotHeld."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class CardMasters:
-    """Every master key of a system, for the issuing server and the ledger.
-
-    `version` is written beside each card key.
-    """
+    """One generation of every master key, at hand in memory. A CardKeyStore of one version."""
 
     picc: bytes = field(repr=False)
     k0: bytes = field(repr=False)
@@ -38,13 +99,79 @@ class CardMasters:
         for key in (self.picc, self.k0, self.k1, self.k2, self.tm):
             _check_key(key)
         _check_system_id(self.system_id)
-        if not 0 <= self.version <= 0xFF:
-            raise ValueError(f"a key version is 0 to 255, not {self.version}")
+        _check_version(self.version)
+
+    @property
+    def versions(self) -> Sequence[int]:
+        """See CardKeyStore."""
+        return (self.version,)
+
+    def key(self, purpose: KeyPurpose, version: int, uid: bytes) -> CardKey:
+        """See CardKeyStore."""
+        if version != self.version:
+            raise KeyNotHeld(purpose, version)
+        master: bytes = getattr(self, purpose.value)
+        return SecretKey(crypto.diversify(master, diversification_input(uid, AID, self.system_id)))
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRing:
+    """Several generations of masters, at hand in memory. A CardKeyStore; ValueError without any."""
+
+    generations: tuple[CardMasters, ...]
+
+    def __post_init__(self) -> None:
+        versions = [masters.version for masters in self.generations]
+        if not versions or sorted(set(versions)) != versions:
+            raise ValueError("a key ring holds at least one generation, oldest first, each once")
+
+    @property
+    def versions(self) -> Sequence[int]:
+        """See CardKeyStore."""
+        return tuple(masters.version for masters in self.generations)
+
+    def key(self, purpose: KeyPurpose, version: int, uid: bytes) -> CardKey:
+        """See CardKeyStore."""
+        for masters in self.generations:
+            if masters.version == version:
+                return masters.key(purpose, version, uid)
+        raise KeyNotHeld(purpose, version)
+
+
+@dataclass(frozen=True, slots=True)
+class ValidatorKeys:
+    """What a validator holds: the masters of k1 by version, the newest for fresh cards. A CardKeyStore.
+
+    It can debit, and can neither issue, load nor forge a proof. ValueError without a master.
+    """
+
+    k1_masters: Mapping[int, bytes] = field(repr=False)
+    system_id: bytes
+
+    def __post_init__(self) -> None:
+        if not self.k1_masters:
+            raise ValueError("a validator needs at least one master of k1")
+        for version, key in self.k1_masters.items():
+            _check_key(key)
+            _check_version(version)
+        _check_system_id(self.system_id)
+
+    @property
+    def versions(self) -> Sequence[int]:
+        """See CardKeyStore."""
+        return tuple(sorted(self.k1_masters))
+
+    def key(self, purpose: KeyPurpose, version: int, uid: bytes) -> CardKey:
+        """See CardKeyStore."""
+        master = self.k1_masters.get(version)
+        if purpose is not KeyPurpose.VALIDATOR or master is None:
+            raise KeyNotHeld(purpose, version)
+        return SecretKey(crypto.diversify(master, diversification_input(uid, AID, self.system_id)))
 
 
 @dataclass(frozen=True, slots=True)
 class CardKeys:
-    """The keys of one card: PICC master, issuer k0, validator k1, load k2, Transaction MAC."""
+    """The key bytes of one card, to be written onto it: PICC master, k0, k1, k2, Transaction MAC."""
 
     picc: bytes = field(repr=False)
     k0: bytes = field(repr=False)
@@ -54,43 +181,21 @@ class CardKeys:
     version: int = 1
 
     @classmethod
-    def for_card(cls, masters: CardMasters, uid: bytes, aid: bytes = AID) -> CardKeys:
-        """All keys of the card with this 7-byte UID."""
-        m = diversification_input(uid, aid, masters.system_id)
+    def for_card(cls, store: CardKeyStore, uid: bytes, version: int | None = None) -> CardKeys:
+        """All keys of the card with this 7-byte UID, of the newest generation unless another is named.
+
+        Raises KeyNotHeld, or KeySealed for a store that shows none.
+        """
+        wanted = store.versions[-1] if version is None else version
+        reveal: Callable[[KeyPurpose], bytes] = lambda purpose: store.key(purpose, wanted, uid).reveal()  # noqa: E731
         return cls(
-            picc=crypto.diversify(masters.picc, m),
-            k0=crypto.diversify(masters.k0, m),
-            k1=crypto.diversify(masters.k1, m),
-            k2=crypto.diversify(masters.k2, m),
-            tm=crypto.diversify(masters.tm, m),
-            version=masters.version,
+            picc=reveal(KeyPurpose.PICC),
+            k0=reveal(KeyPurpose.ISSUER),
+            k1=reveal(KeyPurpose.VALIDATOR),
+            k2=reveal(KeyPurpose.LOAD),
+            tm=reveal(KeyPurpose.TRANSACTION_MAC),
+            version=wanted,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class ValidatorKeys:
-    """What a validator holds: the master of k1.
-
-    It can debit, and can neither issue, load nor forge a proof.
-    """
-
-    k1_master: bytes = field(repr=False)
-    system_id: bytes
-
-    def __post_init__(self) -> None:
-        _check_key(self.k1_master)
-        _check_system_id(self.system_id)
-
-    def k1_for(self, uid: bytes, aid: bytes = AID) -> bytes:
-        """k1 of the card with this 7-byte UID."""
-        return crypto.diversify(self.k1_master, diversification_input(uid, aid, self.system_id))
-
-
-def transaction_mac_key(tm_master: bytes, system_id: bytes, uid: bytes, aid: bytes = AID) -> bytes:
-    """The Transaction MAC key of one card, for the ledger, which needs no other key of it."""
-    _check_key(tm_master)
-    _check_system_id(system_id)
-    return crypto.diversify(tm_master, diversification_input(uid, aid, system_id))
 
 
 def diversification_input(uid: bytes, aid: bytes, system_id: bytes) -> bytes:
@@ -105,6 +210,11 @@ def diversification_input(uid: bytes, aid: bytes, system_id: bytes) -> bytes:
 def _check_key(key: bytes) -> None:
     if len(key) != KEY_SIZE:
         raise ValueError(f"an AES-128 key has {KEY_SIZE} bytes, not {len(key)}")
+
+
+def _check_version(version: int) -> None:
+    if not 0 <= version <= MAX_KEY_VERSION:
+        raise ValueError(f"a key version is 0 to {MAX_KEY_VERSION}, not {version}")
 
 
 def _check_system_id(system_id: bytes) -> None:

@@ -21,11 +21,12 @@ from fare.core.desfire import commands, layout
 from fare.core.desfire.authentication import authenticate_ev2_first
 from fare.core.desfire.errors import AlreadyPersonalised, AuthenticationFailed, NotACardOfThisSystem
 from fare.core.desfire.frames import Conversation, read_uid
-from fare.core.desfire.keys import KEY_SIZE, CardKeys
+from fare.core.desfire.keys import KEY_SIZE, CardKeys, SecretKey
 from fare.core.desfire.messaging import Ev2Session
 from fare.core.proof.card import CommitProof
 
 FACTORY_KEY = bytes(KEY_SIZE)
+_FACTORY = SecretKey(FACTORY_KEY)
 
 _PICC_MASTER_KEY = 0
 _CONFIGURE_PICC = 0x00
@@ -68,13 +69,13 @@ def _check_chip() -> Conversation[None]:
 def _is_ours(keys: CardKeys, rnd_a: Callable[[], bytes]) -> Conversation[bool]:
     """False for the factory's PICC master key, True for ours; NotACardOfThisSystem for any other."""
     try:
-        yield from authenticate_ev2_first(_PICC_MASTER_KEY, FACTORY_KEY, rnd_a())
+        yield from authenticate_ev2_first(_PICC_MASTER_KEY, _FACTORY, rnd_a())
     except AuthenticationFailed:
         pass
     else:
         return False
     try:
-        yield from authenticate_ev2_first(_PICC_MASTER_KEY, keys.picc, rnd_a())
+        yield from authenticate_ev2_first(_PICC_MASTER_KEY, SecretKey(keys.picc), rnd_a())
     except AuthenticationFailed as fault:
         raise NotACardOfThisSystem("its master key is neither the factory's nor ours") from fault
     return True
@@ -82,7 +83,7 @@ def _is_ours(keys: CardKeys, rnd_a: Callable[[], bytes]) -> Conversation[bool]:
 
 def _open_picc(rnd_a: Callable[[], bytes]) -> Conversation[Ev2Session]:
     yield from commands.select_application(layout.PICC_AID)
-    return (yield from authenticate_ev2_first(_PICC_MASTER_KEY, FACTORY_KEY, rnd_a()))
+    return (yield from authenticate_ev2_first(_PICC_MASTER_KEY, _FACTORY, rnd_a()))
 
 
 def _create_application(rnd_a: Callable[[], bytes]) -> Conversation[None]:
@@ -101,7 +102,7 @@ def _create_application(rnd_a: Callable[[], bytes]) -> Conversation[None]:
 
 def _fill_application(keys: CardKeys, rnd_a: Callable[[], bytes]) -> Conversation[None]:
     yield from commands.select_application(layout.AID)
-    session = yield from authenticate_ev2_first(layout.ISSUER_KEY, FACTORY_KEY, rnd_a())
+    session = yield from authenticate_ev2_first(layout.ISSUER_KEY, _FACTORY, rnd_a())
     yield from commands.create_backup_data_file(
         session, layout.ENTITLEMENT_FILE, layout.ENTITLEMENT_RIGHTS, layout.ENTITLEMENT_SIZE
     )
@@ -136,7 +137,7 @@ def _finish(
     keys: CardKeys, entitlement: bytes, first_record: bytes, rnd_a: Callable[[], bytes]
 ) -> Conversation[CommitProof]:
     yield from commands.select_application(layout.AID)
-    session = yield from authenticate_ev2_first(layout.VALIDATOR_KEY, keys.k1, rnd_a())
+    session = yield from authenticate_ev2_first(layout.VALIDATOR_KEY, SecretKey(keys.k1), rnd_a())
     kept = CommitProof.decode(
         (yield from commands.read_data(session, layout.PROOF_FILE, 0, layout.PROOF_SIZE))
     )

@@ -37,6 +37,8 @@ class Reading:
     `backup_reads`, `backup_writes`: ReadData and WriteData of a backup file enter (the public datasheet
     describes a chip without such files). `record_reads`, `value_reads`: ReadRecords and GetValue enter.
     `record_numbers`: ReadRecords enters with record number and count; False: with offset and length in bytes.
+    `abort_after_reads`: AbortTransaction empties the input and keeps the session, so a tap sends one before
+    GetValue and every proof stands alone.
     """
 
     backup_reads: bool = True
@@ -44,6 +46,7 @@ class Reading:
     record_reads: bool = True
     value_reads: bool = True
     record_numbers: bool = True
+    abort_after_reads: bool = False
 
 
 OUR_READING = Reading()

@@ -6,8 +6,8 @@ bytes):
     ReadData 01 · ReadRecords 03 (newest one) · GetValue 02 · [Debit 02] · [WriteData 01] · WriteRecord 03
 
 Debit stands only for a fare above zero, WriteData only when an entitlement was delivered. Reading 0F adds
-nothing. The ledger knows the entitlements by their versions; everything else travels by value in
-`CardEvidence`.
+nothing; under `Reading.abort_after_reads` the first two reads add nothing either. The ledger knows the
+entitlements by their versions; everything else travels by value in `CardEvidence`.
 """
 
 from __future__ import annotations
@@ -82,9 +82,13 @@ def tap_tmi(
         raise ValueError(f"a card cannot be debited {evidence.debit_rial} rial")
     _check_size("an entitlement", entitlement_read, layout.ENTITLEMENT_SIZE)
     _check_size("a record", evidence.record_read, layout.RECORD_SIZE)
-    steps = [
-        tm.read_data_step(layout.ENTITLEMENT_FILE, 0, entitlement_read, reading),
-        tm.read_records_step(layout.RECORD_FILE, 0, evidence.record_read, layout.RECORD_SIZE, reading),
+    steps: list[bytes] = []
+    if not reading.abort_after_reads:
+        steps += [
+            tm.read_data_step(layout.ENTITLEMENT_FILE, 0, entitlement_read, reading),
+            tm.read_records_step(layout.RECORD_FILE, 0, evidence.record_read, layout.RECORD_SIZE, reading),
+        ]
+    steps += [
         tm.get_value_step(layout.VALUE_FILE, layout.value_from_spent(evidence.spent_before), reading),
     ]
     if evidence.debit_rial:
@@ -100,6 +104,11 @@ def personalisation_tmi(
 ) -> bytes:
     """The Transaction MAC input of a card's first commit (TMC 1): WriteData 01 · WriteRecord 03."""
     return _entitlement_written(entitlement, reading) + _record_written(first_record)
+
+
+def load_tmi(entitlement: bytes, reading: tm.Reading = tm.OUR_READING) -> bytes:
+    """The Transaction MAC input of a load at a desk, under k2 alone: WriteData 01."""
+    return _entitlement_written(entitlement, reading)
 
 
 def verify_commit(tm_key: bytes, uid: bytes, tmi: bytes, proof: CommitProof) -> bool:

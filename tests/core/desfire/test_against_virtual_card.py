@@ -14,7 +14,7 @@ from fare.core.desfire import commands, errors, layout
 from fare.core.desfire.application import OpenCard, commit, open_card, personalise, run, stage
 from fare.core.desfire.authentication import authenticate_ev2_first
 from fare.core.desfire.frames import Conversation, exchange
-from fare.core.desfire.keys import CardKeys, CardMasters, ValidatorKeys
+from fare.core.desfire.keys import CardKeys, CardMasters, SecretKey, ValidatorKeys
 from fare.core.desfire.messaging import Ev2Session
 from fare.core.desfire.transaction_mac import Reading
 from fare.core.proof.card import CardEvidence, CommitProof, personalisation_tmi, tap_tmi, verify_commit
@@ -24,7 +24,7 @@ from tests.core.desfire.card_vectors import flipped
 UID = bytes.fromhex("04A1B2C3D4E5F6")
 MASTERS = CardMasters(*[bytes([n]) * 16 for n in range(1, 6)], system_id=b"mancard-test")
 KEYS = CardKeys.for_card(MASTERS, UID)
-VALIDATOR = ValidatorKeys(MASTERS.k1, MASTERS.system_id)
+VALIDATOR = ValidatorKeys({1: MASTERS.k1}, MASTERS.system_id)
 ENTITLEMENT = b"MCC1" + bytes(range(124))
 NEWER = b"MCC1" + bytes(range(124, 0, -1))
 FIRST = bytes(range(32))
@@ -182,7 +182,7 @@ def test_a_card_torn_away_is_debited_once_or_not_at_all(cut_at: int, after: bool
         assert again.previous == first
         return
     assert (again.spent, again.newest_record, again.entitlement) == (FARE_RIAL, RECORD, NEWER)
-    before = OpenCard(UID, again.session, ENTITLEMENT, first, FIRST, 0)
+    before = OpenCard(UID, again.session, ENTITLEMENT, first, FIRST, 0, 1)
     lost = evidence(before, again.previous, FARE_RIAL, NEWER)
     assert verify_commit(KEYS.tm, UID, tap_tmi(lost, ENTITLEMENT, NEWER), again.previous)
 
@@ -236,7 +236,7 @@ def test_a_card_of_another_system_is_left_alone() -> None:
     with pytest.raises(errors.NotACardOfThisSystem, match="neither"):
         run(personalise(foreign, UID, ENTITLEMENT, FIRST, rnd_a), virtual.transmit)
     with pytest.raises(errors.AuthenticationFailed):
-        run(open_card(ValidatorKeys(MASTERS.k1, b"another-city"), rnd_a), virtual.transmit)
+        run(open_card(ValidatorKeys({1: MASTERS.k1}, b"another-city"), rnd_a), virtual.transmit)
     assert opened(virtual).spent == 0
 
 
@@ -247,7 +247,7 @@ def test_a_fresh_card_is_no_card_of_this_system() -> None:
 
 def under(key_no: int, key: bytes, speak: Callable[[Ev2Session], Conversation[T]]) -> Conversation[T]:
     yield from commands.select_application(layout.AID)
-    session = yield from authenticate_ev2_first(key_no, key, rnd_a())
+    session = yield from authenticate_ev2_first(key_no, SecretKey(key), rnd_a())
     return (yield from speak(session))
 
 

@@ -13,7 +13,7 @@ from fare.core.proof.card import CommitProof
 UID = bytes.fromhex("04A1B2C3D4E5F6")
 KEYS = CardKeys.for_card(CardMasters(*[bytes([n]) * 16 for n in range(5)], system_id=b"mancard-test"), UID)
 SESSION = Ev2Session(bytes(4), 4, bytes(16), bytes(16))
-CARD = OpenCard(UID, SESSION, bytes(128), CommitProof(1, bytes(8)), bytes(32), 0)
+CARD = OpenCard(UID, SESSION, bytes(128), CommitProof(1, bytes(8)), bytes(32), 0, 1)
 
 
 def silent(_: bytes) -> bytes:
@@ -68,4 +68,7 @@ def test_another_chip_is_not_personalised(version: str) -> None:
 def test_a_card_that_is_no_desfire_is_refused() -> None:
     answers = iter((UID + b"\x90\x00", b"\x6d\x00"))
     with pytest.raises(NotACardOfThisSystem, match="DESFire"):
-        run(open_card(ValidatorKeys(bytes(16), b"mancard-test"), lambda: bytes(16)), lambda _: next(answers))
+        run(
+            open_card(ValidatorKeys({1: bytes(16)}, b"mancard-test"), lambda: bytes(16)),
+            lambda _: next(answers),
+        )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fare.core.desfire import crypto, transaction_mac
-from fare.core.desfire.authentication import authenticate_ev2_first, authenticate_ev2_non_first
+from fare.core.desfire.authentication import SecretKey, authenticate_ev2_first, authenticate_ev2_non_first
 from fare.core.desfire.errors import CardFault
 from fare.core.desfire.frames import Conversation, run, send_frame
 from fare.core.desfire.messaging import Ev2Session
@@ -80,7 +80,7 @@ def _authentication(given: dict[str, Any], start: Conversation[Ev2Session], expe
 
 
 def _auth_first(given: dict[str, Any], expected: Hexes) -> Hexes:
-    start = authenticate_ev2_first(given["key_no"], _raw(given, "key"), _raw(given, "rnd_a"))
+    start = authenticate_ev2_first(given["key_no"], SecretKey(_raw(given, "key")), _raw(given, "rnd_a"))
     return _authentication(given, start, expected)
 
 
@@ -88,7 +88,9 @@ def _auth_non_first(given: dict[str, Any], expected: Hexes) -> Hexes:
     running = Ev2Session(
         _raw(VECTORS["an12196-t23-authnonfirst-key0"]["expected"], "ti"), 2, bytes(16), bytes(16)
     )
-    start = authenticate_ev2_non_first(running, given["key_no"], _raw(given, "key"), _raw(given, "rnd_a"))
+    start = authenticate_ev2_non_first(
+        running, given["key_no"], SecretKey(_raw(given, "key")), _raw(given, "rnd_a")
+    )
     result = _authentication(given, start, expected)
     assert not running.alive
     return result
