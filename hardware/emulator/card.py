@@ -1,4 +1,5 @@
-"""The virtual card: APDUs in, APDUs out. A strict MIFARE DESFire EV3 with AES and EV2 secure messaging.
+"""The virtual card: APDUs in, APDUs out. A strict MIFARE DESFire EV3 with AES and EV2 secure messaging, and
+beside them what older clients and a card as delivered need: EV1 messaging and the DES master key.
 
 It imports nothing of the fare system and never trusts it: rights, modes, counters, boundaries and tearing
 are checked as the chip would. Wrapped framing (``90 INS 00 00 [Lc data] 00`` → ``data 91 SS``), native
@@ -11,7 +12,11 @@ Where the public description leaves a byte open, this card chooses:
   offset in the record (write), ``Len`` the record count (read; 0 replaced by the actual count) or the byte
   length (write). The command byte enters as sent (AD or BD). Reads of standard files enter too.
   CommitReaderID enters as ``C8‖TMRI‖pad 15``.
-- AuthenticateEV2First rolls back an open transaction and empties the MAC input; EV2NonFirst keeps both.
+- AuthenticateEV2First and every older authentication roll back an open transaction and empty the MAC input;
+  EV2NonFirst keeps both and needs an EV2 session.
+- An EV1 session meets the same rights and builds the same MAC input. What is published for EV2 sessions alone
+  (ChangeKeyEV2, key sets, CreateTransactionMACFile, CommitReaderID) is 9D inside an older one.
+- DES is the delivered master key and nothing else: no application has DES keys, and none can be set.
 - Reads and GetValue answer committed contents, never pending ones. A second WriteRecord goes into the same
   pending record; bytes of it that were not written are zero.
 - Commit with nothing pending is 0C (an error like others: the session ends), even after reads. Commit
@@ -28,6 +33,8 @@ Where the public description leaves a byte open, this card chooses:
   SetConfiguration are enciphered; SetConfiguration knows option 00 alone, and refuses a random UID with 9E.
 - Legacy reads (BD, BB) come in frames of 59 bytes, GetVersion in 7 + 7 + the rest, anything longer than 253
   bytes in frames of 253. Writes may be sent in frames of any size, continued by ``AF``.
+- DeleteFile and DeleteApplication give their memory back at once, the chip only when it is formatted. There
+  is no linear record file, UpdateRecord or ClearRecordFile (1C).
 - SelectApplication of an unknown AID leaves the card level selected. One AID only, no ISO names, no
   delegated ones.
 - RollKeySet renumbers: the set rolled to becomes 0 and those before it move to the end; its version must be
@@ -40,9 +47,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from hardware.emulator import card_commands, data_commands, file_commands, key_commands
+from hardware.emulator import (
+    authentication,
+    card_commands,
+    data_commands,
+    file_commands,
+    key_commands,
+    legacy_authentication,
+)
 from hardware.emulator.chip import Chip, RandomBytes, Save
-from hardware.emulator.state import UID_BYTES, CardState
+from hardware.emulator.ev2_session import Ev2Session
+from hardware.emulator.state import DELIVERED_KEY, UID_BYTES, CardKey, CardState
 from hardware.emulator.status import CardRefusal, Status, require
 from hardware.emulator.transaction import DEFAULT_READING, TransactionMacReading
 
@@ -57,7 +72,9 @@ ISO_CLA = 0x00
 INS_CONTINUE = 0xAF
 INS_GET_VERSION = 0x60
 LEGACY_READS = frozenset((0xBD, 0xBB))
-AUTHENTICATIONS = frozenset((0x71, 0x77))
+AUTHENTICATIONS = frozenset((0x71, 0x77, 0xAA, 0x1A, 0x0A))
+# Published for EV2 sessions alone: ChangeKeyEV2, key sets, CreateTransactionMACFile, CommitReaderID.
+EV2_SESSION_ONLY = frozenset((0xC6, 0x55, 0x56, 0x57, 0xCE, 0xC8))
 CHAINED_WRITES = frozenset((0x8D, 0x3D, 0x8B, 0x3B))
 LEGACY_FRAME_BYTES = 59
 FRAME_BYTES = 253
@@ -65,11 +82,15 @@ VERSION_FRAME_BYTES = 7
 
 COMMANDS: dict[int, Command] = {
     0x5A: card_commands.select_application,
-    0x71: card_commands.authenticate_first,
-    0x77: card_commands.authenticate_non_first,
+    0x71: authentication.authenticate_first,
+    0x77: authentication.authenticate_non_first,
+    0xAA: legacy_authentication.authenticate_aes,
+    0x1A: legacy_authentication.authenticate_iso,
+    0x0A: legacy_authentication.authenticate_d40,
     0x60: card_commands.get_version,
     0x51: card_commands.get_card_uid,
     0x6A: card_commands.get_application_ids,
+    0x6E: card_commands.free_memory,
     0xCA: card_commands.create_application,
     0xDA: card_commands.delete_application,
     0xFC: card_commands.format_card,
@@ -87,6 +108,7 @@ COMMANDS: dict[int, Command] = {
     0xCC: file_commands.create_value_file,
     0xC0: file_commands.create_cyclic_file,
     0xCE: file_commands.create_transaction_mac_file,
+    0xDF: file_commands.delete_file,
     0x6F: file_commands.get_file_ids,
     0xF5: file_commands.get_file_settings,
     0x5F: file_commands.change_file_settings,
@@ -138,11 +160,16 @@ class VirtualCard:
         *,
         reading: TransactionMacReading = DEFAULT_READING,
         random_bytes: RandomBytes = os.urandom,
+        des_master: bool = False,
     ) -> VirtualCard:
-        """A blank card: PICC master key AES, all zero. ``uid`` is 7 bytes; anything else is a ValueError."""
+        """A blank card with a master key of zeros: AES, or two-key triple DES as the chip is delivered.
+
+        ``uid`` is 7 bytes; anything else is a ValueError.
+        """
         if len(uid) != UID_BYTES:
             raise ValueError(f"a card's UID has {UID_BYTES} bytes, not {len(uid)}")
-        return cls(CardState(uid), reading=reading, random_bytes=random_bytes)
+        master = DELIVERED_KEY if des_master else CardKey()
+        return cls(CardState(uid, master), reading=reading, random_bytes=random_bytes)
 
     @property
     def state(self) -> CardState:
@@ -218,6 +245,9 @@ class VirtualCard:
         if ins in CHAINED_WRITES:
             expected = data_commands.write_wire_bytes(self._chip, ins, data)
             return self._collect(ins, data, expected)
+        if ins in EV2_SESSION_ONLY:
+            older = not isinstance(self._chip.session, Ev2Session | None)
+            require(not older, Status.PERMISSION_DENIED)
         answer = command(self._chip, ins, data)
         if ins in AUTHENTICATIONS:
             return answer, Status.MORE_FRAMES
@@ -227,7 +257,7 @@ class VirtualCard:
         challenge = self._chip.challenge
         if challenge is not None:
             self._chip.challenge = None
-            return card_commands.finish_authentication(self._chip, challenge, data), Status.OK
+            return challenge(self._chip, data), Status.OK
         if self._partial is not None:
             ins, collected, expected = self._partial
             self._partial = None

@@ -1,32 +1,30 @@
-"""Commands that concern the card as a whole: selection, authentication, version, applications, configuration.
+"""Commands that concern the card as a whole: selection, version, applications, configuration.
 
 Each command is a function ``(chip, ins, data) -> response data``; it raises :class:`CardRefusal` to refuse.
 """
 
 from __future__ import annotations
 
-import hmac
 from dataclasses import replace
 
-from hardware.emulator.chip import Challenge, Chip, fresh_keys
-from hardware.emulator.crypto import decrypt_cbc, encrypt_cbc, rotate_left, session_keys
-from hardware.emulator.session import CommMode, Session
+from hardware.emulator.chip import Chip, fresh_keys
+from hardware.emulator.session import CommMode
 from hardware.emulator.state import (
     AID_BYTES,
     FREE_CREATE_DELETE,
     FREE_LISTING,
     MASTER_KEY,
+    MEMORY_BYTES,
     PICC_AID,
     SETTINGS_CHANGEABLE,
     Application,
     KeySet,
 )
-from hardware.emulator.status import CardRefusal, Status, require
+from hardware.emulator.status import Status, require
 
-CAPABILITY_BYTES = 6
-CHALLENGE_BYTES = 16
 MAX_KEYS = 14
 AES_KEYS = 0x80
+DES_KEYS = 0x00
 KEY_SETS_FOLLOW = 0x10
 MAX_KEY_SETS = 16
 
@@ -44,48 +42,6 @@ def select_application(chip: Chip, ins: int, data: bytes) -> bytes:
     chip.select(data if known else PICC_AID)
     require(known, Status.APPLICATION_NOT_FOUND)
     return b""
-
-
-def authenticate_first(chip: Chip, ins: int, data: bytes) -> bytes:
-    """71 KeyNo LenCap [PCDcap2]: ends what was open and answers E(K, RndB)."""
-    require(len(data) >= 2, Status.LENGTH_ERROR)
-    require(data[1] <= CAPABILITY_BYTES and len(data) == 2 + data[1], Status.LENGTH_ERROR)
-    chip.end_session()
-    capabilities = data[2:].ljust(CAPABILITY_BYTES, b"\x00")
-    return _challenge(chip, data[0], capabilities, first=True)
-
-
-def authenticate_non_first(chip: Chip, ins: int, data: bytes) -> bytes:
-    """77 KeyNo: inside a session only; TI, counter and transaction stay."""
-    require(len(data) == 1, Status.LENGTH_ERROR)
-    require(chip.session is not None, Status.PERMISSION_DENIED)
-    return _challenge(chip, data[0], b"", first=False)
-
-
-def _challenge(chip: Chip, key_no: int, capabilities: bytes, *, first: bool) -> bytes:
-    key = chip.key(key_no).value
-    rnd_b = chip.random_bytes(CHALLENGE_BYTES)
-    chip.challenge = Challenge(key_no, key, rnd_b, capabilities, first)
-    return encrypt_cbc(key, rnd_b)
-
-
-def finish_authentication(chip: Chip, challenge: Challenge, data: bytes) -> bytes:
-    """AF E(K, RndA‖RndB'): verify, derive the session keys, prove the card's own knowledge of K."""
-    require(len(data) == 2 * CHALLENGE_BYTES, Status.LENGTH_ERROR)
-    plain = decrypt_cbc(challenge.key, data)
-    rnd_a, answer = plain[:CHALLENGE_BYTES], plain[CHALLENGE_BYTES:]
-    require(hmac.compare_digest(answer, rotate_left(challenge.rnd_b)), Status.AUTHENTICATION_ERROR)
-    enc, mac = session_keys(challenge.key, rnd_a, challenge.rnd_b)
-    proof = rotate_left(rnd_a)
-    if challenge.first:
-        chip.session = Session(challenge.key_no, chip.random_bytes(4), enc, mac)
-        proof = chip.session.ti + proof + bytes(CAPABILITY_BYTES) + challenge.pcd_capabilities
-    else:
-        running = chip.session
-        if running is None:
-            raise CardRefusal(Status.PERMISSION_DENIED)
-        chip.session = Session(challenge.key_no, running.ti, enc, mac, running.cmd_ctr)
-    return encrypt_cbc(challenge.key, proof)
 
 
 def get_version(chip: Chip, ins: int, data: bytes) -> bytes:
@@ -147,6 +103,13 @@ def _declared_key_sets(extra: bytes, key_count: int) -> tuple[tuple[KeySet, ...]
     return (active, *(declared,) * (set_count - 1)), roll_settings
 
 
+def free_memory(chip: Chip, ins: int, data: bytes) -> bytes:
+    """6E: bytes left for applications and files, 3 bytes."""
+    mode = chip.command_mode
+    chip.unwrap_exactly(mode, ins, data, 0, 0)
+    return chip.wrap(mode, (MEMORY_BYTES - chip.state.used_bytes).to_bytes(3, "little"))
+
+
 def delete_application(chip: Chip, ins: int, data: bytes) -> bytes:
     """DA AID: by the card's master key, or by the application's own where the card allows free deletion."""
     mode = chip.command_mode
@@ -187,12 +150,13 @@ def set_configuration(chip: Chip, ins: int, data: bytes) -> bytes:
 
 
 def get_key_settings(chip: Chip, ins: int, data: bytes) -> bytes:
-    """45: KeySett1 and 0x80|number of keys of what is selected."""
+    """45: KeySett1 and 0x80|number of keys of what is selected; 0x01 for a card with a DES master key."""
     mode = chip.command_mode
     chip.unwrap_exactly(mode, ins, data, 0, 0)
     if not chip.key_settings & FREE_LISTING:
         chip.require_master()
-    return chip.wrap(mode, bytes((chip.key_settings, AES_KEYS | len(chip.keys()))))
+    kind = DES_KEYS if chip.key(MASTER_KEY).des else AES_KEYS
+    return chip.wrap(mode, bytes((chip.key_settings, kind | len(chip.keys()))))
 
 
 def change_key_settings(chip: Chip, ins: int, data: bytes) -> bytes:

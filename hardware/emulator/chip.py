@@ -8,7 +8,6 @@ counts as written: a command whose state could not be saved has not happened.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from hardware.emulator.files import FREE, NEVER, File, TransactionMacFile
 from hardware.emulator.session import CommMode, Session
@@ -18,17 +17,8 @@ from hardware.emulator.transaction import Transaction, TransactionMacReading
 
 Save = Callable[[CardState], None]
 RandomBytes = Callable[[int], bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Challenge:
-    """The first half of an authentication, waiting for ``AF``."""
-
-    key_no: int
-    key: bytes
-    rnd_b: bytes
-    pcd_capabilities: bytes
-    first: bool
+# The second half of an authentication: what to do with the data of ``AF``.
+Challenge = Callable[["Chip", bytes], bytes]
 
 
 class Chip:
@@ -147,7 +137,10 @@ class Chip:
 
     @property
     def command_mode(self) -> CommMode:
-        """Mode of the commands that belong to no file: MACed inside a session, plain outside."""
+        """Mode of the commands that belong to no file: MACed inside a session, plain outside.
+
+        What MACed means is the session's affair: D40 has no MAC at card level, EV1 none on these commands.
+        """
         return CommMode.PLAIN if self.session is None else CommMode.MAC
 
     def unwrap(self, mode: CommMode, ins: int, data: bytes, header_bytes: int) -> bytes:
@@ -158,6 +151,10 @@ class Chip:
 
     def wrap(self, mode: CommMode, payload: bytes = b"") -> bytes:
         return payload if self.session is None else self.session.wrap(mode, payload)
+
+    def wire_bytes(self, mode: CommMode, plain_bytes: int) -> int:
+        """How long that much data of a write is on the wire."""
+        return plain_bytes if self.session is None else self.session.wire_bytes(mode, plain_bytes)
 
     def unwrap_exactly(self, mode: CommMode, ins: int, data: bytes, header_bytes: int, size: int) -> bytes:
         """:meth:`unwrap`, refusing any other plain length than ``size`` with 7E."""

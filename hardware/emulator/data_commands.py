@@ -20,7 +20,7 @@ from hardware.emulator.files import (
     ValueFile,
     signed,
 )
-from hardware.emulator.session import CommMode, wire_bytes
+from hardware.emulator.session import CommMode
 from hardware.emulator.status import CardRefusal, Status, require
 from hardware.emulator.transaction import (
     Transaction,
@@ -93,7 +93,7 @@ def write_wire_bytes(chip: Chip, ins: int, data: bytes) -> int:
     """How long the whole command data of a write will be: fewer bytes mean that frames are still due."""
     file_no, _, length = _head(data)
     _, mode = _write_target(chip, ins, file_no)
-    return HEADER_BYTES + wire_bytes(mode, length)
+    return HEADER_BYTES + chip.wire_bytes(mode, length)
 
 
 def write(chip: Chip, ins: int, data: bytes) -> bytes:

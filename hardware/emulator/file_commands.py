@@ -103,6 +103,17 @@ def create_transaction_mac_file(chip: Chip, ins: int, data: bytes) -> bytes:
     return chip.wrap(CommMode.FULL)
 
 
+def delete_file(chip: Chip, ins: int, data: bytes) -> bytes:
+    """DF File: as creating one; what was pending for it is forgotten."""
+    mode = chip.command_mode
+    plain = chip.unwrap_exactly(mode, ins, data, 1, 1)
+    _may_create(chip)
+    chip.file(plain[0])
+    chip.store_application(chip.application.without_file(plain[0]))
+    chip.transaction.pending.pop(plain[0], None)
+    return chip.wrap(mode)
+
+
 def get_file_ids(chip: Chip, ins: int, data: bytes) -> bytes:
     """6F: the numbers of all files."""
     mode = chip.command_mode

@@ -44,7 +44,7 @@ def _key_set(application: Application, set_no: int) -> KeySet:
 
 
 def change_key(chip: Chip, ins: int, data: bytes) -> bytes:
-    """C4 KeyNo E(…): at card level KeyNo is 80 (an AES master key)."""
+    """C4 KeyNo E(…): at card level KeyNo is 80 (an AES master key), which also ends a DES one."""
     plain = chip.unwrap(CommMode.FULL, ins, data, 1)
     require(len(plain) >= 1, Status.LENGTH_ERROR)
     if chip.at_card_level:

@@ -123,11 +123,13 @@ def _hex(name: str, size: int) -> bytes:
 
 
 def _key_document(key: CardKey) -> Json:
-    return {"value": key.value.hex(), "version": key.version}
+    document: Json = {"value": key.value.hex(), "version": key.version}
+    return document | {"des": True} if key.des else document
 
 
 def _read_key(fields: Fields) -> CardKey:
-    return CardKey(fields.raw("value", KEY_BYTES), fields.number("version"))
+    des = fields.flag("des") if fields.has("des") else False
+    return CardKey(fields.raw("value", KEY_BYTES), fields.number("version"), des)
 
 
 def _application_document(application: Application) -> Json:

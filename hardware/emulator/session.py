@@ -1,29 +1,13 @@
-"""One EV2 secure-messaging session as the chip keeps it: TI, command counter, session keys.
+"""What an authentication leaves behind, whichever of the card's three kinds of secure messaging it opened.
 
-Unwraps commands and wraps responses in the three communication modes. Never decides who may do what.
+A session unwraps commands and wraps responses in the three communication modes. It never decides who may do
+what: that is :mod:`hardware.emulator.chip`.
 """
 
 from __future__ import annotations
 
-import hmac
-from dataclasses import dataclass
 from enum import IntEnum
-
-from hardware.emulator.crypto import (
-    BLOCK_BYTES,
-    MAC_BYTES,
-    decrypt_cbc,
-    encrypt_cbc,
-    message_iv,
-    pad_80,
-    short_mac,
-    strip_80,
-)
-from hardware.emulator.status import Status, require
-
-COMMAND_LABEL = b"\xa5\x5a"
-RESPONSE_LABEL = b"\x5a\xa5"
-LAST_CMD_CTR = 0xFFFF
+from typing import Protocol
 
 
 class CommMode(IntEnum):
@@ -34,53 +18,26 @@ class CommMode(IntEnum):
     FULL = 3
 
 
-@dataclass(slots=True)
-class Session:
-    """What an authentication leaves behind. ``cmd_ctr`` counts completed commands since EV2First."""
+class Session(Protocol):
+    """The chip's side of one authenticated conversation.
 
-    key_no: int
-    ti: bytes
-    ses_enc: bytes
-    ses_mac: bytes
-    cmd_ctr: int = 0
+    Every command that is answered goes through ``unwrap`` once and then, unless it ends the session, through
+    ``wrap`` once: both move the session on.
+    """
+
+    @property
+    def key_no(self) -> int:
+        """The one key this session stands for."""
+        ...
 
     def unwrap(self, mode: CommMode, ins: int, data: bytes, header_bytes: int) -> bytes:
-        """Return header and plain data of a command; a wrong MAC or padding is 1E, a short one 7E."""
-        require(self.cmd_ctr < LAST_CMD_CTR, Status.COMMAND_ABORTED)
-        if mode is CommMode.PLAIN:
-            return data
-        require(len(data) >= MAC_BYTES, Status.LENGTH_ERROR)
-        body, mac = data[:-MAC_BYTES], data[-MAC_BYTES:]
-        counter = self.cmd_ctr.to_bytes(2, "little")
-        expected = short_mac(self.ses_mac, bytes((ins,)) + counter + self.ti + body)
-        require(hmac.compare_digest(expected, mac), Status.INTEGRITY_ERROR)
-        if mode is CommMode.MAC or len(body) <= header_bytes:
-            return body
-        cipher = body[header_bytes:]
-        require(len(cipher) % BLOCK_BYTES == 0, Status.LENGTH_ERROR)
-        iv = message_iv(self.ses_enc, COMMAND_LABEL, self.ti, self.cmd_ctr)
-        plain = strip_80(decrypt_cbc(self.ses_enc, cipher, iv))
-        if plain is None:
-            require(False, Status.INTEGRITY_ERROR)
-            return b""
-        return body[:header_bytes] + plain
+        """Header and plain data of a command; a wrong MAC, checksum or padding is 1E, a wrong length 7E."""
+        ...
 
     def wrap(self, mode: CommMode, payload: bytes) -> bytes:
-        """Count the command and return its response data as it travels."""
-        self.cmd_ctr += 1
-        if mode is CommMode.PLAIN:
-            return payload
-        if mode is CommMode.FULL and payload:
-            iv = message_iv(self.ses_enc, RESPONSE_LABEL, self.ti, self.cmd_ctr)
-            payload = encrypt_cbc(self.ses_enc, pad_80(payload), iv)
-        counter = self.cmd_ctr.to_bytes(2, "little")
-        return payload + short_mac(self.ses_mac, b"\x00" + counter + self.ti + payload)
+        """The response data as it travels."""
+        ...
 
-
-def wire_bytes(mode: CommMode, plain_bytes: int) -> int:
-    """How many bytes ``plain_bytes`` of command data become on the wire, MAC included, header excluded."""
-    if mode is CommMode.PLAIN:
-        return plain_bytes
-    if mode is CommMode.MAC:
-        return plain_bytes + MAC_BYTES
-    return (plain_bytes // BLOCK_BYTES + 1) * BLOCK_BYTES + MAC_BYTES
+    def wire_bytes(self, mode: CommMode, plain_bytes: int) -> int:
+        """How many bytes that much data of a write becomes on the wire, MAC included, header excluded."""
+        ...

@@ -28,10 +28,17 @@ SETTINGS_CHANGEABLE = 0x08
 
 @dataclass(frozen=True, slots=True)
 class CardKey:
-    """One AES-128 key with its version byte; its repr shows no key byte."""
+    """One AES-128 key with its version byte; its repr shows no key byte.
+
+    ``des`` marks the two-key triple DES master key of a card as delivered; no other key is ever one.
+    """
 
     value: bytes = field(default=bytes(KEY_BYTES), repr=False)
     version: int = 0
+    des: bool = False
+
+
+DELIVERED_KEY = CardKey(des=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,9 @@ class Application:
 
     def with_files(self, changed: Mapping[int, File]) -> Application:
         return replace(self, files={**self.files, **changed})
+
+    def without_file(self, number: int) -> Application:
+        return replace(self, files={key: file for key, file in self.files.items() if key != number})
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,7 +194,7 @@ def test_a_malformed_wrapper_ends_the_session(fare_card: Pair, apdu: str, answer
 def test_an_unknown_command_is_illegal_and_ends_the_session(fare_card: Pair) -> None:
     _, t = fare_card
     t.open()
-    assert t.status(lambda: t.maced(0x0A, b"\x00")) == 0x1C
+    assert t.status(lambda: t.maced(0x6D, b"\x00")) == 0x1C
     assert t.exchange(0x6C, b"\x02")[1] == 0xAE
 
 

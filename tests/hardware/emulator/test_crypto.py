@@ -17,7 +17,8 @@ from hardware.emulator.crypto import (
     strip_80,
     transaction_keys,
 )
-from hardware.emulator.session import CommMode, Session
+from hardware.emulator.ev2_session import Ev2Session
+from hardware.emulator.session import CommMode
 from hardware.emulator.status import CardRefusal, Status
 from tests.hardware.emulator.card_vectors import raw, vector, vectors_of
 
@@ -74,10 +75,10 @@ def test_previous_reader_id() -> None:
     assert plain == raw(case["expected"]["tmri_prev"])
 
 
-def session_of(case: dict[str, Any]) -> Session:
+def session_of(case: dict[str, Any]) -> Ev2Session:
     given = case["input"]
     enc = raw(given.get("ses_auth_enc", "00" * 16))
-    return Session(0, raw(given["ti"]), enc, raw(given["ses_auth_mac"]), given["cmd_ctr"])
+    return Ev2Session(0, raw(given["ti"]), enc, raw(given["ses_auth_mac"]), given["cmd_ctr"])
 
 
 MACED = [
@@ -121,7 +122,7 @@ def test_enciphered_command_and_response(case: dict[str, Any]) -> None:
 
 
 def test_an_enciphered_command_without_the_padding_is_refused() -> None:
-    session = Session(0, bytes(4), bytes(16), bytes(16))
+    session = Ev2Session(0, bytes(4), bytes(16), bytes(16))
     body = bytes(17)  # one header byte and a block that deciphers to anything but 80 00 …
     mac = short_mac(bytes(16), b"\x5c\x00\x00" + bytes(4) + body)
     with pytest.raises(CardRefusal) as refusal:
@@ -130,7 +131,7 @@ def test_an_enciphered_command_without_the_padding_is_refused() -> None:
 
 
 def test_the_counter_ends_before_it_repeats() -> None:
-    session = Session(0, bytes(4), bytes(16), bytes(16), 0xFFFF)
+    session = Ev2Session(0, bytes(4), bytes(16), bytes(16), 0xFFFF)
     with pytest.raises(CardRefusal):
         session.unwrap(CommMode.PLAIN, 0x6C, b"\x02", 1)
 
