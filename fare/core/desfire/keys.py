@@ -75,7 +75,12 @@ class CardKeyStore(Protocol):
 
     @property
     def versions(self) -> Sequence[int]:
-        """The generations held, oldest first; new cards get the last one."""
+        """The generations held, oldest first: cards of any of them can be opened."""
+        ...
+
+    @property
+    def current(self) -> int:
+        """The generation that new cards get; newer ones may be held already, for validators to learn first."""
         ...
 
     def key(self, purpose: KeyPurpose, version: int, uid: bytes) -> CardKey:
@@ -106,6 +111,11 @@ class CardMasters:
         """See CardKeyStore."""
         return (self.version,)
 
+    @property
+    def current(self) -> int:
+        """See CardKeyStore."""
+        return self.version
+
     def key(self, purpose: KeyPurpose, version: int, uid: bytes) -> CardKey:
         """See CardKeyStore."""
         if version != self.version:
@@ -116,19 +126,31 @@ class CardMasters:
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """Several generations of masters, at hand in memory. A CardKeyStore; ValueError without any."""
+    """Several generations of masters, at hand in memory. A CardKeyStore; ValueError without any.
+
+    `current_version` is the generation that new cards get, the newest unless one is named: newer ones are
+    staged.
+    """
 
     generations: tuple[CardMasters, ...]
+    current_version: int | None = None
 
     def __post_init__(self) -> None:
         versions = [masters.version for masters in self.generations]
         if not versions or sorted(set(versions)) != versions:
             raise ValueError("a key ring holds at least one generation, oldest first, each once")
+        if self.current_version not in (None, *versions):
+            raise ValueError("new cards get a generation that the key ring holds")
 
     @property
     def versions(self) -> Sequence[int]:
         """See CardKeyStore."""
         return tuple(masters.version for masters in self.generations)
+
+    @property
+    def current(self) -> int:
+        """See CardKeyStore."""
+        return self.versions[-1] if self.current_version is None else self.current_version
 
     def key(self, purpose: KeyPurpose, version: int, uid: bytes) -> CardKey:
         """See CardKeyStore."""
@@ -140,7 +162,7 @@ class KeyRing:
 
 @dataclass(frozen=True, slots=True)
 class ValidatorKeys:
-    """What a validator holds: the masters of k1 by version, the newest for fresh cards. A CardKeyStore.
+    """What a validator holds: the masters of k1 by version. A CardKeyStore.
 
     It can debit, and can neither issue, load nor forge a proof. ValueError without a master.
     """
@@ -160,6 +182,11 @@ class ValidatorKeys:
     def versions(self) -> Sequence[int]:
         """See CardKeyStore."""
         return tuple(sorted(self.k1_masters))
+
+    @property
+    def current(self) -> int:
+        """See CardKeyStore; a validator makes no card, so this is only its newest."""
+        return self.versions[-1]
 
     def key(self, purpose: KeyPurpose, version: int, uid: bytes) -> CardKey:
         """See CardKeyStore."""
@@ -182,11 +209,11 @@ class CardKeys:
 
     @classmethod
     def for_card(cls, store: CardKeyStore, uid: bytes, version: int | None = None) -> CardKeys:
-        """All keys of the card with this 7-byte UID, of the newest generation unless another is named.
+        """All keys of the card with this 7-byte UID, of the current generation unless another is named.
 
         Raises KeyNotHeld, or KeySealed for a store that shows none.
         """
-        wanted = store.versions[-1] if version is None else version
+        wanted = store.current if version is None else version
         reveal: Callable[[KeyPurpose], bytes] = lambda purpose: store.key(purpose, wanted, uid).reveal()  # noqa: E731
         return cls(
             picc=reveal(KeyPurpose.PICC),
