@@ -4,19 +4,21 @@ virtual:FOLDER             a reader in this process; its cards are the image fil
 virtual+pcsc:FOLDER        the same cards, laid on vsmartcard's PC/SC reader and read through PC/SC
 virtual+pcsc@PORT:FOLDER   the same, where vpcd listens on another port than 35963
 NAME                       a PC/SC reader, by its full name or the beginning of it
+
+PC/SC readers live in a worker process of their own: whoever resolved an address closes it in the end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Final, cast
 
 from fare.core.errors import OperatorError
 from readers.phones import FolderPhones
-from readers.ports import CardReader, PhoneShelf, Tray
+from readers.ports import CardReader, Display, PhoneShelf, Tray
 
 GROUP: Final = "mancard.readers"
 VIRTUAL: Final = "virtual:"
@@ -24,13 +26,22 @@ VIRTUAL_PCSC: Final = "virtual+pcsc"
 VIRTUAL_PCSC_READER: Final = "Virtual PCD 00 00"
 
 
+def _nothing_to_close() -> None:
+    """What lives in this process ends with it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Equipment:
-    """What an address stands for: a reader, and for virtual ones the hands and the phones beside it."""
+    """What an address stands for: a reader with its lamps, and beside virtual ones hands and phones.
+
+    `close` lets go of what runs outside this process; closing twice is no error.
+    """
 
     reader: CardReader
     tray: Tray | None = None
     phones: PhoneShelf | None = None
+    lamps: Display | None = None
+    close: Callable[[], None] = _nothing_to_close
 
 
 def resolve(address: str) -> Equipment:
@@ -44,8 +55,8 @@ def resolve(address: str) -> Equipment:
     if name == VIRTUAL_PCSC:
         folder = _folder(rest)
         tray = cast("Tray", cast("Any", _load("vpcd"))(folder, **_port(port)))
-        return Equipment(_pcsc(VIRTUAL_PCSC_READER), tray, _phones(folder))
-    return Equipment(_pcsc(address))
+        return replace(_pcsc(VIRTUAL_PCSC_READER), tray=tray, phones=_phones(folder))
+    return _pcsc(address)
 
 
 def _port(text: str) -> dict[str, int]:
@@ -72,10 +83,13 @@ def _phones(folder: Path) -> PhoneShelf:
     return FolderPhones(folder, phone.load)
 
 
-def _pcsc(name: str) -> CardReader:
-    from readers.pcsc import open_reader  # noqa: PLC0415 - a bus with a virtual reader needs no PC/SC library
+def _pcsc(name: str) -> Equipment:
+    # A bus with a virtual reader needs none of this.
+    from readers.pcsc.lamps import ReaderLamps  # noqa: PLC0415
+    from readers.pcsc.opening import open_with_profile  # noqa: PLC0415
 
-    return open_reader(name)
+    reader, profile = open_with_profile(name)
+    return Equipment(reader, lamps=ReaderLamps(reader, profile), close=reader.close)
 
 
 def _load(name: str) -> Callable[..., object]:

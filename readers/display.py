@@ -1,10 +1,14 @@
-"""The display port that keeps the last answer, for a screen that asks for it. It formats nothing."""
+"""Display ports: one that keeps the last answer for a screen that asks for it, one that shows on several.
+
+They format nothing.
+"""
 
 from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
 
+from readers.ports import Display
 from readers.shown import Shown
 
 
@@ -38,3 +42,15 @@ class LastShown:
         with self._changed:
             self._changed.wait_for(lambda: self._now.number > number, timeout_s)
             return self._now.shown if self._now.number > number else None
+
+
+class AllDisplays:
+    """Shows every answer on all displays there are, the first one first."""
+
+    def __init__(self, *displays: Display | None) -> None:
+        self._displays = tuple(display for display in displays if display is not None)
+
+    def show(self, shown: Shown) -> None:
+        """See the Display port."""
+        for display in self._displays:
+            display.show(shown)

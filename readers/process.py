@@ -18,7 +18,7 @@ from fare.core.kit import Kit
 from readers.addresses import Equipment
 from readers.bundles import Bundles
 from readers.clock import SystemClock
-from readers.display import LastShown
+from readers.display import AllDisplays, LastShown
 from readers.journal import Journal, JournalFault
 from readers.journal_store import FreeSpace
 from readers.kit import device_key
@@ -65,6 +65,7 @@ class ValidatorProcess:
         self.synchroniser = synchroniser
         self.clock = clock
         self.display = LastShown()
+        self._displays = AllDisplays(self.display, equipment.lamps)
         self.reader_problem = ""
         self._validator = validator
         self._sync_thread = sync_thread
@@ -124,9 +125,10 @@ class ValidatorProcess:
             self.journal.settle_intent()
         self.uplink.close()
         self.journal.close()
+        self.equipment.close()
 
     def _answer(self, shown: Shown) -> None:
-        self.display.show(shown)
+        self._displays.show(shown)
         if shown.seq is not None:
             self._sync_thread.tap_written()
 

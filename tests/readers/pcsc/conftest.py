@@ -1,0 +1,88 @@
+"""A tray on the virtual PC/SC reader, and pcscd as something to be hurt."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from hardware.emulator.vpcd import VpcdTray
+from readers.pcsc.watched import WatchedReader
+from tests.services.pcsc import PcscService
+
+PID_FILE = Path("/run/pcscd/pcscd.pid")
+BACK_WITHIN_S = 10.0
+
+
+class HurtPcscd:
+    """Signals for the pcscd of this test; a stopped one is always continued."""
+
+    def __init__(self, service: PcscService) -> None:
+        if not service.ours:
+            pytest.fail("this test hurts pcscd: stop the one that is running")
+        self.service = service
+        self.stopped: int | None = None
+
+    @property
+    def pid(self) -> int:
+        return int(PID_FILE.read_text().strip("\n\0 "))
+
+    def freeze(self) -> None:
+        self.stopped = self.pid
+        os.kill(self.stopped, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        if self.stopped is not None:
+            os.kill(self.stopped, signal.SIGCONT)
+            self.stopped = None
+
+    def kill(self) -> None:
+        """kill -9: the socket and the pid file stay behind, as after a crash."""
+        pid = self.pid
+        os.kill(pid, signal.SIGKILL)
+        wait_for("pcscd to be gone", lambda: not alive(pid))
+        self.service.stop()
+
+    def come_back(self) -> None:
+        self.service.start()
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; a zombie does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def wait_for(what: str, happened: Callable[[], bool], timeout_s: float = BACK_WITHIN_S) -> None:
+    give_up_s = time.monotonic() + timeout_s
+    while not happened():
+        if time.monotonic() > give_up_s:
+            pytest.fail(f"waited {timeout_s:g} s for {what}")
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def pcscd(pcsc_service: PcscService) -> Iterator[HurtPcscd]:
+    hurt = HurtPcscd(pcsc_service)
+    yield hurt
+    hurt.thaw()
+
+
+@pytest.fixture
+def tray(cards: Path, pcsc_service: PcscService) -> Iterator[VpcdTray]:
+    made = VpcdTray(cards, pcsc_service.host, pcsc_service.port)
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def reader(pcsc_service: PcscService) -> Iterator[WatchedReader]:
+    with WatchedReader(pcsc_service.reader_name, apdu_timeout_s=1.0) as made:
+        yield made
