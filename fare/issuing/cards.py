@@ -14,6 +14,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from fare.core import card_record, entitlement
@@ -22,7 +23,7 @@ from fare.core.desfire.application import Conversation
 from fare.core.desfire.keys import CardKeys, KeyPurpose
 from fare.core.entitlement import CardEntitlement
 from fare.core.proof.card import CommitProof
-from fare.issuing.models import Card, Entitlement
+from fare.issuing.models import Card, Entitlement, Replacement
 from fare.issuing.orders import confirm_paid, request_load
 from fare.issuing.refusals import IssuingRefusal, IssuingRefused
 from fare.issuing.words import CardStatus, Purse
@@ -44,7 +45,10 @@ class CardIdentity:
 
 @dataclass(frozen=True, slots=True)
 class CardView:
-    """A card as others may see it. `loaded_rial` minus `withdrawn_rial` is what it may spend in all."""
+    """A card as others may see it. `loaded_rial` minus `withdrawn_rial` is what it may spend in all.
+
+    `is_written`: its version 1 is known to be on the chip. `waits`: its newest version was not seen there.
+    """
 
     serial: int
     uid: bytes
@@ -54,6 +58,9 @@ class CardView:
     loaded_rial: int
     withdrawn_rial: int
     expires_on: date
+    key_version: int = 1
+    is_written: bool = True
+    waits: bool = False
 
 
 def register_card(
@@ -188,11 +195,41 @@ def personalise_card(
 
 
 def deny_card(session: Session, serial: int) -> None:
-    """Put a card on the denylist. It stays ours: its taps are still taken in and paid."""
+    """Put a card on the denylist. It stays ours: its taps are still taken in and paid.
+
+    A replaced card is on it already and stays replaced.
+    """
     card = _card(session, serial)
-    card.status = CardStatus.DENIED
-    session.add(card)
-    session.flush()
+    if card.status == CardStatus.ACTIVE:
+        card.status = CardStatus.DENIED
+        session.add(card)
+        session.flush()
+
+
+def allow_card(session: Session, serial: int) -> None:
+    """Take a card off the denylist; nothing happens to one that is not on it.
+
+    Raises IssuingRefused: unknown_card, reported_lost, already_replaced. A card that was reported lost stays
+    denied for ever, since its balance is promised to another one.
+    """
+    card = _card(session, serial)
+    if card.status == CardStatus.REPLACED:
+        raise IssuingRefused(IssuingRefusal.ALREADY_REPLACED)
+    if session.get(Replacement, serial) is not None:
+        raise IssuingRefused(IssuingRefusal.REPORTED_LOST)
+    if card.status == CardStatus.DENIED:
+        card.status = CardStatus.ACTIVE
+        session.add(card)
+        session.flush()
+
+
+def keys_found(session: Session, serial: int, key_version: int) -> None:
+    """Note the generation of the keys that a card was found with: it may have been rolled and torn away."""
+    card = _card(session, serial)
+    if card.key_version != key_version:
+        card.key_version = key_version
+        session.add(card)
+        session.flush()
 
 
 def card_identities(session: Session, keys: KeyStore, serials: Iterable[int]) -> dict[int, CardIdentity]:
@@ -209,18 +246,39 @@ def card_identities(session: Session, keys: KeyStore, serials: Iterable[int]) ->
 
 def cards(session: Session) -> list[CardView]:
     """All cards with their newest version, by serial."""
+    return _views(session, sa.true())
+
+
+def card_view(session: Session, serial: int) -> CardView:
+    """One card. Raises IssuingRefused: unknown_card."""
+    found = _views(session, col(Card.serial) == serial)
+    if not found:
+        raise IssuingRefused(IssuingRefusal.UNKNOWN_CARD)
+    return found[0]
+
+
+def card_with_uid(session: Session, uid: bytes) -> CardView | None:
+    """The card of this chip; None for a chip that was never entered."""
+    found = _views(session, col(Card.uid) == uid)
+    return found[0] if found else None
+
+
+def _views(session: Session, which: sa.ColumnElement[bool]) -> list[CardView]:
     newest = (
         select(col(Entitlement.serial), sa.func.max(col(Entitlement.version)).label("version"))
         .group_by(col(Entitlement.serial))
         .subquery()
     )
+    first = aliased(Entitlement)
     rows = session.exec(
-        select(Card, Entitlement)
+        select(Card, Entitlement, col(first.seen_day))
         .join(Entitlement, col(Entitlement.serial) == col(Card.serial))
+        .join(first, sa.and_(col(first.serial) == col(Card.serial), col(first.version) == 1))
         .join(
             newest,
             sa.and_(newest.c.serial == col(Entitlement.serial), newest.c.version == col(Entitlement.version)),
         )
+        .where(which)
         .order_by(col(Card.serial))
     )
     return [
@@ -233,8 +291,11 @@ def cards(session: Session) -> list[CardView]:
             loaded_rial=signed.loaded_total_rial,
             withdrawn_rial=signed.withdrawn_total_rial,
             expires_on=entitlement.day_of(card.expires_day),
+            key_version=card.key_version,
+            is_written=written_on is not None,
+            waits=signed.seen_day is None,
         )
-        for card, signed in rows
+        for card, signed, written_on in rows
     ]
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from fare.core import entitlement
+from fare.core.entitlement import Pass
 from fare.issuing.models import Card, Entitlement
 from fare.issuing.refusals import IssuingRefusal, IssuingRefused
 from fare.issuing.words import CardStatus
@@ -32,13 +33,17 @@ def sign_next_entitlement(
     *,
     add_loaded_rial: int = 0,
     add_withdrawn_rial: int = 0,
+    passes: tuple[Pass, ...] | None = None,
     order_id: str | None = None,
     now: datetime,
 ) -> bytes:
     """Sign the card's next version over its newest one and store it; returns its 128 bytes.
 
-    Rider category, overdraft and expiry are those the card has now. Raises IssuingRefused: unknown_card,
-    not_active, amount_out_of_range, or card_is_full when a counter on the card would run over.
+    Rider category, overdraft and expiry are those the card has now; `passes` None keeps those of the version
+    before. `order_id` names what asked for it: an order, or the entry that replaced a lost card.
+
+    Raises IssuingRefused: unknown_card, not_active, amount_out_of_range, or card_is_full when a counter on
+    the card would run over.
     """
     if add_loaded_rial < 0 or add_withdrawn_rial < 0:
         raise IssuingRefused(IssuingRefusal.AMOUNT_OUT_OF_RANGE)
@@ -48,20 +53,16 @@ def sign_next_entitlement(
         raise IssuingRefused(IssuingRefusal.UNKNOWN_CARD)
     if card.status != CardStatus.ACTIVE:
         raise IssuingRefused(IssuingRefusal.NOT_ACTIVE)
-    newest = session.exec(
-        select(Entitlement)
-        .where(col(Entitlement.serial) == serial)
-        .order_by(col(Entitlement.version).desc())
-        .limit(1)
-    ).one()
+    newest = newest_entitlement(session, serial)
     loaded = newest.loaded_total_rial + add_loaded_rial
     withdrawn = newest.withdrawn_total_rial + add_withdrawn_rial
     if loaded > entitlement.MAX_TOTAL_RIAL or newest.version >= entitlement.MAX_VERSION:
         raise IssuingRefused(IssuingRefusal.CARD_IS_FULL)
     if withdrawn > loaded:
         raise IssuingRefused(IssuingRefusal.SHORT_OF_FUNDS)
+    before = entitlement.decode(newest.raw)
     following = dataclasses.replace(
-        entitlement.decode(newest.raw),
+        before,
         kid=keys.card_issuer.kid,
         version=newest.version + 1,
         loaded_total_rial=loaded,
@@ -70,6 +71,7 @@ def sign_next_entitlement(
         category_expires_day=card.category_expires_day,
         overdraft_rial=card.overdraft_rial,
         expires_day=card.expires_day,
+        passes=before.passes if passes is None else passes,
         issued_at_s=int(now.timestamp()),
     )
     raw = entitlement.sign(following, keys.card_issuer.private)
@@ -86,6 +88,16 @@ def sign_next_entitlement(
     )
     session.flush()
     return raw
+
+
+def newest_entitlement(session: Session, serial: int) -> Entitlement:
+    """The newest version signed for a card that was registered."""
+    return session.exec(
+        select(Entitlement)
+        .where(col(Entitlement.serial) == serial)
+        .order_by(col(Entitlement.version).desc())
+        .limit(1)
+    ).one()
 
 
 def entitlements_waiting(session: Session) -> dict[int, bytes]:

@@ -7,6 +7,7 @@ between leaves the order `paid`, and reconciliation asks for it. Every step may 
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -55,6 +56,47 @@ def request_load(
     session.add(order)
     session.flush()
     return order.order_id
+
+
+@dataclass(frozen=True, slots=True)
+class PaidLoad:
+    """An order that was paid. `entitlement_version` is None while no entitlement could be signed for it."""
+
+    order_id: str
+    amount_rial: int
+    entitlement_version: int | None
+
+
+def load_card(
+    session: Session,
+    keys: KeyStore,
+    serial: int,
+    amount_rial: int,
+    *,
+    channel: str,
+    terminal: str,
+    psp_reference: str | None,
+    now: datetime,
+) -> PaidLoad:
+    """Order a load that was just paid, and sign it; the same payment again gives the same order.
+
+    `psp_reference` None: the order's own id, for money that no PSP names. `now` is in the city's time. Raises
+    IssuingRefused as `request_load` and `confirm_paid` do; payment_already_used for another card or amount.
+    """
+    if psp_reference is not None:
+        known = session.exec(select(Order).where(col(Order.psp_reference) == psp_reference)).first()
+        if known is not None:
+            if (known.medium_kind, known.medium_ref, known.amount_rial) != (
+                Purse.CARD,
+                str(serial),
+                amount_rial,
+            ):
+                raise IssuingRefused(IssuingRefusal.PAYMENT_ALREADY_USED)
+            return PaidLoad(known.order_id, known.amount_rial, known.entitlement_version)
+    order_id = request_load(session, Purse.CARD, str(serial), amount_rial, channel, terminal, now)
+    confirm_paid(session, keys, order_id, psp_reference or order_id, now)
+    order = session.get_one(Order, order_id)
+    return PaidLoad(order_id, amount_rial, order.entitlement_version)
 
 
 def confirm_paid(

@@ -23,6 +23,13 @@ class IssuingRefusal(StrEnum):
     SHORT_OF_FUNDS = "short_of_funds"
     PAID_BY_ANOTHER_PAYMENT = "paid_by_another_payment"
     PAYMENT_ALREADY_USED = "payment_already_used"
+    REPORTED_LOST = "reported_lost"
+    ALREADY_REPLACED = "already_replaced"
+    NOT_REPORTED_LOST = "not_reported_lost"
+    NO_SUCCESSOR = "no_successor"
+    NOT_YET = "not_yet"
+    SAME_CARD = "same_card"
+    SUCCESSOR_IN_USE = "successor_in_use"
 
 
 _SENTENCES: Final[Mapping[IssuingRefusal, str]] = {
@@ -37,6 +44,15 @@ _SENTENCES: Final[Mapping[IssuingRefusal, str]] = {
     IssuingRefusal.SHORT_OF_FUNDS: "There is less money than this may cost: top it up, or ask for less.",
     IssuingRefusal.PAID_BY_ANOTHER_PAYMENT: "The order was paid by another payment: refund this one.",
     IssuingRefusal.PAYMENT_ALREADY_USED: "This payment already paid another order: check its reference.",
+    IssuingRefusal.REPORTED_LOST: "This card was reported lost and stays denied: take its successor.",
+    IssuingRefusal.ALREADY_REPLACED: "This card was already replaced: its balance is on its successor.",
+    IssuingRefusal.NOT_REPORTED_LOST: "This card was not reported lost: do that first, with --report-lost.",
+    IssuingRefusal.NO_SUCCESSOR: "No card was named that gets the balance: name one, with --with.",
+    IssuingRefusal.NOT_YET: "The waiting time is not over: rides of this card may still be on their way.",
+    IssuingRefusal.SAME_CARD: "A card cannot replace itself: name another one.",
+    IssuingRefusal.SUCCESSOR_IN_USE: (
+        "The new card was loaded, ridden, denied or never written: take a freshly issued one."
+    ),
 }
 
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from fare.issuing.models import Entitlement, Order
+from fare.issuing.models import Entitlement, Order, Replacement
 from fare.issuing.words import OrderState, Purse
 
 _CHUNK: Final = 500
@@ -66,7 +66,9 @@ def load_trails_of(session: Session, psp_references: Collection[str]) -> list[Lo
 
 
 def unordered_loads(session: Session) -> list[UnorderedLoad]:
-    """Every entitlement that added money to a card without an order."""
+    """Every entitlement that added money to a card although neither an order asked for it nor a lost card's
+    balance moved there, in just this amount.
+    """
     before = aliased(Entitlement)
     added = col(Entitlement.loaded_total_rial) - sa.func.coalesce(col(before.loaded_total_rial), 0)
     rows = session.connection().execute(
@@ -77,7 +79,19 @@ def unordered_loads(session: Session) -> list[UnorderedLoad]:
             (col(before.serial) == col(Entitlement.serial))
             & (col(before.version) == col(Entitlement.version) - 1),
         )
-        .where(col(Entitlement.order_id).is_(None), added > 0)
+        .where(
+            added > 0,
+            ~sa.exists().where(
+                col(Order.order_id) == col(Entitlement.order_id),
+                col(Order.medium_kind) == Purse.CARD,
+                col(Order.medium_ref) == sa.cast(col(Entitlement.serial), sa.String),
+            ),
+            ~sa.exists().where(
+                col(Replacement.entry_id) == col(Entitlement.order_id),
+                col(Replacement.new_serial) == col(Entitlement.serial),
+                col(Replacement.moved_rial) == added,
+            ),
+        )
         .order_by(col(Entitlement.serial), col(Entitlement.version))
     )
     return [UnorderedLoad(serial, version, int(rial), at) for serial, version, rial, at in rows]
