@@ -44,11 +44,12 @@ def new(
     name: Annotated[str, typer.Argument(help="The name of the image file.")],
     label: Annotated[str, typer.Option(help="What to show for it.")] = "",
     uid: Annotated[str, typer.Option(help="7 bytes in hexadecimal; random when absent.")] = "",
+    des: Annotated[bool, typer.Option("--des", help="A DES master key, as chips are delivered.")] = False,
 ) -> None:
-    """Make a blank card with factory keys."""
+    """Make a blank card with a master key of zeros: AES, or DES as chips are delivered."""
     try:
         raw_uid = bytes.fromhex(uid) if uid else NXP_UID_PREFIX + secrets.token_bytes(UID_BYTES - 1)
-        path = create_image(folder, name, raw_uid, label=label)
+        path = create_image(folder, name, raw_uid, label=label, des_master=des)
     except ImageError as error:
         raise _fail(str(error)) from None
     except ValueError:

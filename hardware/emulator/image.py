@@ -17,7 +17,7 @@ from pathlib import Path
 
 from hardware.emulator.card import VirtualCard
 from hardware.emulator.memory import BadDocument, Fields, card_document, read_card
-from hardware.emulator.state import UID_BYTES, CardState
+from hardware.emulator.state import DELIVERED_KEY, UID_BYTES, CardKey, CardState
 from hardware.emulator.transaction import DEFAULT_READING, TransactionMacReading
 
 SUFFIX = ".card.json"
@@ -100,9 +100,18 @@ def replace_file(path: Path, data: bytes, *, durable: bool = False) -> None:
 
 
 def create_image(
-    folder: Path, name: str, uid: bytes, *, label: str = "", notes: Mapping[str, object] | None = None
+    folder: Path,
+    name: str,
+    uid: bytes,
+    *,
+    label: str = "",
+    notes: Mapping[str, object] | None = None,
+    des_master: bool = False,
 ) -> Path:
-    """A new blank card; :class:`ImageError` when the name is taken or the UID is not 7 bytes."""
+    """A new blank card; :class:`ImageError` when the name is taken or the UID is not 7 bytes.
+
+    Its master key is AES, all zero, or with ``des_master`` the DES one that chips are delivered with.
+    """
     path = image_path(folder, name)
     if len(uid) != UID_BYTES:
         raise ImageError(f"a card's UID has {UID_BYTES} bytes, not {len(uid)}")
@@ -110,7 +119,8 @@ def create_image(
     if path.exists():
         raise ImageError(f"there is already a card {name!r} in {folder}: choose another name")
     try:
-        write_image(path, CardImage(CardState(uid), label or name, notes or {}))
+        state = CardState(uid, DELIVERED_KEY if des_master else CardKey())
+        write_image(path, CardImage(state, label or name, notes or {}))
     except OSError as error:
         raise ImageError(f"the card image {path} cannot be written: {error.strerror}") from None
     return path
