@@ -27,7 +27,8 @@ from fare.core.desfire import errors as card_errors
 from fare.core.desfire.application import OpenCard, commit, open_card, run, stage
 from fare.core.desfire.keys import CardKeyStore
 from fare.core.desfire.layout import AID
-from fare.core.entitlement import EntitlementFault, VerifiedEntitlement, verify
+from fare.core.entitlement import EntitlementFault, VerifiedEntitlement, decode, verify
+from fare.core.errors import MalformedDocument
 from fare.core.proof.card import CardEvidence, CommitProof
 from fare.core.proof.phone import CLOCK_SKEW_S, TicketRefusal, VerifiedTicket, examine
 from fare.core.replay import ReplayMemory
@@ -129,7 +130,7 @@ class Validator:
                 return self._recover(moment, tap, card.previous, on_card.balance_rial(card.spent))
             charge = self._decide(moment, card)
             if isinstance(charge, Refused):
-                return self._refuse_card(moment, charge.reason, charge.balance_rial)
+                return self._refuse_card(moment, charge.reason, card, charge.balance_rial)
             intent = self._intent(moment, card, charge)
             self._journal.write_intent(intent)
         try:
@@ -175,7 +176,8 @@ class Validator:
             # Nothing is real on a card before Commit, and Commit was not sent: certainly no debit.
             torn = isinstance(fault, card_errors.CardTorn | ReaderFault)
             reason = Reason.HELD_TOO_SHORT if torn else Reason.CARD_NOT_GENUINE
-            refused = replace(intent, outcome=Outcome.REFUSED, reason=reason, fare_rial=0, card=None)
+            evidence = _as_read(card)
+            refused = replace(intent, outcome=Outcome.REFUSED, reason=reason, fare_rial=0, card=evidence)
             self._outcome(refused)
             lamp = Lamp.AMBER if torn else Lamp.RED
             return self._shown(moment, lamp, reason, ShownMedium.CARD, seq=intent.seq)
@@ -203,10 +205,18 @@ class Validator:
                 self._journal.write_outcome(tap)
             self._settled.notify_all()
 
-    def _refuse_card(self, moment: _Moment, reason: Reason, balance_rial: int | None = None) -> Shown:
+    def _refuse_card(
+        self,
+        moment: _Moment,
+        reason: Reason,
+        card: OpenCard | None = None,
+        balance_rial: int | None = None,
+    ) -> Shown:
         with self._settled:
             self._settle_left_open()
             tap = self._tap(moment, Outcome.REFUSED, reason, 0)
+            if card is not None:
+                tap = replace(tap, card=_as_read(card))
             self._journal.write_tap(tap)
         shown = self._shown(moment, Lamp.RED, reason, ShownMedium.CARD, seq=tap.seq)
         return replace(shown, balance_rial=balance_rial)
@@ -377,6 +387,30 @@ class Validator:
 
     def _out_of_service(self, medium: ShownMedium) -> Shown:
         return Shown(Lamp.RED, Reason.OUT_OF_SERVICE, medium, self._clock.wall_ms())
+
+
+def _as_read(card: OpenCard) -> CardEvidence | None:
+    """What a card that is only read proves: the commit before. None when its serial cannot be read.
+
+    The entitlement may be one that was refused, so this is what the card claims for its own UID.
+    """
+    try:
+        claimed = decode(card.entitlement)
+    except MalformedDocument:
+        return None
+    if claimed.uid != card.uid:
+        return None  # it names another card, of which this chip can say nothing
+    return CardEvidence(
+        serial=claimed.serial,
+        entitlement_version=claimed.version,
+        delivered_version=None,
+        record_read=card.newest_record,
+        spent_before=card.spent,
+        debit_rial=0,
+        record_written=None,
+        previous=card.previous,
+        proof=None,
+    )
 
 
 def _with_proof(tap: Tap, proof: CommitProof) -> CardEvidence:

@@ -22,8 +22,12 @@
     }
     card_evidence = [ serial: uint, entitlement_version: uint, delivered_version: uint / null,
                       record_read: bstr .size 32, spent_before: uint, debit_rial: uint,
-                      record_written: bstr .size 32, previous: commit, proof: commit / null ]
+                      record_written: bstr .size 32 / null, previous: commit, proof: commit / null ]
     commit = [ tmc: uint, tmv: bstr .size 8 ]
+
+Every tap of a card that authenticated carries evidence, also a refused one: then `record_written` is null,
+and with it `delivered_version` and `proof`, and `debit_rial` is 0. A refused tap that has a `record_written`
+put the block of a denied card on it; without `proof` the answer to that Commit was lost.
 
     batch = {
       0: 1, 1: device, 2: journal_id, 3: first_seq, 4: bstr .size 32,   ; h of the tap before first_seq
@@ -243,6 +247,10 @@ def decode_tap(raw: bytes) -> Tap:
         raise MalformedDocument("tap: a card or a ticket, not both")
     if ticket is not None and not isinstance(ticket, str):
         raise MalformedDocument("tap: field 16 is the text of a ticket")
+    outcome = Outcome(fields.uint(9, 2))
+    evidence = None if card is None else _decode_evidence(card)
+    if evidence is not None and evidence.record_written is None and outcome is not Outcome.REFUSED:
+        raise MalformedDocument("tap: only a refused one writes no record on its card")
     return Tap(
         device=fields.uint(1, MAX_DEVICE_ID),
         journal_id=fields.bytes_of(2, 16),
@@ -252,13 +260,13 @@ def decode_tap(raw: bytes) -> Tap:
         wall_ms=fields.uint(6),
         clock_quality=ClockQuality(fields.uint(7, 1)),
         bundle_version=BundleVersion(_bytes(epoch, 8, "ledger_epoch"), _uint(n, "bundle n")),
-        outcome=Outcome(fields.uint(9, 2)),
+        outcome=outcome,
         reason=fields.text(10),
         fare_rial=fields.uint(11, 0xFFFF_FFFF),
         line=fields.uint(12, 0xFFFF),
         area=fields.uint(13, 0xFFFF),
         tariff_version=fields.uint(14, 0xFFFF_FFFF),
-        card=None if card is None else _decode_evidence(card),
+        card=evidence,
         ticket=ticket,
         recovers=None if recovers is None else _uint(recovers, "recovers"),
         flags=() if flags is None else _texts(flags),
@@ -361,6 +369,8 @@ def _decode_evidence(value: object) -> CardEvidence:
     if not isinstance(value, list) or len(cast("list[object]", value)) != 9:
         raise MalformedDocument("card evidence is an array of nine")
     serial, version, delivered, read, spent, debit, written, previous, proof = cast("list[object]", value)
+    if written is None and (delivered is not None or proof is not None or debit != 0):
+        raise MalformedDocument("card evidence: without a record there is no debit, delivery or proof")
     return CardEvidence(
         serial=_uint(serial, "serial", 0xFFFF_FFFF),
         entitlement_version=_uint(version, "entitlement version", 0xFFFF),
@@ -368,7 +378,7 @@ def _decode_evidence(value: object) -> CardEvidence:
         record_read=_bytes(read, RECORD_SIZE, "record read"),
         spent_before=_uint(spent, "spent before", 0xFFFF_FFFF),
         debit_rial=_uint(debit, "debit", 0xFFFF_FFFF),
-        record_written=_bytes(written, RECORD_SIZE, "record written"),
+        record_written=None if written is None else _bytes(written, RECORD_SIZE, "record written"),
         previous=_commit(previous),
         proof=None if proof is None else _commit(proof),
     )

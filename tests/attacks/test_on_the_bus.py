@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from fare.core.card_record import first_record
-from fare.core.desfire.application import open_card, personalise, run
+from fare.core.desfire.application import open_card, run
 from fare.core.desfire.errors import AuthenticationFailed
 from fare.core.desfire.keys import CardKey, CardKeys, KeyPurpose, ValidatorKeys
 from fare.core.errors import MalformedDocument
 from fare.core.signed import BadSignature, split
-from hardware.emulator.card import VirtualCard
 from readers.bundles import BundleRefused
-from readers.shown import Lamp, Shown
+from readers.shown import Lamp
 from tests.readers.bus import FARE_RIAL, NOW_S, SYSTEM_ID, Bus, Issuer, ManualClock, open_bus
+from tests.readers.chips import Transmit, chip_with, present, put_back
 from tests.readers.conftest import bus, cards, issuer
 from tests.readers.ledger_server import LedgerServer, serving
 from tests.readers.test_sync import new_process
@@ -28,44 +26,6 @@ __all__ = ["bus", "cards", "issuer"]
 STRANGERS = 1_000
 OTHERS = 10_000
 UID_ANSWER = b"\x04" + (1001).to_bytes(6, "big") + b"\x90\x00"
-Transmit = Callable[[bytes], bytes]
-
-
-@dataclass
-class Presented:
-    """Anything that answers APDUs, in the field of the reader."""
-
-    card: Transmit
-    atr: bytes = bytes.fromhex("3b8180018080")
-
-    def transmit(self, apdu: bytes) -> bytes:
-        return self.card(apdu)
-
-    def close(self) -> None:
-        """Out of the field."""
-
-
-def present(bus: Bus, transmit: Transmit) -> Shown:
-    return bus.process._validator.present_card(Presented(transmit))
-
-
-def chip_with(issuer: Issuer, serial: int, entitlement: bytes | None = None) -> VirtualCard:
-    """A chip personalised with this issuer's keys, holding what it likes in place of its entitlement."""
-    uid = b"\x04" + serial.to_bytes(6, "big")
-    issuer.uids[serial] = uid
-    chip = VirtualCard.factory(uid)
-    chip.power(True)
-    content = issuer.entitlement(serial) if entitlement is None else entitlement
-    keys = CardKeys.for_card(issuer.masters, uid)
-    draw = random.Random(serial)
-    run(personalise(keys, uid, content, first_record(NOW_S), lambda: draw.randbytes(16)), chip.transmit)
-    return put_back(chip)
-
-
-def put_back(chip: VirtualCard) -> VirtualCard:
-    chip.power(False)
-    chip.power(True)
-    return chip
 
 
 # --- not genuine (A1), keys of another card (A3), a recording (A5) ----------------------------------------

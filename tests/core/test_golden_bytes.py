@@ -88,6 +88,42 @@ def test_tap_with_a_card() -> None:
     assert read.card.previous.tmc == meaning["previous_tmc"]
 
 
+@pytest.mark.parametrize("name", ["refused_card", "blocked_card", "unconfirmed_card"])
+def test_taps_of_a_card_that_did_not_ride(name: str) -> None:
+    document = golden("tap")[name]
+    raw = bytes.fromhex(document["hex"])
+    meaning = document["meaning"]
+    read = tap.decode_tap(raw)
+    assert read.encode() == raw
+    assert (read.outcome.name.lower(), read.reason) == (meaning["outcome"], meaning["reason"])
+    assert (read.seq, read.fare_rial) == (meaning["seq"], meaning["fare_rial"])
+    evidence = read.card
+    assert evidence is not None
+    for field in ("serial", "entitlement_version", "delivered_version", "spent_before", "debit_rial"):
+        assert getattr(evidence, field) == meaning[field], field
+    written = evidence.record_written
+    assert evidence.record_read.hex() == meaning["record_read"]
+    assert (None if written is None else written.hex()) == meaning["record_written"]
+    for commit, told in ((evidence.previous, meaning["previous"]), (evidence.proof, meaning["proof"])):
+        assert (None if commit is None else [commit.tmc, commit.tmv.hex()]) == told
+
+
+def test_what_no_presentation_leaves_behind_is_not_taken_in() -> None:
+    refused = tap.decode_tap(bytes.fromhex(golden("tap")["refused_card"]["hex"]))
+    evidence = refused.card
+    assert evidence is not None
+    for outcome in (tap.Outcome.ACCEPTED, tap.Outcome.UNCONFIRMED):
+        with pytest.raises(MalformedDocument, match="writes no record"):
+            tap.decode_tap(replace(refused, outcome=outcome).encode())
+    for changed in (
+        replace(evidence, proof=evidence.previous),
+        replace(evidence, debit_rial=1),
+        replace(evidence, delivered_version=4),
+    ):
+        with pytest.raises(MalformedDocument, match="without a record"):
+            tap.decode_tap(replace(refused, card=changed).encode())
+
+
 def test_refused_tap() -> None:
     document = golden("tap")["refused"]
     raw = bytes.fromhex(document["hex"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from hardware.emulator.faults import Fault, FaultKind
 from readers.journal import RESERVE_BYTES, JournalFault
 from readers.shown import Lamp, Shown
 from tests.readers.bus import FARE_RIAL, LOADED_RIAL, NOW_S, Bus, Issuer, open_bus
+from tests.readers.chips import chip_with, present
 
 
 def test_a_card_rides_and_the_ledger_can_prove_it(bus: Bus) -> None:
@@ -55,6 +57,17 @@ def test_a_card_torn_at_any_apdu_is_debited_once_after_its_retap(
 
 
 # --- torn taps: whose evidence, how long ---
+
+
+def only_read(tap: Tap) -> bool:
+    """Whether the tap tells what the card showed, and that nothing was written on it."""
+    evidence = tap.card
+    return evidence is not None and (
+        evidence.record_written,
+        evidence.proof,
+        evidence.debit_rial,
+        evidence.delivered_version,
+    ) == (None, None, 0, None)
 
 
 def torn_after_commit(bus: Bus) -> None:
@@ -132,7 +145,8 @@ def test_an_altered_answer_while_staging_is_refused_with_debit_0(bus: Bus, ins: 
     shown = bus.tap("one")
     assert (shown.lamp, shown.fare_rial) == (Lamp.RED, 0)
     (tap,) = bus.journalled()
-    assert (tap.outcome, tap.fare_rial, tap.card) == (Outcome.REFUSED, 0, None)
+    assert (tap.outcome, tap.fare_rial) == (Outcome.REFUSED, 0)
+    assert only_read(tap)
     assert bus.spent("one") == 0
 
 
@@ -212,6 +226,49 @@ def test_an_empty_card_is_refused_with_its_balance(bus: Bus) -> None:
     shown = bus.tap("poor")
     assert (shown.reason, shown.balance_rial) == ("insufficient_balance", FARE_RIAL - 1)
     assert bus.spent("poor") == 0
+
+
+def test_every_refusal_of_our_card_brings_the_proof_of_the_tap_before(bus: Bus) -> None:
+    """Torn on this bus, withheld by it or lost with it: any bus the card meets can prove it."""
+    issuer = bus.issuer
+    serials = {"denied": 1, "poor": 2, "expired": 3, "forged": 4}
+    for name, serial in serials.items():
+        more = {"poor": {"loaded": FARE_RIAL}, "expired": {"expires_day": 2600}}.get(name, {})
+        issuer.make_card(bus.folder, name, serial, **more)
+        bus.reader.faults.arm(Fault(FaultKind.DROP_REPLY, ins=0xC7))
+        assert bus.tap(name).reason == "card_torn"
+    torn = {tap.card.serial: tap.card for tap in bus.journalled() if tap.card is not None}
+    bus.clock.pass_s(120 * 86_400)  # the third card has expired now
+    strange = {1: Issuer().card_key.public_key().public_bytes_raw()}
+    bus.process.bundles.offer(issuer.bundle(2, denied_cards=frozenset({1}), card_keys=strange))
+    assert bus.tap("forged").reason == "bad_entitlement"
+    bus.process.bundles.offer(issuer.bundle(3, denied_cards=frozenset({1})))
+    expected = {"denied": "card_denied", "poor": "insufficient_balance", "expired": "card_expired"}
+    for name, reason in expected.items():
+        assert bus.tap(name).reason == reason
+    for tap in bus.journalled()[len(serials) :]:
+        evidence = tap.card
+        assert evidence is not None
+        before = torn[evidence.serial]
+        assert tap.outcome is Outcome.REFUSED
+        assert (evidence.record_read, evidence.spent_before) == (before.record_written, FARE_RIAL)
+        assert evidence.previous.tmc == before.previous.tmc + 1
+        assert only_read(tap)
+        proven = replace(tap, card=replace(before, proof=evidence.previous))
+        assert issuer.proof_verifies(proven)
+        assert len(tap.encode()) < 400
+
+
+def test_a_card_that_names_another_serial_speaks_for_neither(bus: Bus) -> None:
+    issuer = bus.issuer
+    issuer.make_card(bus.folder, "two", 1002)
+    issuer.uids[1001], uid = issuer.uids[1002], issuer.uids[1001]
+    others = issuer.entitlement(1001)
+    issuer.uids[1001] = uid
+    chip = chip_with(issuer, 1001, others)
+    assert present(bus, chip.transmit).reason == "bad_entitlement"
+    (tap,) = bus.journalled()
+    assert (tap.outcome, tap.card) == (Outcome.REFUSED, None)
 
 
 def test_a_denied_card_is_refused(bus: Bus) -> None:

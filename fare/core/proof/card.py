@@ -50,8 +50,9 @@ class CardEvidence:
 
     `entitlement_version` is the version read from the card, `delivered_version` the one written in the same
     commit (or None). `record_read` is the newest record before the tap, `record_written` the tap's own, 32
-    bytes each. `spent_before` is rial. `previous` is the proof of the commit before; `proof` is None when the
-    Commit reply was lost.
+    bytes each; it is None when the card was only read, and then nothing was debited, delivered or proven.
+    `spent_before` is rial. `previous` is the proof of the commit before; `proof` is None when the Commit
+    reply was lost, or nothing was written.
     """
 
     serial: int
@@ -60,7 +61,7 @@ class CardEvidence:
     record_read: bytes
     spent_before: int
     debit_rial: int
-    record_written: bytes
+    record_written: bytes | None
     previous: CommitProof
     proof: CommitProof | None
 
@@ -73,9 +74,11 @@ def tap_tmi(
 ) -> bytes:
     """The Transaction MAC input of a tap; the entitlements are file 01's 128 bytes as read and as delivered.
 
-    Raises ValueError when the evidence cannot have come from a card: wrong sizes, impossible amounts, or a
-    delivered version without its bytes (or the reverse).
+    Raises ValueError when the evidence cannot have come from a card: wrong sizes, impossible amounts, a
+    delivered version without its bytes (or the reverse), or no record written, so no commit.
     """
+    if evidence.record_written is None:
+        raise ValueError("a tap that wrote nothing on its card has no commit to prove")
     if (evidence.delivered_version is None) != (entitlement_written is None):
         raise ValueError("the delivered entitlement and its version go together")
     if not 0 <= evidence.debit_rial <= layout.MAX_DEBIT_RIAL:
