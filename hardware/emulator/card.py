@@ -57,13 +57,13 @@ from hardware.emulator import (
 )
 from hardware.emulator.chip import Chip, RandomBytes, Save
 from hardware.emulator.ev2_session import Ev2Session
-from hardware.emulator.state import DELIVERED_KEY, UID_BYTES, CardKey, CardState
+from hardware.emulator.kinds import VERSION_FRAME_BYTES, ChipKind
+from hardware.emulator.state import DELIVERED_KEY, CardKey, CardState
 from hardware.emulator.status import CardRefusal, Status, require
 from hardware.emulator.transaction import DEFAULT_READING, TransactionMacReading
 
 Command = Callable[[Chip, int, bytes], bytes]
 
-ATR = bytes.fromhex("3B8180018080")
 TORN = b""
 GET_UID = bytes.fromhex("FFCA000000")
 WRAPPED_CLA = 0x90
@@ -73,12 +73,12 @@ INS_CONTINUE = 0xAF
 INS_GET_VERSION = 0x60
 LEGACY_READS = frozenset((0xBD, 0xBB))
 AUTHENTICATIONS = frozenset((0x71, 0x77, 0xAA, 0x1A, 0x0A))
+SINCE_EV2 = frozenset((0x71, 0x77, 0xAD, 0xAB, 0x8D, 0x8B, 0xC6, 0x55, 0x56, 0x57, 0xCE, 0xC8))
 # Published for EV2 sessions alone: ChangeKeyEV2, key sets, CreateTransactionMACFile, CommitReaderID.
 EV2_SESSION_ONLY = frozenset((0xC6, 0x55, 0x56, 0x57, 0xCE, 0xC8))
 CHAINED_WRITES = frozenset((0x8D, 0x3D, 0x8B, 0x3B))
 LEGACY_FRAME_BYTES = 59
 FRAME_BYTES = 253
-VERSION_FRAME_BYTES = 7
 
 COMMANDS: dict[int, Command] = {
     0x5A: card_commands.select_application,
@@ -138,6 +138,8 @@ class VirtualCard:
     """One card in a field. ``transmit`` never raises: whatever is wrong is a status word.
 
     ``save`` receives the new memory before the reply to the command that changed it is returned.
+    ``frame_bytes`` is how much data one answer carries, for every command but GetVersion; None leaves it as
+    the module's text says.
     """
 
     def __init__(
@@ -147,8 +149,14 @@ class VirtualCard:
         *,
         reading: TransactionMacReading = DEFAULT_READING,
         random_bytes: RandomBytes = os.urandom,
+        frame_bytes: int | None = None,
     ) -> None:
+        if not state.kind.is_desfire:
+            raise ValueError(f"a chip of the kind {state.kind.value!r} is no DESFire")
+        if frame_bytes is not None and frame_bytes < 1:
+            raise ValueError(f"a frame has at least one byte, not {frame_bytes}")
         self._chip = Chip(state, save, reading, random_bytes)
+        self._frame_bytes = frame_bytes
         self._powered = True
         self._due_frames: list[bytes] = []
         self._partial: tuple[int, bytes, int] | None = None
@@ -161,15 +169,17 @@ class VirtualCard:
         reading: TransactionMacReading = DEFAULT_READING,
         random_bytes: RandomBytes = os.urandom,
         des_master: bool = False,
+        kind: ChipKind = ChipKind.EV3,
+        frame_bytes: int | None = None,
     ) -> VirtualCard:
         """A blank card with a master key of zeros: AES, or two-key triple DES as the chip is delivered.
 
         ``uid`` is 7 bytes; anything else is a ValueError.
         """
-        if len(uid) != UID_BYTES:
-            raise ValueError(f"a card's UID has {UID_BYTES} bytes, not {len(uid)}")
-        master = DELIVERED_KEY if des_master else CardKey()
-        return cls(CardState(uid, master), reading=reading, random_bytes=random_bytes)
+        if len(uid) != kind.uid_bytes:
+            raise ValueError(f"a card's UID has {kind.uid_bytes} bytes, not {len(uid)}")
+        state = CardState(uid, DELIVERED_KEY if des_master else CardKey(), kind=kind)
+        return cls(state, reading=reading, random_bytes=random_bytes, frame_bytes=frame_bytes)
 
     @property
     def state(self) -> CardState:
@@ -179,6 +189,11 @@ class VirtualCard:
     @property
     def uid(self) -> bytes:
         return self._chip.state.uid
+
+    @property
+    def atr(self) -> bytes:
+        """What a PC/SC reader answers for it."""
+        return self._chip.state.kind.traits.atr
 
     @property
     def powered(self) -> bool:
@@ -240,7 +255,8 @@ class VirtualCard:
         unfinished = self._due_frames or self._partial or self._chip.challenge
         require(not unfinished, Status.COMMAND_ABORTED)
         command = COMMANDS.get(ins)
-        if command is None:
+        unknown = ins in SINCE_EV2 and self._chip.state.kind is ChipKind.EV1
+        if command is None or unknown:
             raise CardRefusal(Status.ILLEGAL_COMMAND)
         if ins in CHAINED_WRITES:
             expected = data_commands.write_wire_bytes(self._chip, ins, data)
@@ -251,7 +267,7 @@ class VirtualCard:
         answer = command(self._chip, ins, data)
         if ins in AUTHENTICATIONS:
             return answer, Status.MORE_FRAMES
-        return self._send(_frames(ins, answer))
+        return self._send(_frames(ins, answer, self._frame_bytes))
 
     def _continue(self, data: bytes) -> tuple[bytes, Status]:
         challenge = self._chip.challenge
@@ -279,10 +295,10 @@ class VirtualCard:
         return frames[0], Status.MORE_FRAMES if self._due_frames else Status.OK
 
 
-def _frames(ins: int, answer: bytes) -> list[bytes]:
+def _frames(ins: int, answer: bytes, frame_bytes: int | None) -> list[bytes]:
     """Cut a response as the chip sends it; always at least one frame."""
     if ins == INS_GET_VERSION:
         first, second = VERSION_FRAME_BYTES, 2 * VERSION_FRAME_BYTES
         return [answer[:first], answer[first:second], answer[second:]]
-    size = LEGACY_FRAME_BYTES if ins in LEGACY_READS else FRAME_BYTES
+    size = frame_bytes or (LEGACY_FRAME_BYTES if ins in LEGACY_READS else FRAME_BYTES)
     return [answer[at : at + size] for at in range(0, len(answer), size)] or [b""]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hardware.emulator.chip import Chip, fresh_keys
+from hardware.emulator.kinds import ChipKind, version_frames
 from hardware.emulator.session import CommMode
 from hardware.emulator.state import (
     AID_BYTES,
@@ -28,12 +29,6 @@ DES_KEYS = 0x00
 KEY_SETS_FOLLOW = 0x10
 MAX_KEY_SETS = 16
 
-# EV3, 8 kB: vendor NXP, type DESFire, version, storage size, protocol ISO 14443-3/-4;
-# then UID, batch, production week.
-HARDWARE_VERSION = bytes.fromhex("040101 3300 1A 05")
-SOFTWARE_VERSION = bytes.fromhex("040101 0300 1A 05")
-PRODUCTION = bytes.fromhex("0000000000 01 24")
-
 
 def select_application(chip: Chip, ins: int, data: bytes) -> bytes:
     """5A: always allowed, never MACed. An unknown AID answers A0 and leaves the card level selected."""
@@ -48,7 +43,7 @@ def get_version(chip: Chip, ins: int, data: bytes) -> bytes:
     """60: hardware, software and production data; the card sends it in three frames."""
     mode = chip.command_mode
     chip.unwrap_exactly(mode, ins, data, 0, 0)
-    return chip.wrap(mode, HARDWARE_VERSION + SOFTWARE_VERSION + chip.state.uid + PRODUCTION)
+    return chip.wrap(mode, b"".join(version_frames(chip.state.kind, chip.state.uid)))
 
 
 def get_card_uid(chip: Chip, ins: int, data: bytes) -> bytes:
@@ -85,6 +80,7 @@ def create_application(chip: Chip, ins: int, data: bytes) -> bytes:
     sets: tuple[KeySet, ...] = (KeySet(fresh_keys(count)),)
     roll_key: int | None = None
     if options & KEY_SETS_FOLLOW:
+        require(chip.state.kind is not ChipKind.EV1, Status.PARAMETER_ERROR)
         sets, roll_key = _declared_key_sets(plain[5:], count)
     else:
         require(len(plain) == 5, Status.LENGTH_ERROR)

@@ -13,8 +13,8 @@ import typer
 
 from hardware.emulator.faults import Fault, FaultKind, arm_in_folder
 from hardware.emulator.field import TrayError, tray_cards
-from hardware.emulator.image import ImageError, create_image
-from hardware.emulator.state import UID_BYTES
+from hardware.emulator.image import ImageError, copy_image, create_image
+from hardware.emulator.kinds import ChipKind
 from hardware.emulator.vpcd import DEFAULT_PORT, VpcdTray
 
 app = typer.Typer(no_args_is_help=True, help="Virtual cards: image files that stand in for real ones.")
@@ -43,17 +43,34 @@ def new(
     folder: Folder,
     name: Annotated[str, typer.Argument(help="The name of the image file.")],
     label: Annotated[str, typer.Option(help="What to show for it.")] = "",
-    uid: Annotated[str, typer.Option(help="7 bytes in hexadecimal; random when absent.")] = "",
+    uid: Annotated[str, typer.Option(help="In hexadecimal; random when absent.")] = "",
+    kind: Annotated[ChipKind, typer.Option(help="The kind of chip.")] = ChipKind.EV3,
     des: Annotated[bool, typer.Option("--des", help="A DES master key, as chips are delivered.")] = False,
 ) -> None:
     """Make a blank card with a master key of zeros: AES, or DES as chips are delivered."""
     try:
-        raw_uid = bytes.fromhex(uid) if uid else NXP_UID_PREFIX + secrets.token_bytes(UID_BYTES - 1)
-        path = create_image(folder, name, raw_uid, label=label, des_master=des)
+        raw_uid = bytes.fromhex(uid) if uid else NXP_UID_PREFIX + secrets.token_bytes(kind.uid_bytes - 1)
+        path = create_image(folder, name, raw_uid, label=label, des_master=des, kind=kind)
     except ImageError as error:
         raise _fail(str(error)) from None
     except ValueError:
-        raise _fail(f"{uid!r} is not a UID: give 14 hexadecimal digits") from None
+        raise _fail(f"{uid!r} is not a UID: give {2 * kind.uid_bytes} hexadecimal digits") from None
+    except OSError as error:
+        raise _fail(f"the folder {folder} cannot be written: {error.strerror}") from None
+    typer.echo(str(path))
+
+
+@app.command()
+def copy(
+    folder: Folder,
+    source: Annotated[str, typer.Argument(help="The card as it is now.")],
+    target: Annotated[str, typer.Argument(help="The name it also gets; a card of that name is replaced.")],
+) -> None:
+    """Clone a card, or restore an older state of one from an earlier copy."""
+    try:
+        path = copy_image(folder, source, target)
+    except ImageError as error:
+        raise _fail(str(error)) from None
     except OSError as error:
         raise _fail(f"the folder {folder} cannot be written: {error.strerror}") from None
     typer.echo(str(path))
@@ -88,7 +105,11 @@ def fault(
     ins: Annotated[str, typer.Option(help="Instruction in hexadecimal, such as C7; any when absent.")] = "",
     nth: Annotated[int, typer.Option(min=1, help="Which APDU of that instruction.")] = 1,
     delay_ms: Annotated[int, typer.Option(min=0)] = 0,
+    byte: Annotated[int, typer.Option(help="Which byte to corrupt, from the end when negative.")] = 0,
+    mask: Annotated[int, typer.Option(min=1, max=255, help="What to XOR it with.")] = 0xFF,
     card: Annotated[str, typer.Option(help="Only for this card.")] = "",
+    reader: Annotated[str, typer.Option(help="Only on this reader.")] = "",
+    repeat: Annotated[bool, typer.Option("--repeat", help="At every such APDU, not at one.")] = False,
 ) -> None:
     """Order one fault for the next card that meets it in any reader of this folder."""
     try:
@@ -96,6 +117,19 @@ def fault(
     except ValueError:
         raise _fail(f"{ins!r} is not an instruction: give one byte in hexadecimal, such as C7") from None
     try:
-        arm_in_folder(folder, Fault(kind, instruction, nth, delay_ms, card=card or None))
+        arm_in_folder(
+            folder,
+            Fault(
+                kind,
+                instruction,
+                nth,
+                delay_ms,
+                byte,
+                mask,
+                card=card or None,
+                reader=reader or None,
+                repeat=repeat,
+            ),
+        )
     except OSError as error:
         raise _fail(f"the folder {folder} cannot be written: {error.strerror}") from None

@@ -20,6 +20,7 @@ from hardware.emulator.files import (
     ValueFile,
     signed,
 )
+from hardware.emulator.kinds import ChipKind
 from hardware.emulator.session import CommMode
 from hardware.emulator.status import CardRefusal, Status, require
 from hardware.emulator.transaction import (
@@ -170,7 +171,7 @@ def commit_transaction(chip: Chip, ins: int, data: bytes) -> bytes:
     """C7 [Option]: store everything pending at once; option 01 answers TMC(4) ‖ TMV(8)."""
     mode = chip.command_mode
     plain = chip.unwrap(mode, ins, data, 1)
-    require(len(plain) <= 1, Status.LENGTH_ERROR)
+    require(len(plain) <= (0 if chip.state.kind is ChipKind.EV1 else 1), Status.LENGTH_ERROR)
     option = plain[0] if plain else 0
     require(option <= RETURN_PROOF, Status.PARAMETER_ERROR)
     application = chip.application

@@ -58,6 +58,10 @@ class Field:
         return self._held.name
 
     @property
+    def atr(self) -> bytes:
+        return self._held.card.atr
+
+    @property
     def present(self) -> bool:
         return not self._gone.is_set()
 
@@ -118,10 +122,19 @@ def _flipped(data: bytes, fault: Fault) -> bytes:
     return bytes(changed)
 
 
-def enter_field(folder: Path, name: str, faults: Faults, reader: str, on_leave: Callable[[], None]) -> Field:
+def enter_field(
+    folder: Path,
+    name: str,
+    faults: Faults,
+    reader: str,
+    on_leave: Callable[[], None],
+    *,
+    durable: bool = False,
+    frame_bytes: int | None = None,
+) -> Field:
     """Put a card into a reader's field; :class:`TrayError` when it is unknown or held elsewhere."""
     try:
-        held = hold_image(folder, name)
+        held = hold_image(folder, name, durable=durable, frame_bytes=frame_bytes)
     except ImageError as error:
         raise TrayError(str(error)) from None
     except OSError as error:

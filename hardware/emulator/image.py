@@ -16,8 +16,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hardware.emulator.card import VirtualCard
+from hardware.emulator.kinds import ChipKind
 from hardware.emulator.memory import BadDocument, Fields, card_document, read_card
-from hardware.emulator.state import DELIVERED_KEY, UID_BYTES, CardKey, CardState
+from hardware.emulator.other_chips import OtherChip
+from hardware.emulator.state import DELIVERED_KEY, CardKey, CardState
 from hardware.emulator.transaction import DEFAULT_READING, TransactionMacReading
 
 SUFFIX = ".card.json"
@@ -94,9 +96,20 @@ def replace_file(path: Path, data: bytes, *, durable: bool = False) -> None:
                 out.flush()
                 os.fsync(out.fileno())
         draft.replace(path)
+        if durable:
+            _sync_folder(path.parent)
     except OSError:
         draft.unlink(missing_ok=True)
         raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename durable: it lives in the folder, not in the file."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def create_image(
@@ -107,29 +120,56 @@ def create_image(
     label: str = "",
     notes: Mapping[str, object] | None = None,
     des_master: bool = False,
+    kind: ChipKind = ChipKind.EV3,
 ) -> Path:
-    """A new blank card; :class:`ImageError` when the name is taken or the UID is not 7 bytes.
+    """A new blank card; :class:`ImageError` when the name is taken or the UID is not 7 bytes (Classic: 4).
 
     Its master key is AES, all zero, or with ``des_master`` the DES one that chips are delivered with.
     """
     path = image_path(folder, name)
-    if len(uid) != UID_BYTES:
-        raise ImageError(f"a card's UID has {UID_BYTES} bytes, not {len(uid)}")
+    if len(uid) != kind.uid_bytes:
+        raise ImageError(f"a card's UID has {kind.uid_bytes} bytes, not {len(uid)}")
+    if des_master and not kind.is_desfire:
+        raise ImageError(f"a chip of the kind {kind.value!r} has no DES master key: leave that out")
     folder.mkdir(parents=True, exist_ok=True)
     if path.exists():
         raise ImageError(f"there is already a card {name!r} in {folder}: choose another name")
     try:
-        state = CardState(uid, DELIVERED_KEY if des_master else CardKey())
+        state = CardState(uid, DELIVERED_KEY if des_master else CardKey(), kind=kind)
         write_image(path, CardImage(state, label or name, notes or {}))
     except OSError as error:
         raise ImageError(f"the card image {path} cannot be written: {error.strerror}") from None
     return path
 
 
+def copy_image(folder: Path, source: str, target: str) -> Path:
+    """Make ``target`` the card that ``source`` is now: a clone, or with an earlier copy as source, a restore.
+
+    Label and notes come along. :class:`ImageHeld` while either lies in a field, else :class:`ImageError`.
+    """
+    if source == target:
+        raise ImageError(f"the card {source!r} cannot be copied onto itself: choose another name")
+    path = image_path(folder, target)
+    held = hold_image(folder, source)
+    try:
+        lock = _lock(path)
+        try:
+            write_image(path, held.image)
+        finally:
+            os.close(lock)
+    except OSError as error:
+        raise ImageError(f"the card image {path} cannot be written: {error.strerror}") from None
+    finally:
+        held.release()
+    return path
+
+
 class HeldImage:
     """A card taken out of its file and into a field; nobody else can take it until :meth:`release`."""
 
-    def __init__(self, path: Path, image: CardImage, card: VirtualCard, let_go: Callable[[], None]) -> None:
+    def __init__(
+        self, path: Path, image: CardImage, card: VirtualCard | OtherChip, let_go: Callable[[], None]
+    ) -> None:
         self.path = path
         self.image = image
         self.card = card
@@ -146,9 +186,17 @@ class HeldImage:
 
 
 def hold_image(
-    folder: Path, name: str, *, reading: TransactionMacReading = DEFAULT_READING, durable: bool = False
+    folder: Path,
+    name: str,
+    *,
+    reading: TransactionMacReading = DEFAULT_READING,
+    durable: bool = False,
+    frame_bytes: int | None = None,
 ) -> HeldImage:
-    """Take the card ``name``: :class:`ImageHeld` when another reader has it, else :class:`ImageError`."""
+    """Take the card ``name``: :class:`ImageHeld` when another reader has it, else :class:`ImageError`.
+
+    With ``durable`` what the card has stored survives a power failure, not only the end of the process.
+    """
     path = image_path(folder, name)
     read_image(path)  # An unknown card must not leave a lock file behind.
     lock = _lock(path)
@@ -167,7 +215,10 @@ def hold_image(
         while held_open:
             os.close(held_open.pop())
 
-    return HeldImage(path, image, VirtualCard(image.state, save, reading=reading), let_go)
+    card: VirtualCard | OtherChip = OtherChip(image.state)
+    if image.state.kind.is_desfire:
+        card = VirtualCard(image.state, save, reading=reading, frame_bytes=frame_bytes)
+    return HeldImage(path, image, card, let_go)
 
 
 def _lock(path: Path) -> int:

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import cast
 
 from hardware.emulator.files import Access, CyclicFile, DataFile, File, TransactionMacFile, ValueFile
+from hardware.emulator.kinds import ChipKind
 from hardware.emulator.session import CommMode
-from hardware.emulator.state import AID_BYTES, KEY_BYTES, UID_BYTES, Application, CardKey, CardState, KeySet
+from hardware.emulator.state import AID_BYTES, KEY_BYTES, Application, CardKey, CardState, KeySet
 
 Json = dict[str, object]
 
@@ -85,14 +86,15 @@ class Fields:
 
 
 def card_document(state: CardState) -> Json:
-    """The document of :func:`read_card`."""
-    return {
+    """The document of :func:`read_card`; an EV3 is not named."""
+    document: Json = {
         "uid": state.uid.hex(),
         "picc_key": _key_document(state.picc_key),
         "picc_settings": state.picc_settings,
         "format_disabled": state.format_disabled,
         "applications": {aid.hex(): _application_document(app) for aid, app in state.applications.items()},
     }
+    return document if state.kind is ChipKind.EV3 else document | {"kind": state.kind.value}
 
 
 def read_card(fields: Fields) -> CardState:
@@ -103,12 +105,17 @@ def read_card(fields: Fields) -> CardState:
             (_hex(name, AID_BYTES), value) for name, value in fields.mapping("applications").items()
         )
     }
+    try:
+        kind = ChipKind(fields.text("kind")) if fields.has("kind") else ChipKind.EV3
+    except ValueError as error:
+        raise BadDocument(f"its kind of chip is unknown: {error}") from None
     return CardState(
-        fields.raw("uid", UID_BYTES),
+        fields.raw("uid", kind.uid_bytes),
         _read_key(fields.object("picc_key")),
         fields.number("picc_settings"),
         fields.flag("format_disabled"),
         applications,
+        kind,
     )
 
 

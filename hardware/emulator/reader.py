@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from threading import Condition
 
-from hardware.emulator.card import ATR, TORN
+from hardware.emulator.card import TORN
 from hardware.emulator.faults import Faults
 from hardware.emulator.field import Field, TrayCard, TrayError, enter_field, tray_cards
 
@@ -27,7 +27,7 @@ class VirtualLink:
 
     @property
     def atr(self) -> bytes:
-        return ATR
+        return self._field.atr
 
     def transmit(self, apdu: bytes) -> bytes:
         """The card's reply; ``b""`` when the reply was lost, the card is gone or the link closed."""
@@ -45,12 +45,25 @@ class VirtualLink:
 
 
 class InProcessReader:
-    """One reader over the card images of ``folder``; ``faults.json`` in it is obeyed."""
+    """One reader over the card images of ``folder``; ``faults.json`` in it is obeyed.
 
-    def __init__(self, folder: Path, name: str = "Virtual reader", faults: Faults | None = None) -> None:
+    ``durable`` writes images so that they survive a power failure; ``frame_bytes`` sets the size of answers.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        name: str = "Virtual reader",
+        faults: Faults | None = None,
+        *,
+        durable: bool = False,
+        frame_bytes: int | None = None,
+    ) -> None:
         self.name = name
         self.faults = Faults(folder) if faults is None else faults
         self._folder = folder
+        self._durable = durable
+        self._frame_bytes = frame_bytes
         self._changed = Condition()
         self._field: Field | None = None
         self._link: VirtualLink | None = None
@@ -101,7 +114,15 @@ class InProcessReader:
             present = self._present()
             if present is not None:
                 raise TrayError(f"the card {present.name!r} is already on the reader: remove it first")
-            self._field = enter_field(self._folder, name, self.faults, self.name, self._left)
+            self._field = enter_field(
+                self._folder,
+                name,
+                self.faults,
+                self.name,
+                self._left,
+                durable=self._durable,
+                frame_bytes=self._frame_bytes,
+            )
             self._changed.notify_all()
 
     def remove(self) -> None:

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from hardware.emulator.files import File
+from hardware.emulator.kinds import ChipKind
 from hardware.emulator.status import Status, require
 
-UID_BYTES = 7
 AID_BYTES = 3
 KEY_BYTES = 16
 PICC_AID = bytes(AID_BYTES)
@@ -83,13 +83,17 @@ class Application:
 
 @dataclass(frozen=True, slots=True)
 class CardState:
-    """The whole non-volatile memory of one card; ``uid`` is 7 bytes."""
+    """The whole non-volatile memory of one card; ``uid`` is 7 bytes (4 on a Classic).
+
+    Chips that are no DESFire have a UID and a kind, and nothing else of this.
+    """
 
     uid: bytes
     picc_key: CardKey = CardKey()
     picc_settings: int = FACTORY_PICC_SETTINGS
     format_disabled: bool = False
     applications: Mapping[bytes, Application] = field(default_factory=dict[bytes, Application])
+    kind: ChipKind = ChipKind.EV3
 
     def with_application(self, application: Application) -> CardState:
         state = replace(self, applications={**self.applications, application.aid: application})

@@ -14,7 +14,6 @@ import time
 from pathlib import Path
 from threading import Lock, Thread, current_thread
 
-from hardware.emulator.card import ATR
 from hardware.emulator.faults import Faults
 from hardware.emulator.field import Field, TrayCard, TrayError, enter_field, tray_cards
 
@@ -51,7 +50,10 @@ def send_frame(wire: socket.socket, payload: bytes) -> None:
 
 
 class VpcdTray:
-    """Places cards of ``folder`` on the virtual PC/SC reader at ``host:port``; ``faults.json`` is obeyed."""
+    """Places cards of ``folder`` on the virtual PC/SC reader at ``host:port``; ``faults.json`` is obeyed.
+
+    vpcd's second slot listens at the next port. ``durable`` and ``frame_bytes``: as the other reader.
+    """
 
     def __init__(
         self,
@@ -60,11 +62,16 @@ class VpcdTray:
         port: int = DEFAULT_PORT,
         name: str = "Virtual PCD",
         faults: Faults | None = None,
+        *,
+        durable: bool = False,
+        frame_bytes: int | None = None,
     ) -> None:
         self.name = name
         self.faults = Faults(folder) if faults is None else faults
         self._folder = folder
         self._address = (host, port)
+        self._durable = durable
+        self._frame_bytes = frame_bytes
         self._lock = Lock()
         self._field: Field | None = None
         self._wire: socket.socket | None = None
@@ -86,7 +93,15 @@ class VpcdTray:
         with self._lock:
             if self.placed is not None:
                 raise TrayError(f"the card {self.placed!r} is already on the reader: remove it first")
-            field = enter_field(self._folder, name, self.faults, self.name, self._left)
+            field = enter_field(
+                self._folder,
+                name,
+                self.faults,
+                self.name,
+                self._left,
+                durable=self._durable,
+                frame_bytes=self._frame_bytes,
+            )
             self._stay_away()
             try:
                 wire = socket.create_connection(self._address, timeout=CONNECT_TIMEOUT_S)
@@ -141,7 +156,7 @@ def _serve(field: Field, wire: socket.socket) -> None:
         try:
             while field.present and (payload := receive_frame(wire)) is not None:
                 if payload == ASK_ATR:
-                    send_frame(wire, ATR)
+                    send_frame(wire, field.atr)
                 elif payload in (POWER_OFF, POWER_ON, RESET):
                     field.power(payload != POWER_OFF)
                 else:

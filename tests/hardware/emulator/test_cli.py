@@ -9,6 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from hardware.emulator.cli import app
+from hardware.emulator.field import tray_cards
+from hardware.emulator.image import image_path, read_image
+from hardware.emulator.kinds import ChipKind
 
 run = CliRunner().invoke
 
@@ -22,10 +25,38 @@ def test_new_and_list(tmp_path: Path) -> None:
     assert lines[1].startswith("b\t04")
 
 
+def test_other_kinds_and_a_card_as_delivered(tmp_path: Path) -> None:
+    for kind in ChipKind:
+        assert run(app, ["new", str(tmp_path), kind.value, "--kind", kind.value]).exit_code == 0
+    assert run(app, ["new", str(tmp_path), "blank", "--des", "--kind", "ev2"]).exit_code == 0
+    for card in tray_cards(tmp_path):
+        state = read_image(image_path(tmp_path, card.name)).state
+        assert state.kind.value == ("ev2" if card.name == "blank" else card.name)
+        assert state.picc_key.des == (card.name == "blank")
+        assert len(card.uid_hex) == 2 * state.kind.uid_bytes
+
+
+def test_a_copy_is_a_clone_and_a_way_back(tmp_path: Path) -> None:
+    run(app, ["new", str(tmp_path), "a", "--uid", "04010203040506"])
+    assert run(app, ["copy", str(tmp_path), "a", "b"]).exit_code == 0
+    assert read_image(image_path(tmp_path, "b")) == read_image(image_path(tmp_path, "a"))
+
+
 def test_a_fault_is_ordered(tmp_path: Path) -> None:
     assert run(app, ["fault", str(tmp_path), "cut_after", "--ins", "C7", "--card", "a"]).exit_code == 0
     ordered = json.loads((tmp_path / "faults.json").read_text())
     assert ordered == [{"kind": "cut_after", "nth": 1, "ins": "C7", "card": "a"}]
+    corrupt = ["corrupt_reply", "--nth", "4", "--byte", "-1", "--mask", "1", "--reader", "door", "--repeat"]
+    assert run(app, ["fault", str(tmp_path), *corrupt]).exit_code == 0
+    ordered = json.loads((tmp_path / "faults.json").read_text())
+    assert ordered[1] == {
+        "kind": "corrupt_reply",
+        "nth": 4,
+        "byte": -1,
+        "mask": 1,
+        "reader": "door",
+        "repeat": True,
+    }
 
 
 @pytest.mark.parametrize(
@@ -36,6 +67,10 @@ def test_a_fault_is_ordered(tmp_path: Path) -> None:
         (["new", "{}", "a", "--uid", "0102"], "7 bytes, not 2"),
         (["new", "{}", "../a"], "is not a card name"),
         (["new", "{}/file", "a"], "cannot be written"),
+        (["new", "{}", "a", "--kind", "classic", "--uid", "04010203040506"], "4 bytes, not 7"),
+        (["new", "{}", "a", "--kind", "classic", "--des"], "no DES master key"),
+        (["copy", "{}", "nobody", "a"], "there is no card 'nobody'"),
+        (["copy", "{}", "a", "a"], "cannot be copied onto itself"),
         (["serve", "{}", "nobody"], "there is no card 'nobody'"),
         (["fault", "{}", "cut_after", "--ins", "zz"], "one byte in hexadecimal"),
         (["fault", "{}/none", "cut_after"], "cannot be written"),

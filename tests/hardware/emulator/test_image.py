@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from hardware.emulator.card import VirtualCard
 from hardware.emulator.faults import Fault, FaultKind, arm_in_folder
+from hardware.emulator.field import TrayError
 from hardware.emulator.image import (
     ImageError,
     ImageHeld,
+    copy_image,
     create_image,
     hold_image,
     image_names,
@@ -24,6 +29,7 @@ from hardware.emulator.image import (
     write_image,
 )
 from hardware.emulator.memory import Fields, card_document, read_card
+from hardware.emulator.reader import InProcessReader
 from tests.hardware.emulator.conftest import UID
 from tests.hardware.emulator.terminal import UPPER, Terminal
 
@@ -101,6 +107,70 @@ def test_a_restored_image_is_the_older_card(folder: Path) -> None:
     held.release()
     shutil.copy(folder / "copy", image_path(folder, "one"))
     assert spent(folder) == 0
+
+
+def test_a_copy_restores_an_older_card_and_never_one_that_lies_on_a_reader(folder: Path) -> None:
+    prepared(folder)
+    copy_image(folder, "one", "earlier")
+    held = hold_image(folder, "one")
+    assert Terminal(held.card.transmit).tap(25, b"S" * 32)[0] == 2
+    for source, target in (("one", "two"), ("earlier", "one")):
+        with pytest.raises(ImageHeld):
+            copy_image(folder, source, target)
+    held.release()
+    assert spent(folder) == 25
+    copy_image(folder, "earlier", "one")
+    assert spent(folder) == 0
+    assert read_image(image_path(folder, "one")).label == "کارت ۱ – بزرگسال"
+
+
+def test_a_race_for_one_card_has_one_winner(folder: Path) -> None:
+    """Many readers of one folder reach for the same card at the same moment, again and again."""
+    readers = [InProcessReader(folder, f"door {number}") for number in range(8)]
+    begin = threading.Barrier(len(readers))
+    won: list[InProcessReader] = []
+    lost: list[str] = []
+
+    def reach(reader: InProcessReader) -> None:
+        begin.wait()
+        try:
+            reader.place("one")
+        except TrayError as error:
+            lost.append(str(error))
+        else:
+            won.append(reader)
+
+    for turn in range(1, 11):
+        threads = [threading.Thread(target=reach, args=(reader,)) for reader in readers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert (len(won), len(lost)) == (turn, turn * (len(readers) - 1))
+        assert [reader.placed for reader in readers].count("one") == 1
+        won[-1].remove()
+    assert all("field of another reader" in sentence for sentence in lost)
+
+
+def test_a_durable_reader_syncs_the_image_and_its_folder_before_it_answers(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        synced.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "image")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    for durable in (False, True):
+        reader = InProcessReader(folder, durable=durable)
+        reader.place("one")
+        link = reader.wait_for_card(1)
+        assert link is not None
+        assert link.transmit(b"\xca" + bytes((1, 1, durable)) + b"\x0f\x81") == b"\x00"
+        assert synced == (["image", "folder"] if durable else [])
+        reader.remove()
 
 
 def test_notes_stay_when_the_card_changes(tmp_path: Path) -> None:

@@ -153,6 +153,22 @@ def test_a_cut_takes_the_card_away(
     assert UPPER - again.value() == spent
 
 
+def test_a_tap_can_be_cut_at_every_one_of_its_apdus(reader: InProcessReader, prepared: Terminal) -> None:
+    spent = 0
+    reader.remove()
+    for kind in (FaultKind.CUT_BEFORE, FaultKind.CUT_AFTER):
+        for nth in range(1, 12):
+            reader.faults.arm(Fault(kind, nth=nth))
+            with pytest.raises(Torn):
+                Terminal(link_to(reader).transmit).tap(10, b"S" * 32)
+            assert reader.placed is None
+            spent += 10 if (kind, nth) == (FaultKind.CUT_AFTER, 11) else 0
+            again = Terminal(link_to(reader).transmit)
+            again.open()
+            assert UPPER - again.value() == spent, (kind, nth)
+            reader.remove()
+
+
 def test_a_dropped_reply_leaves_the_card(reader: InProcessReader, prepared: Terminal) -> None:
     reader.faults.arm(Fault(FaultKind.DROP_REPLY, 0xC7))
     with pytest.raises(Torn):

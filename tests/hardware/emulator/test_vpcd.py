@@ -32,7 +32,8 @@ from smartcard.scard import (
 
 from hardware.emulator.faults import Fault, FaultKind
 from hardware.emulator.field import TrayError
-from hardware.emulator.image import read_image
+from hardware.emulator.image import create_image, read_image
+from hardware.emulator.kinds import TRAITS, ChipKind
 from hardware.emulator.vpcd import VpcdTray, receive_frame
 from tests.hardware.emulator.terminal import K1, UPPER, Terminal, Torn
 from tests.services.pcsc import PcscService
@@ -154,6 +155,40 @@ def test_two_cards_after_each_other(tray: VpcdTray, pcsc_service: PcscService) -
             assert transmit(bytes.fromhex("FFCA000000"))[6] == last
         tray.remove()
         assert wait_for(pcsc_service.reader_name, SCARD_STATE_EMPTY)
+
+
+def test_two_slots_hold_two_cards_at_once(tray: VpcdTray, pcsc_service: PcscService, folder: Path) -> None:
+    """A card lies on each of vpcd's two readers; what one does is nothing to the other."""
+    create_image(folder, "classic", b"\x04\x05\x06\x07", kind=ChipKind.CLASSIC)
+    second = VpcdTray(folder, pcsc_service.host, pcsc_service.port + 1)
+    second_name = pcsc_service.reader_name[:-1] + "1"
+    tray.place("one")
+    with pytest.raises(TrayError, match="field of another reader"):
+        second.place("one")
+    second.place("two")
+    try:
+        with connected(pcsc_service.reader_name) as (first, _), connected(second_name) as (other, _):
+            one, two = Terminal(first), Terminal(other)
+            one.prepare()
+            two.prepare()
+            one.open()
+            two.open()
+            one.debit(5)
+            two.debit(7)
+            for terminal in (one, two):
+                terminal.record(b"S" * 32)
+                assert terminal.commit()[0] == 2
+            one.open()
+            two.open()
+            assert (UPPER - one.value(), UPPER - two.value()) == (5, 7)
+        second.remove()
+        second.place("classic")
+        with connected(second_name) as (other, atr):
+            assert atr == TRAITS[ChipKind.CLASSIC].atr
+            assert other(bytes.fromhex("FFCA000000")) == b"\x04\x05\x06\x07\x90\x00"
+            assert other(bytes.fromhex("9060000000")) == b"\x6e\x00"
+    finally:
+        second.remove()
 
 
 class RecordingWire:
