@@ -10,6 +10,10 @@ A tap is three conversations over one session:
 and under the reading `abort_after_reads` (Abort before 6C). Nothing is changed on the card before Commit: a
 card torn away earlier is as it was. Whatever fault `commit` raises, the debit is unconfirmed: present the
 card again and compare its newest record with the intended one (`open_card` reads both it and its proof).
+
+The issuing server's conversations are `personalise`, `inspect_card`, `write_entitlement` and `roll_keys`. A
+card is blocked or unblocked like a tap without a fare: `open_card`, `stage(card, 0, record, None)`, `commit`,
+with a record that carries the flag; its evidence has a debit of 0.
 """
 
 from __future__ import annotations
@@ -20,14 +24,29 @@ from dataclasses import dataclass
 from fare.core.desfire import commands, layout
 from fare.core.desfire import transaction_mac as tm
 from fare.core.desfire.authentication import authenticate_ev2_first
-from fare.core.desfire.errors import NotACardOfThisSystem
+from fare.core.desfire.desk_load import write_entitlement
 from fare.core.desfire.frames import Conversation, read_uid, run
-from fare.core.desfire.keys import CardKeyStore, KeyNotHeld, KeyPurpose
+from fare.core.desfire.inspection import Inspection, inspect_card, key_of_generation
+from fare.core.desfire.key_roll import roll_keys
+from fare.core.desfire.keys import CardKeyStore, KeyPurpose
 from fare.core.desfire.messaging import Ev2Session
 from fare.core.desfire.personalisation import personalise
 from fare.core.proof.card import CommitProof
 
-__all__ = ["Conversation", "OpenCard", "commit", "open_card", "personalise", "read_uid", "run", "stage"]
+__all__ = [
+    "Conversation",
+    "Inspection",
+    "OpenCard",
+    "commit",
+    "inspect_card",
+    "open_card",
+    "personalise",
+    "read_uid",
+    "roll_keys",
+    "run",
+    "stage",
+    "write_entitlement",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +81,7 @@ def open_card(
     version = keys.versions[-1]
     if len(keys.versions) > 1:
         version = yield from commands.get_key_version(None, layout.VALIDATOR_KEY)
-    try:
-        k1 = keys.key(KeyPurpose.VALIDATOR, version, uid)
-    except KeyNotHeld as fault:
-        raise NotACardOfThisSystem("its keys are of a generation that is not held here") from fault
+    k1 = key_of_generation(keys, KeyPurpose.VALIDATOR, version, uid)
     session = yield from authenticate_ev2_first(layout.VALIDATOR_KEY, k1, rnd_a())
     entitlement = yield from commands.read_data(session, layout.ENTITLEMENT_FILE, 0, layout.ENTITLEMENT_SIZE)
     proof = yield from commands.read_data(session, layout.PROOF_FILE, 0, layout.PROOF_SIZE)

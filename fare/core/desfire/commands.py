@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fare.core.desfire import crypto
+from fare.core.desfire.chip import Version
 from fare.core.desfire.errors import MalformedAnswer, NoSuchApplication, NotACardOfThisSystem, NotWrapped
 from fare.core.desfire.frames import Conversation, exchange
 from fare.core.desfire.messaging import Ev2Session
@@ -26,20 +27,7 @@ _KEY_SETS_PRESENT = 0x01
 _AES_KEY_SIZE = 0x10
 _TRANSACTION_MAC_AES = 0x02
 _RETURN_PROOF = b"\x01"
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """GetVersion:
-
-    vendor, hardware type and version, UID (zeros where random) and the 28 or more raw bytes.
-    """
-
-    vendor: int
-    hardware_type: int
-    hardware_major: int
-    uid: bytes
-    raw: bytes
+_AES_KEY_SET = 0x02
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +56,10 @@ def select_application(aid: bytes) -> Conversation[None]:
 def get_version(session: Ev2Session | None = None) -> Conversation[Version]:
     """60, three frames: hardware(7) ‖ software(7) ‖ UID(7) batch(5) week year."""
     raw = yield from _ask(session, Opcode.GET_VERSION)
-    if len(raw) < 28:
-        raise MalformedAnswer(Opcode.GET_VERSION, f"{len(raw)} bytes instead of 28")
-    return Version(vendor=raw[0], hardware_type=raw[1], hardware_major=raw[3], uid=raw[14:21], raw=raw)
+    try:
+        return Version.decode(raw)
+    except ValueError as fault:
+        raise MalformedAnswer(Opcode.GET_VERSION, str(fault)) from fault
 
 
 def get_key_version(session: Ev2Session | None, key_no: int) -> Conversation[int]:
@@ -142,14 +131,43 @@ def change_other_key(
     session: Ev2Session, key_no: int, new_key: bytes, new_version: int, old_key: bytes
 ) -> Conversation[None]:
     """C4 for a key that is not the session's: E((New ⊕ Old) ‖ Ver ‖ JAMCRC(New))."""
-    mixed = bytes(new ^ old for new, old in zip(new_key, old_key, strict=True))
-    data = mixed + bytes([new_version]) + crypto.jamcrc(new_key)
+    data = _key_exchange(new_key, new_version, old_key)
     yield from _tell(session, Opcode.CHANGE_KEY, bytes([key_no]), data, CommMode.FULL)
 
 
 def change_own_key(session: Ev2Session, key_no: int, new_key: bytes, new_version: int) -> Conversation[None]:
     """C4 for the session's own key: E(New ‖ Ver); answered without a MAC, and the session is over."""
     yield from session.last_command(Opcode.CHANGE_KEY, bytes([key_no]), new_key + bytes([new_version]))
+
+
+def initialize_key_set(session: Ev2Session, key_set: int) -> Conversation[None]:
+    """56: make a key set of AES keys afresh; it is not in use until it is rolled to."""
+    yield from _tell(session, Opcode.INITIALIZE_KEY_SET, bytes([key_set, _AES_KEY_SET]))
+
+
+def change_key_in_set(
+    session: Ev2Session, key_set: int, key_no: int, new_key: bytes, new_version: int, old_key: bytes
+) -> Conversation[None]:
+    """C6 for a key of a set that is not in use: E((New ⊕ Old) ‖ Ver ‖ JAMCRC(New)) after set and number."""
+    header = bytes([key_set, key_no])
+    data = _key_exchange(new_key, new_version, old_key)
+    yield from _tell(session, Opcode.CHANGE_KEY_EV2, header, data, CommMode.FULL)
+
+
+def finalize_key_set(session: Ev2Session, key_set: int, version: int) -> Conversation[None]:
+    """57: give a key set its version; only then can it be rolled to."""
+    yield from _tell(session, Opcode.FINALIZE_KEY_SET, bytes([key_set, version]))
+
+
+def roll_key_set(session: Ev2Session, key_set: int) -> Conversation[None]:
+    """55, under the roll key: from now on this set is in use, and the session is over.
+
+    Whether a chip still signs that answer is not published: a MAC is checked where there is one, and the
+    caller proves the outcome by authenticating under a new key.
+    """
+    yield from session.last_command(
+        Opcode.ROLL_KEY_SET, bytes([key_set]), mode=CommMode.MAC, mac_allowed=True
+    )
 
 
 def change_key_settings(session: Ev2Session, key_settings: int) -> Conversation[None]:
@@ -184,10 +202,20 @@ def write_data(session: Ev2Session, file_no: int, offset: int, data: bytes) -> C
 def read_records(
     session: Ev2Session, file_no: int, record_no: int, count: int, record_size: int
 ) -> Conversation[bytes]:
-    """AB: `count` records; number 0 is the newest, and several come oldest first."""
+    """AB: `count` records (never 0); number 0 is the newest, and several come oldest first."""
     header = bytes([file_no]) + _u24(record_no) + _u24(count)
     answer = yield from session.command(Opcode.READ_RECORDS, header)
     return _sized(Opcode.READ_RECORDS, answer, count * record_size)
+
+
+def read_all_records(session: Ev2Session, file_no: int, record_size: int) -> Conversation[tuple[bytes, ...]]:
+    """AB with count 0: every record the file holds, newest first here (the card sends them oldest first)."""
+    answer = yield from session.command(Opcode.READ_RECORDS, bytes([file_no]) + _u24(0) + _u24(0))
+    if not answer or len(answer) % record_size:
+        raise MalformedAnswer(Opcode.READ_RECORDS, f"{len(answer)} bytes in records of {record_size}")
+    return tuple(
+        answer[start : start + record_size] for start in range(len(answer) - record_size, -1, -record_size)
+    )
 
 
 def write_record(session: Ev2Session, file_no: int, offset: int, data: bytes) -> Conversation[None]:
@@ -248,6 +276,11 @@ def _sized(ins: int, answer: bytes, size: int) -> bytes:
     if len(answer) != size:
         raise MalformedAnswer(ins, f"{len(answer)} bytes instead of {size}")
     return answer
+
+
+def _key_exchange(new_key: bytes, new_version: int, old_key: bytes) -> bytes:
+    mixed = bytes(new ^ old for new, old in zip(new_key, old_key, strict=True))
+    return mixed + bytes([new_version]) + crypto.jamcrc(new_key)
 
 
 def _u24(number: int) -> bytes:

@@ -80,7 +80,7 @@ class CardKeyStore(Protocol):
 
     @property
     def current(self) -> int:
-        """The generation that new cards get; newer ones may be held already, for validators to learn first."""
+        """The generation that new cards get; newer ones may be held already, so that validators have them."""
         ...
 
     def key(self, purpose: KeyPurpose, version: int, uid: bytes) -> CardKey:

@@ -85,10 +85,23 @@ class Ev2Session:
             self.end()
             raise
 
-    def last_command(self, ins: int, header: bytes, data: bytes) -> Conversation[None]:
-        """Send a full-mode command that ends the session and is answered without a MAC: its key changes."""
+    def last_command(
+        self,
+        ins: int,
+        header: bytes,
+        data: bytes = b"",
+        mode: CommMode = CommMode.FULL,
+        mac_allowed: bool = False,
+    ) -> Conversation[None]:
+        """Send a command that ends the session and is answered with no data: its own key changes, say.
+
+        `mac_allowed`: whether the card still signs that answer is not known, and a MAC is checked if there
+        is one.
+        """
         try:
-            answer = yield from exchange(ins, self.wrap(ins, header, data, CommMode.FULL))
+            answer = yield from exchange(ins, self.wrap(ins, header, data, mode))
+            if answer and mac_allowed:
+                answer = self.unwrap(ins, answer, mode)
             if answer:
                 raise MalformedAnswer(ins, "data where none belongs")
         finally:

@@ -21,6 +21,7 @@ from fare.core.desfire import commands, layout
 from fare.core.desfire.authentication import authenticate_ev2_first
 from fare.core.desfire.errors import AlreadyPersonalised, AuthenticationFailed, NotACardOfThisSystem
 from fare.core.desfire.frames import Conversation, read_uid
+from fare.core.desfire.inspection import ask_chip
 from fare.core.desfire.keys import KEY_SIZE, CardKeys, SecretKey
 from fare.core.desfire.messaging import Ev2Session
 from fare.core.proof.card import CommitProof
@@ -30,9 +31,6 @@ _FACTORY = SecretKey(FACTORY_KEY)
 
 _PICC_MASTER_KEY = 0
 _CONFIGURE_PICC = 0x00
-_NXP = 0x04
-_DESFIRE = 0x01
-_EV2_OR_EV3 = (0x2, 0x3)
 
 
 def personalise(
@@ -49,21 +47,13 @@ def personalise(
         )
     if (yield from read_uid()) != uid:
         raise NotACardOfThisSystem("another card lies on the reader")
-    yield from commands.select_application(layout.PICC_AID)
-    yield from _check_chip()
+    yield from ask_chip()
     if (yield from _is_ours(keys, rnd_a)):
         return (yield from _finish(keys, entitlement, first_record, rnd_a))
     yield from _create_application(rnd_a)
     yield from _fill_application(keys, rnd_a)
     yield from _close_picc(keys, rnd_a)
     return (yield from _finish(keys, entitlement, first_record, rnd_a))
-
-
-def _check_chip() -> Conversation[None]:
-    version = yield from commands.get_version()
-    generation = version.hardware_major & 0x0F
-    if version.vendor != _NXP or version.hardware_type & 0x0F != _DESFIRE or generation not in _EV2_OR_EV3:
-        raise NotACardOfThisSystem("not a DESFire EV2 or EV3")
 
 
 def _is_ours(keys: CardKeys, rnd_a: Callable[[], bytes]) -> Conversation[bool]:
