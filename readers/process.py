@@ -135,9 +135,10 @@ class ValidatorProcess:
     def _serve_cards(self) -> None:
         while not self._stopping.is_set():
             try:
-                if self.tap_next_card(CARD_WAIT_S) is not None:
-                    self._wait_for_removal()
+                shown = self.tap_next_card(CARD_WAIT_S)
                 self.reader_problem = ""
+                if shown is not None:
+                    self._wait_for_removal()
             except ReaderFault as fault:
                 # The reader is gone; phones go on, and it is tried again.
                 self.reader_problem = str(fault)

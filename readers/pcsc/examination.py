@@ -158,8 +158,10 @@ class Examination:
         if not profile.has_lamps and not profile.setup:
             self._note("The profile knows no lamp and no buzzer of this reader.")
             return
+        lamps = profile.lamps
+        quiet_first = (profile.setup, lamps.idle, lamps.green, lamps.amber, lamps.red)
         try:
-            for command in (*profile.setup, *profile.lamps.idle):
+            for command in next(commands for commands in quiet_first if commands):
                 reader.escape(name, command)
         except ReaderFault as fault:
             self._fault(f"Lamp and buzzer stay silent: {fault}", NO_ESCAPE)

@@ -32,8 +32,11 @@ class HurtPcscd:
         return int(PID_FILE.read_text().strip("\n\0 "))
 
     def freeze(self) -> None:
+        """Stop it, all its threads: the signal alone leaves some running for a moment."""
         self.stopped = self.pid
         os.kill(self.stopped, signal.SIGSTOP)
+        threads = [int(path.name) for path in Path(f"/proc/{self.stopped}/task").iterdir()]
+        wait_for("pcscd to stand still", lambda: {_state(thread) for thread in threads} <= {"T", ""})
 
     def thaw(self) -> None:
         if self.stopped is not None:
@@ -41,7 +44,7 @@ class HurtPcscd:
             self.stopped = None
 
     def kill(self) -> None:
-        """kill -9: the socket and the pid file stay behind, as after a crash."""
+        """As kill -9 does: the socket and the pid file stay behind, as after a crash."""
         pid = self.pid
         os.kill(pid, signal.SIGKILL)
         wait_for("pcscd to be gone", lambda: not alive(pid))
@@ -53,11 +56,15 @@ class HurtPcscd:
 
 def alive(pid: int) -> bool:
     """Whether a process runs; a zombie does not."""
+    return _state(pid) not in ("", "Z")
+
+
+def _state(pid: int) -> str:
+    """The kernel's letter for a process or thread; "" when there is none."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
     except OSError:
-        return False
-    return state != "Z"
+        return ""
 
 
 def wait_for(what: str, happened: Callable[[], bool], timeout_s: float = BACK_WITHIN_S) -> None:

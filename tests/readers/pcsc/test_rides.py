@@ -11,8 +11,9 @@ import pytest
 from fare.core.errors import OperatorError
 from hardware.emulator.faults import Fault, FaultKind
 from hardware.emulator.vpcd import VpcdTray
-from readers.addresses import Equipment, resolve
-from readers.pcsc import open_reader, reader_names
+from readers.addresses import resolve
+from readers.pcsc.opening import open_reader, reader_names
+from readers.ports import ReaderFault
 from readers.process import ValidatorOptions, ValidatorProcess, compose
 from readers.shown import Lamp, Shown
 from tests.readers.bus import FARE_RIAL, Disk, Issuer, ManualClock, spent_on
@@ -26,7 +27,7 @@ class PcscBus:
         self.tray = VpcdTray(cards, service.host, service.port)
         self.process: ValidatorProcess = compose(
             issuer.kit(),
-            Equipment(open_reader(service.reader_name), self.tray),
+            resolve(service.reader_name),
             ValidatorOptions(state),
             clock=ManualClock(),
             storage=Disk(),
@@ -57,25 +58,45 @@ def test_a_card_rides_through_pcsc(pcsc_bus: PcscBus, issuer: Issuer, cards: Pat
     assert spent_on(issuer, cards, "one") == 3 * FARE_RIAL
 
 
-@pytest.mark.parametrize(("kind", "ins"), [(FaultKind.CUT_AFTER, 0xC7), (FaultKind.CUT_BEFORE, 0x8B)])
-def test_a_card_torn_from_a_pcsc_reader_is_debited_once(
-    pcsc_bus: PcscBus, issuer: Issuer, cards: Path, kind: FaultKind, ins: int
+def test_a_card_torn_from_a_pcsc_reader_in_any_phase_is_debited_once(
+    pcsc_bus: PcscBus, issuer: Issuer, cards: Path
 ) -> None:
-    pcsc_bus.tray.faults.arm(Fault(kind, ins=ins))
+    for kind, ins in (
+        (FaultKind.CUT_BEFORE, 0xFFCA),
+        (FaultKind.CUT_AFTER, 0x71),
+        (FaultKind.CUT_BEFORE, 0xAD),
+        (FaultKind.CUT_AFTER, 0xDC),
+        (FaultKind.CUT_BEFORE, 0x8B),
+        (FaultKind.DROP_REPLY, 0x8B),
+        (FaultKind.CUT_AFTER, 0xC7),
+    ):
+        pcsc_bus.tray.faults.arm(Fault(kind, ins=ins))
+        assert pcsc_bus.tap("one").lamp is Lamp.AMBER, (kind, ins)
+    recovered = pcsc_bus.tap("one")
+    assert (recovered.lamp, recovered.recovered) == (Lamp.GREEN, True)
+    assert spent_on(issuer, cards, "one") == FARE_RIAL
+
+
+def test_a_reader_that_hangs_at_commit_leaves_the_tap_unconfirmed_and_then_recovers_it(
+    pcsc_bus: PcscBus, issuer: Issuer, cards: Path
+) -> None:
+    pcsc_bus.tray.faults.arm(Fault(FaultKind.DELAY_REPLY, ins=0xC7, delay_ms=60_000))
     assert pcsc_bus.tap("one").lamp is Lamp.AMBER
-    assert pcsc_bus.tap("one").lamp is Lamp.GREEN
+    recovered = pcsc_bus.tap("one")
+    assert (recovered.lamp, recovered.recovered) == (Lamp.GREEN, True)
     assert spent_on(issuer, cards, "one") == FARE_RIAL
 
 
 def test_a_card_that_already_lies_there_is_seen(pcsc_bus: PcscBus, pcsc_service: PcscService) -> None:
     pcsc_bus.tray.place("one")
-    fresh = open_reader(pcsc_service.reader_name)
-    link = fresh.wait_for_card(10)
-    assert link is not None
-    assert link.atr == bytes.fromhex("3B8180018080")
-    link.close()
-    assert not fresh.wait_for_removal(0.05)
-    assert open_reader(pcsc_service.reader_name).wait_for_card(0) is not None
+    with open_reader(pcsc_service.reader_name) as fresh:
+        link = fresh.wait_for_card(10)
+        assert link is not None
+        assert link.atr == bytes.fromhex("3B8180018080")
+        link.close()
+        assert not fresh.wait_for_removal(0.05)
+    with open_reader(pcsc_service.reader_name) as another:
+        assert another.wait_for_card(0) is not None
 
 
 def test_an_empty_field_ends_the_wait_without_a_card(pcsc_bus: PcscBus) -> None:
@@ -88,7 +109,8 @@ def test_a_restarted_pcscd_is_found_again_unattended(pcsc_bus: PcscBus, pcsc_ser
     assert pcsc_bus.tap("one").lamp is Lamp.GREEN
     answers: list[Shown | None] = []
     pcsc_service.stop()
-    assert pcsc_bus.process.tap_next_card(0.5) is None
+    with pytest.raises(ReaderFault, match="no PC/SC service"):
+        pcsc_bus.process.tap_next_card(0.5)
     waiting = threading.Thread(target=lambda: answers.append(pcsc_bus.process.tap_next_card(20)))
     waiting.start()
     pcsc_service.start()

@@ -18,6 +18,7 @@ from readers.pcsc.wire import Order
 from readers.ports import ReaderFault
 from tests.readers.pcsc.conftest import BACK_WITHIN_S, HurtPcscd, alive, wait_for
 from tests.services.pcsc import PcscService
+from tests.services.started import find_program
 
 READ_UID = bytes.fromhex("FFCA000000")
 GET_VERSION = bytes.fromhex("9060000000")
@@ -133,7 +134,7 @@ def test_pcscd_killed_and_restarted(tray: VpcdTray, reader: WatchedReader, pcscd
     with pytest.raises(ReaderFault):
         link.transmit(READ_UID)
     link.close()
-    with pytest.raises(ServiceFault, match="There is no PC/SC service .*start pcscd"):
+    with pytest.raises(ServiceFault, match=r"There is no PC/SC service .*start pcscd"):
         reader.wait_for_card(0.2)
     tray.remove()
     pcscd.come_back()
@@ -154,38 +155,26 @@ def test_pcscd_frozen_and_continued(tray: VpcdTray, reader: WatchedReader, pcscd
 
 
 def test_a_reader_that_is_plugged_in_later_is_found(
-    tray: VpcdTray, reader: WatchedReader, pcscd: HurtPcscd
+    tray: VpcdTray, reader: WatchedReader, pcscd: HurtPcscd, tmp_path: Path
 ) -> None:
-    """As near to a plug as vpcd comes: pcscd with no reader, which is then told of one."""
-    link = None
-    files = _configuration_of(pcscd.pid)
+    """As near to a plug as vpcd comes: a service without the reader, then one with it."""
     assert reader.wait_for_card(0.05) is None
-    texts = {path: path.read_text() for path in files}
-    home = files[0].parent
     pcscd.kill()
-    # The keeper removed nothing: the folder of its configuration is ours to start another pcscd from.
-    home.mkdir(parents=True, exist_ok=True)
-    for path in files:
-        path.unlink(missing_ok=True)
+    empty = tmp_path / "reader.conf.d"
+    empty.mkdir()
+    program = find_program("pcscd", folders=("usr/sbin", "usr/local/sbin"))
     with subprocess.Popen(
-        ["pcscd", "--foreground", "--config", str(home)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [program, "--foreground", "--config", str(empty)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     ) as bare:
         try:
-            wait_for("a service without a reader", lambda: _trouble(reader, "not plugged in"))
-            for path, text in texts.items():
-                path.write_text(text)
-            bare.send_signal(signal.SIGUSR1)
-            wait_for("the reader", lambda: _is_there(reader))
-            tray.place("one")
-            link = card_on(reader)
-            assert link.transmit(READ_UID)[-2:] == b"\x90\x00"
+            wait_for("a service without the reader", lambda: _trouble(reader, "is not plugged in"))
         finally:
             bare.terminate()
-
-
-def _configuration_of(pid: int) -> list[Path]:
-    arguments = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
-    return sorted(Path(arguments[arguments.index("--config") + 1]).iterdir())
+    pcscd.come_back()
+    tray.place("one")
+    assert card_on(reader).transmit(READ_UID)[-2:] == b"\x90\x00"
 
 
 def _trouble(reader: WatchedReader, word: str) -> bool:
@@ -194,13 +183,6 @@ def _trouble(reader: WatchedReader, word: str) -> bool:
     except ReaderFault as fault:
         return word in str(fault)
     return False
-
-
-def _is_there(reader: WatchedReader) -> bool:
-    try:
-        return reader.wait_for_card(0.1) is None
-    except ReaderFault:
-        return False
 
 
 def test_two_readers_on_one_machine(
@@ -243,8 +225,8 @@ def test_lamp_wishes_that_a_reader_refuses_disturb_nothing(tray: VpcdTray, reade
         assert link.transmit(READ_UID)[-2:] == b"\x90\x00"
     link.close()
     assert card_on(reader).transmit(READ_UID)[-2:] == b"\x90\x00"
+    reader.close()
     with pytest.raises(ReaderFault, match="refused an escape command"):
-        reader.close()
         reader.escape(reader.name, b"\xff")
 
 
