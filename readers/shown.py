@@ -28,8 +28,8 @@ class Shown:
 
     `fare_rial` is what this ride costs (0 when refused). `balance_rial` is the card's after the tap, None
     where it is not known; `rides_left` is a phone ticket's. `recovered` tells that an earlier torn tap
-    was completed now, without a second debit. `seq` is the tap's number in the journal, None when nothing
-    was written.
+    was completed now, without a second debit; `on_pass` that a pass covers the ride. `seq` is the tap's
+    number in the journal, None when nothing was written.
     """
 
     lamp: Lamp
@@ -42,4 +42,5 @@ class Shown:
     pax: int = 1
     line_name: str = ""
     recovered: bool = False
+    on_pass: bool = False
     seq: int | None = None

@@ -81,6 +81,37 @@ def decode(raw: bytes) -> CardRecord:
     )
 
 
+def record_without_ride(
+    newest: CardRecord,
+    *,
+    blocked: bool,
+    validator: int,
+    seq: int,
+    at_s: int,
+    line: int = 0,
+    area: int = 0,
+    spent_rial: int,
+    entitlement_version: int,
+) -> bytes:
+    """The record that blocks or unblocks a card: fare 0, and the rider's state as `newest` left it.
+
+    `validator` 0 is a desk. `spent_rial` is the chip's own counter, `entitlement_version` the one on the
+    card. Raises as `CardRecord.encode`.
+    """
+    return CardRecord(
+        validator=validator,
+        seq=seq,
+        at_s=at_s,
+        line=line,
+        area=area,
+        fare_rial=0,
+        spent_after_rial=spent_rial,
+        entitlement_version=entitlement_version,
+        rider_state=newest.rider_state,
+        blocked=blocked,
+    ).encode()
+
+
 def first_record(at_s: int, entitlement_version: int = 1) -> bytes:
     """The record that personalisation commits, since reading an empty file is an error on the card."""
     return CardRecord(0, 0, at_s, 0, 0, 0, 0, entitlement_version).encode()

@@ -1,7 +1,8 @@
 """What a validator decides about a card in its field: the rules, pure, with a closed set of reasons.
 
 A decision is a value. `Charge` says what to write on the card; `Refused` says why not, in a word that
-every display translates and every report counts. What the tariff is told of a boarding, by card or by phone,
+every display translates and every report counts, and what to write on a card that is denied, so that a bus
+with an older denylist refuses it too. What the tariff is told of a boarding, by card or by phone,
 is said here too, for bus and ledger alike. Nothing here talks to a card or reads a clock.
 """
 
@@ -16,7 +17,7 @@ from zoneinfo import ZoneInfo
 from fare.core import card_record, entitlement
 from fare.core.bundle import Bundle
 from fare.core.card_record import MAX_FARE_RIAL, CardRecord
-from fare.core.entitlement import CardEntitlement, EntitlementFault, VerifiedEntitlement
+from fare.core.entitlement import UNLIMITED_RIDES, CardEntitlement, EntitlementFault, VerifiedEntitlement
 from fare.core.errors import MalformedDocument
 from fare.core.proof.phone import PhoneTicket
 from fare.core.tariff.model import FareMedium
@@ -39,6 +40,7 @@ class Reason(StrEnum):
     INSUFFICIENT_BALANCE = "insufficient_balance"
     CARD_TORN = "card_torn"
     HELD_TOO_SHORT = "held_too_short"
+    CARD_TOO_SLOW = "card_too_slow"
     OUT_OF_SERVICE = "out_of_service"
 
 
@@ -74,15 +76,20 @@ class Charge:
     in_force: VerifiedEntitlement
     delivered: bytes | None
     balance_after_rial: int
+    on_pass: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Do not let the rider on. `balance_rial` and `serial` where the card was readable enough to tell."""
+    """Do not let the rider on. `balance_rial` and `serial` where the card was readable enough to tell.
+
+    `block_record` is to be committed on the card, without a debit, before the lamp turns red.
+    """
 
     reason: Reason
     serial: int | None = None
     balance_rial: int | None = None
+    block_record: bytes | None = None
 
 
 def decide_card(
@@ -94,7 +101,7 @@ def decide_card(
         return Refused(Reason.BAD_ENTITLEMENT)
     serial = on_card.serial
     if serial in bundle.denied_cards:
-        return Refused(Reason.CARD_DENIED, serial)
+        return Refused(Reason.CARD_DENIED, serial, block_record=_block_record(view, boarding, on_card))
     in_force, delivered = _newest(on_card, bundle, keys, view)
     balance = in_force.balance_rial(view.spent_rial)
     try:
@@ -106,9 +113,12 @@ def decide_card(
     zone = ZoneInfo(bundle.zone)
     if in_force.expires_day < _local_day(boarding, zone):
         return Refused(Reason.CARD_EXPIRED, serial, balance)
-    cost, state = price(bundle.tariff, RiderState(last.rider_state), card_context(in_force, boarding, zone))
-    if cost.amount_rial > min(balance + in_force.overdraft_rial, MAX_FARE_RIAL):
+    context = card_context(in_force, boarding, zone)
+    cost, state = price(bundle.tariff, RiderState(last.rider_state), context)
+    # What costs nothing needs no balance: a pass rides on a purse that is empty or overdrawn.
+    if cost.amount_rial and cost.amount_rial > min(balance + in_force.overdraft_rial, MAX_FARE_RIAL):
         return Refused(Reason.INSUFFICIENT_BALANCE, serial, balance)
+    on_pass = context.on_pass is not None
     record = CardRecord(
         validator=boarding.device,
         seq=boarding.seq,
@@ -119,8 +129,29 @@ def decide_card(
         spent_after_rial=view.spent_rial + cost.amount_rial,
         entitlement_version=in_force.version,
         rider_state=state.raw,
+        on_pass=on_pass,
     ).encode()
-    return Charge(cost, record, on_card, in_force, delivered, balance - cost.amount_rial)
+    return Charge(cost, record, on_card, in_force, delivered, balance - cost.amount_rial, on_pass)
+
+
+def _block_record(view: CardView, boarding: Boarding, on_card: VerifiedEntitlement) -> bytes | None:
+    try:
+        newest = card_record.decode(view.newest_record)
+    except MalformedDocument:
+        return None  # a layout of later years is not written over by what does not know it
+    if newest.blocked:
+        return None
+    return card_record.record_without_ride(
+        newest,
+        blocked=True,
+        validator=boarding.device,
+        seq=boarding.seq,
+        at_s=boarding.at_s,
+        line=boarding.line,
+        area=boarding.area,
+        spent_rial=view.spent_rial,
+        entitlement_version=on_card.version,
+    )
 
 
 def card_context(in_force: CardEntitlement, boarding: Boarding, zone: ZoneInfo) -> TapContext:
@@ -133,7 +164,19 @@ def card_context(in_force: CardEntitlement, boarding: Boarding, zone: ZoneInfo) 
         category_valid=in_force.category_expires_day == 0 or in_force.category_expires_day >= today,
         line=boarding.line,
         area=boarding.area,
+        on_pass=_pass_that_rides(in_force, today),
     )
+
+
+def _pass_that_rides(in_force: CardEntitlement, today: int) -> int | None:
+    """The product of the first pass that is valid on this day.
+
+    A pass of so many rides is left alone: nothing on the card counts them yet, so it would never end.
+    """
+    for one in in_force.passes:
+        if one.rides == UNLIMITED_RIDES and one.first_day <= today <= one.last_day:
+            return one.product
+    return None
 
 
 def ticket_context(ticket: PhoneTicket, boarding: Boarding) -> TapContext:

@@ -70,9 +70,15 @@ def shown_text(shown: Shown, locale: Locale) -> ShownText:
         reason=shown.reason,
         title=said[shown.lamp],
         sentence=said["reasons"][shown.reason],
-        note=said["recovered"] if shown.recovered else "",
+        note=_note(shown, said),
         figures=figures,
     )
+
+
+def _note(shown: Shown, said: Mapping[str, Any]) -> str:
+    if shown.recovered:
+        return said["recovered"]
+    return said["on_pass"] if shown.on_pass else ""
 
 
 def _amount(name: str, amount_rial: int, locale: Locale) -> Figure:

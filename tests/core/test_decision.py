@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fare.core import card_record, entitlement
 from fare.core.bundle import Bundle
 from fare.core.decision import Boarding, CardView, Charge, Reason, Refused, decide_card, ticket_context
-from fare.core.entitlement import CardEntitlement
+from fare.core.entitlement import CardEntitlement, Pass
 from fare.core.proof.phone import PhoneEntitlement, PhoneTicket
 from fare.core.tap import BundleVersion
 from fare.core.tariff.model import FareMedium, FareProduct, Tariff
@@ -96,8 +96,7 @@ def test_a_concession_is_priced_until_its_last_day() -> None:
     assert lapsed.price.amount_rial == FARE
 
 
-def test_denied_blocked_expired_and_forged_cards_are_refused() -> None:
-    assert decide(bundle=bundle_with(denied_cards=frozenset({7}))) == Refused(Reason.CARD_DENIED, 7)
+def test_blocked_expired_and_forged_cards_are_refused() -> None:
     blocked = card_record.CardRecord(0, 0, NOW_S, 0, 0, 0, 0, 2, blocked=True).encode()
     assert decide(record=blocked) == Refused(Reason.CARD_BLOCKED, 7, 100_000)
     assert decide(replace(ISSUED, expires_day=TODAY - 1)) == Refused(Reason.CARD_EXPIRED, 7, 100_000)
@@ -106,6 +105,73 @@ def test_denied_blocked_expired_and_forged_cards_are_refused() -> None:
     assert decide_card(view, Boarding(1, 1, NOW_S, 0, 0), bundle_with(), KEYS) == Refused(
         Reason.BAD_ENTITLEMENT
     )
+
+
+def test_a_denied_card_is_to_be_blocked_and_stays_as_it_was_otherwise() -> None:
+    denying = bundle_with(
+        denied_cards=frozenset({7}), entitlements={7: entitlement.sign(replace(ISSUED, version=3), KEY)}
+    )
+    before = card_record.CardRecord(
+        3, 9, NOW_S - 60, 1, 1, FARE, FARE, 2, rider_state=b"transfr", on_pass=True
+    )
+    refused = decide(bundle=denying, spent=FARE, record=before.encode())
+    assert isinstance(refused, Refused)
+    assert (refused.reason, refused.serial) == (Reason.CARD_DENIED, 7)
+    assert refused.block_record is not None
+    block = card_record.decode(refused.block_record)
+    assert block == card_record.CardRecord(
+        17, 5, NOW_S, 3, 1, 0, FARE, 2, rider_state=b"transfr", blocked=True
+    )
+    # What the block wrote is refused by a bus that has not heard of the denial, and written once.
+    assert decide(record=refused.block_record) == Refused(Reason.CARD_BLOCKED, 7, 100_000)
+    assert decide(bundle=denying, record=refused.block_record) == Refused(Reason.CARD_DENIED, 7)
+    # Nothing is written over a record of an unknown layout.
+    assert decide(bundle=denying, record=b"\x20" + bytes(31)) == Refused(Reason.CARD_DENIED, 7)
+
+
+def test_a_desk_lifts_a_block_by_another_record() -> None:
+    blocked = card_record.CardRecord(17, 5, NOW_S, 3, 1, 0, FARE, 2, rider_state=b"transfr", blocked=True)
+    lifted = card_record.record_without_ride(
+        blocked, blocked=False, validator=0, seq=0, at_s=NOW_S + 60, spent_rial=FARE, entitlement_version=2
+    )
+    assert card_record.decode(lifted).rider_state == b"transfr"
+    assert isinstance(decide(record=lifted, spent=FARE), Charge)
+
+
+def test_a_pass_rides_from_its_first_day_to_its_last_without_a_debit() -> None:
+    month = Pass(product=4, first_day=TODAY, last_day=TODAY + 29)
+    on_pass = decide(replace(ISSUED, passes=(month,), loaded_total_rial=0), spent=1)
+    assert isinstance(on_pass, Charge), "a pass needs no balance"
+    assert (on_pass.price.amount_rial, on_pass.price.rule, on_pass.price.product_id) == (0, "pass", "pass-4")
+    record = card_record.decode(on_pass.record)
+    assert (record.on_pass, record.fare_rial, record.spent_after_rial) == (True, 0, 1)
+    for passes in (
+        (replace(month, first_day=TODAY + 1),),
+        (replace(month, first_day=TODAY - 30, last_day=TODAY - 1),),
+        (replace(month, rides=10),),  # nothing counts its rides yet
+    ):
+        paid = decide(replace(ISSUED, passes=passes))
+        assert isinstance(paid, Charge)
+        assert (paid.price.amount_rial, paid.on_pass) == (FARE, False)
+        assert not card_record.decode(paid.record).on_pass
+    second = decide(
+        replace(
+            ISSUED,
+            passes=(
+                replace(month, last_day=TODAY - 1, first_day=1),
+                replace(month, product=9, last_day=TODAY),
+            ),
+        )
+    )
+    assert isinstance(second, Charge)
+    assert second.price.product_id == "pass-9"
+
+
+def test_a_pass_that_waits_in_the_bundle_rides_at_once() -> None:
+    newer = replace(ISSUED, version=3, loaded_total_rial=0, passes=(Pass(4, TODAY, TODAY),))
+    charge = decide(bundle=bundle_with(entitlements={7: entitlement.sign(newer, KEY)}))
+    assert isinstance(charge, Charge)
+    assert (charge.price.amount_rial, charge.delivered is None) == (0, False)
 
 
 def test_a_record_of_an_unknown_layout_is_not_guessed_at() -> None:

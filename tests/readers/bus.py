@@ -10,6 +10,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import zstandard
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -105,7 +106,7 @@ class Issuer:
         self.entitlements: dict[tuple[int, int], bytes] = {}
         self.uids: dict[int, bytes] = {}
 
-    def entitlement(self, serial: int, *, version: int = 1, loaded: int = LOADED_RIAL, **more: int) -> bytes:
+    def entitlement(self, serial: int, *, version: int = 1, loaded: int = LOADED_RIAL, **more: Any) -> bytes:
         raw = sign(
             CardEntitlement(
                 issuer=1,
@@ -120,7 +121,7 @@ class Issuer:
                 category_expires_day=0,
                 overdraft_rial=0,
                 expires_day=more.get("expires_day", 20_000),
-                passes=(),
+                passes=more.get("passes", ()),
                 issued_at_s=NOW_S,
             ),
             self.card_key,
@@ -128,7 +129,7 @@ class Issuer:
         self.entitlements[serial, version] = raw
         return raw
 
-    def make_card(self, folder: Path, name: str, serial: int, **more: int) -> bytes:
+    def make_card(self, folder: Path, name: str, serial: int, **more: Any) -> bytes:
         """A personalised virtual card in `folder`; its UID."""
         uid = b"\x04" + serial.to_bytes(6, "big")
         self.uids[serial] = uid

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
 
+from fare.core import card_record
+from fare.core.entitlement import Pass, day_number
 from fare.core.tap import Outcome, Tap
 from fare.core.tariff.model import FareProduct, Tariff
 from hardware.emulator.faults import Fault, FaultKind
 from readers.journal import RESERVE_BYTES, JournalFault
 from readers.shown import Lamp, Shown
 from tests.readers.bus import FARE_RIAL, LOADED_RIAL, NOW_S, Bus, Issuer, open_bus
-from tests.readers.chips import chip_with, present
+from tests.readers.chips import chip_with, present, put_back
 
 
 def test_a_card_rides_and_the_ledger_can_prove_it(bus: Bus) -> None:
@@ -253,7 +256,11 @@ def test_every_refusal_of_our_card_brings_the_proof_of_the_tap_before(bus: Bus) 
         assert tap.outcome is Outcome.REFUSED
         assert (evidence.record_read, evidence.spent_before) == (before.record_written, FARE_RIAL)
         assert evidence.previous.tmc == before.previous.tmc + 1
-        assert only_read(tap)
+        if tap.reason == "card_denied":
+            assert evidence.record_written is not None
+            assert issuer.proof_verifies(tap)
+        else:
+            assert only_read(tap)
         proven = replace(tap, card=replace(before, proof=evidence.previous))
         assert issuer.proof_verifies(proven)
         assert len(tap.encode()) < 400
@@ -271,9 +278,70 @@ def test_a_card_that_names_another_serial_speaks_for_neither(bus: Bus) -> None:
     assert (tap.outcome, tap.card) == (Outcome.REFUSED, None)
 
 
-def test_a_denied_card_is_refused(bus: Bus) -> None:
+def test_a_denied_card_is_blocked_and_refused_by_a_bus_that_has_not_heard(
+    bus: Bus, issuer: Issuer, tmp_path: Path
+) -> None:
+    bus.process.bundles.offer(issuer.bundle(2, denied_cards=frozenset({1001})))
+    seen: list[int] = []
+    chip = chip_with(issuer, 1001)
+
+    def counted(apdu: bytes) -> bytes:
+        seen.append(apdu[1])
+        return chip.transmit(apdu)
+
+    assert (present(bus, counted).lamp, len(seen)) == (Lamp.RED, 10)
+    assert 0xDC not in seen
+    (blocked,) = bus.journalled()
+    assert (blocked.outcome, blocked.reason, blocked.fare_rial) == (Outcome.REFUSED, "card_denied", 0)
+    assert issuer.proof_verifies(blocked)
+    seen.clear()
+    put_back(chip)
+    assert (present(bus, counted).reason, len(seen)) == ("card_denied", 8), "it is written once"
+    assert only_read(bus.journalled()[-1])
+    offline = open_bus(issuer, bus.folder, tmp_path / "offline", clock=bus.clock)
+    put_back(chip)
+    shown = present(offline, chip.transmit)
+    assert (shown.lamp, shown.reason, shown.balance_rial) == (Lamp.RED, "card_blocked", LOADED_RIAL)
+    (refused,) = offline.journalled()
+    assert refused.card is not None
+    assert blocked.card is not None
+    assert refused.card.previous == blocked.card.proof
+    offline.process.stop()
+
+
+def test_a_disk_that_fails_at_a_block_shows_red_and_forgets_nothing(bus: Bus) -> None:
     bus.process.bundles.offer(bus.issuer.bundle(2, denied_cards=frozenset({1001})))
+
+    def fail(tap: Tap) -> None:
+        raise JournalFault("database or disk is full")
+
+    write_outcome = bus.process.journal.write_outcome
+    bus.process.journal.write_outcome = fail  # type: ignore[method-assign]
     assert bus.tap("one").reason == "card_denied"
+    bus.process.journal.write_outcome = write_outcome  # type: ignore[method-assign]
+    shown = bus.tap("one")
+    assert (shown.lamp, shown.reason) == (Lamp.RED, "card_denied")
+    torn, told = bus.journalled()
+    assert torn.card is not None
+    assert told.card is not None
+    assert (torn.outcome, torn.card.proof) == (Outcome.REFUSED, None)
+    assert told.card.record_read == torn.card.record_written
+    assert bus.issuer.proof_verifies(replace(torn, card=replace(torn.card, proof=told.card.previous)))
+
+
+def test_a_pass_rides_without_a_debit(bus: Bus) -> None:
+    issuer = bus.issuer
+    today = day_number(date(2026, 11, 18))
+    issuer.make_card(bus.folder, "pass", 1004, loaded=0, passes=(Pass(4, today, today),))
+    shown = bus.tap("pass")
+    assert (shown.lamp, shown.fare_rial, shown.balance_rial, shown.on_pass) == (Lamp.GREEN, 0, 0, True)
+    (tap,) = bus.journalled()
+    assert tap.card is not None
+    assert tap.card.record_written is not None
+    assert card_record.decode(tap.card.record_written).on_pass
+    assert issuer.proof_verifies(tap)
+    bus.clock.pass_s(86_400)
+    assert bus.tap("pass").reason == "insufficient_balance"
 
 
 def test_a_waiting_entitlement_is_delivered_with_the_ride(bus: Bus) -> None:
@@ -371,7 +439,7 @@ def test_a_ticket_that_does_not_cover_the_fare_is_refused(bus: Bus) -> None:
 
 def test_a_hanging_card_does_not_stop_the_phones(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
     """The ticket settles the hung tap as unconfirmed; the proof that comes after all is its recovery."""
-    monkeypatch.setattr("readers.validation.HUNG_CARD_S", 0.05)
+    monkeypatch.setattr("readers.ticket_taps.HUNG_CARD_S", 0.05)
     hanging, go_on = threading.Event(), threading.Event()
     bus.reader.place("one")
     link = bus.reader.wait_for_card(1)

@@ -20,7 +20,10 @@ class RiderState:
 
 @dataclass(frozen=True, slots=True)
 class TapContext:
-    """The boarding. `at_s` is unix seconds; `category_valid` is False once a concession has lapsed."""
+    """The boarding. `at_s` is unix seconds; `category_valid` is False once a concession has lapsed.
+
+    `on_pass` is the product number of a pass that covers it, None without one.
+    """
 
     at_s: int
     medium: FareMedium
@@ -29,11 +32,12 @@ class TapContext:
     line: int
     area: int
     pax: int = 1
+    on_pass: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a tap costs and why, in terms a rider can be told."""
+    """What a tap costs and why, in terms a rider can be told. `rule` is "flat" or "pass"."""
 
     amount_rial: int
     product_id: str
@@ -41,7 +45,9 @@ class Price:
 
 
 def price(tariff: Tariff, state: RiderState, tap: TapContext) -> tuple[Price, RiderState]:
-    """Price one boarding. Returns the price and the rider's state after it."""
+    """Price one boarding. Returns the price and the rider's state after it. A pass comes before the purse."""
+    if tap.on_pass is not None:
+        return Price(0, f"pass-{tap.on_pass}", "pass"), state
     known = tap.category_valid and tap.rider_category in tariff.rider_categories
     product = tariff.rider_categories[tap.rider_category if known else 0]
     return Price(product.amount_rial * tap.pax, product.product_id, "flat"), state

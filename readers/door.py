@@ -1,0 +1,89 @@
+"""What taps of cards and of phones share on one bus: what is known at this moment, whose turn the journal is,
+the common fields of a tap and of an answer. It speaks to no card and decides nothing about a medium.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+from fare.core.decision import Reason
+from fare.core.proof.phone import TicketRefusal
+from fare.core.tap import ClockQuality, Outcome, Tap
+from readers.bundles import Bundles, LoadedBundle
+from readers.journal import RESERVE_BYTES, Journal
+from readers.ports import Clock, Storage
+from readers.shown import Lamp, Shown, ShownMedium
+from readers.torn_taps import TornTaps
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What the validator knows when a medium is presented; all of one tap is decided by it."""
+
+    wall_ms: int
+    mono_ns: int
+    quality: ClockQuality
+    loaded: LoadedBundle
+
+    @property
+    def line_name(self) -> str:
+        """The line as riders know it; empty where the bundle names none."""
+        return "" if self.loaded.here is None else self.loaded.here.line_name
+
+
+class Door:
+    """The journal's turn and the present moment. `settled` guards the order of taps, in any thread."""
+
+    def __init__(self, *, journal: Journal, bundles: Bundles, clock: Clock, storage: Storage) -> None:
+        self.journal = journal
+        self.clock = clock
+        self._bundles = bundles
+        self._storage = storage
+        self.one_card = threading.Lock()
+        """Held for a whole card tap, so that cards come one at a time."""
+        self.settled = threading.Condition(threading.RLock())
+        """Waited on by tickets while a card's outcome is open. Never held over an APDU."""
+        self.torn = TornTaps(journal, clock)
+
+    def moment(self) -> Moment | None:
+        """What is known now; None while the validator may not sell: no bundle, no place in it, no disk."""
+        loaded = self._bundles.current
+        if loaded is None or loaded.here is None:
+            return None
+        try:
+            if self._storage.free_bytes() < RESERVE_BYTES:
+                return None
+        except OSError:
+            return None
+        return Moment(self.clock.wall_ms(), self.clock.mono_ns(), self.clock.quality(), loaded)
+
+    def tap(self, moment: Moment, outcome: Outcome, reason: Reason | TicketRefusal, fare_rial: int) -> Tap:
+        """The next tap of the journal, without what its medium adds. Call it while holding `settled`."""
+        here = moment.loaded.here
+        return Tap(
+            device=self.journal.device,
+            journal_id=self.journal.journal_id,
+            boot_id=self.journal.boot_id,
+            seq=self.journal.next_seq,
+            mono_ns=moment.mono_ns,
+            wall_ms=moment.wall_ms,
+            clock_quality=moment.quality,
+            bundle_version=moment.loaded.bundle.version,
+            outcome=outcome,
+            reason=str(reason),
+            fare_rial=fare_rial,
+            line=0 if here is None else here.line,
+            area=0 if here is None else here.area,
+            tariff_version=moment.loaded.bundle.tariff.version,
+        )
+
+    def shown(
+        self, moment: Moment, lamp: Lamp, reason: str, medium: ShownMedium, seq: int | None = None
+    ) -> Shown:
+        """An answer, without the figures that a ride adds."""
+        return Shown(lamp, str(reason), medium, moment.wall_ms, line_name=moment.line_name, seq=seq)
+
+    def out_of_service(self, medium: ShownMedium) -> Shown:
+        """The answer while nothing may be sold."""
+        return Shown(Lamp.RED, Reason.OUT_OF_SERVICE, medium, self.clock.wall_ms())
