@@ -202,6 +202,54 @@ def test_a_command_lost_or_repeated_breaks_the_chain(bench: Ev1Terminal) -> None
     assert bench.status(lambda: bench.maced(0x3D, header + data)) == 0x1E, "the card never saw a GetFileIDs"
 
 
+def test_padding_and_key_checksums_count_too(bench: Ev1Terminal) -> None:
+    """Right in every other respect: only the bytes that the CRC of the data does not cover are wrong."""
+    bench.plain(0xCD, bytes([3, 3, 0x00, 0x10]) + u(8, 3))
+    header, data = head(3, 0, 8), b"8 bytes."
+    clear = data + crc32(b"\x3d" + header + data)
+    assert bench.native(0x3D, header + bench.encipher(clear + b"\x80\x00\x00\x00"))[1] == 0x1E
+    bench.authenticate(0, ZERO_KEY)
+    assert bench.native(0x3D, header + bench.encipher(clear + bytes(20)))[1] == 0x7E
+    for old in (K1, bytes(15) + b"\x01"):
+        bench.authenticate(0, ZERO_KEY)
+        assert bench.status(lambda old=old: bench.change_key(1, K0, old)) == 0x1E
+    bench.authenticate(1, ZERO_KEY)
+    assert bench.plain(0x64, b"\x01") == b"\x00"
+
+
+def test_a_free_file_is_plain_outside_a_session_and_maced_by_the_card_inside(bench: Ev1Terminal) -> None:
+    bench.plain(0xCD, bytes([5, 3, 0xEE, 0xEE]) + u(8, 3))
+    bench.plain(0x3D, head(5, 0, 8) + b"8 bytes.")
+    assert bench.read(5, 0, 8) == b"8 bytes."
+    bench.select(AID)
+    assert bench.native(0xBD, head(5, 0, 8)) == (b"8 bytes.", 0)
+
+
+def test_each_older_authentication_and_each_error_rolls_back(fare_card: tuple[VirtualCard, Terminal]) -> None:
+    card, ev2 = fare_card
+    ev2.open()
+    ev2.debit(9)
+    t = Ev1Terminal(card.transmit)
+    t.authenticate(1, K1)
+    assert t.status(lambda: t.plain(0xC7)) == 0x0C
+    for ends in ("authentication", "error", "power"):
+        t.select(AID)
+        t.authenticate(1, K1)
+        t.maced(0xDC, b"\x02" + u(9, 4))
+        if ends == "authentication":
+            t.authenticate(1, K1)
+        elif ends == "error":
+            assert t.status(lambda: t.plain(0x6C, b"\x07")) == 0xF0
+            t.authenticate(1, K1)
+        else:
+            card.power(True)
+            t.select(AID)
+            t.authenticate(1, K1)
+        assert t.status(lambda: t.plain(0xC7)) == 0x0C, ends
+        t.authenticate(1, K1)
+        assert t.plain(0x6C, b"\x02") == u(UPPER, 4)
+
+
 def test_an_ev1_session_is_no_way_around_the_rights(fare_card: tuple[VirtualCard, Terminal]) -> None:
     """The fare application: Credit, LimitedCredit and new settings of file 02 stay refused with every key."""
     card, _ = fare_card
@@ -296,6 +344,11 @@ def test_a_delivered_card_becomes_an_aes_card_in_a_d40_session() -> None:
     new = K0 + b"\x07"
     spoilt = session.send(new + crc16(new + b"!") + bytes(5), bytes(8), decrypt=True)
     assert t.native(0xC4, b"\x80" + spoilt)[1] == 0x1E
+    session = d40(t)
+    padded = session.send(new + crc16(new) + b"\x80" + bytes(4), bytes(8), decrypt=True)
+    assert t.native(0xC4, b"\x80" + padded)[1] == 0x1E
+    session = d40(t)
+    assert t.native(0xC4, b"\x80" + padded[:16])[1] == 0x7E
     session = d40(t)
     sent = session.send(new + crc16(new) + bytes(5), bytes(8), decrypt=True)
     assert t.native(0xC4, b"\x80" + sent) == (b"", 0)
