@@ -76,6 +76,7 @@ def test_one_bit_changed_in_any_evidence_no_longer_verifies() -> None:
         assert changed.proof is not None
         return verify_commit(KEYS.tm, uid, tap_tmi(changed, read, written), changed.proof)
 
+    assert tap.record_written is not None
     assert verifies(tap)
     for bit in range(256):
         assert not verifies(replace(tap, record_read=flipped(tap.record_read, bit)))
