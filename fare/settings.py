@@ -8,18 +8,25 @@
     MANCARD_CITY, MANCARD_CITY_NAME     the city's short Latin name, and how people call it
     MANCARD_ZONE, MANCARD_DAY_STARTS    its IANA time zone, and when a service day begins there (HH:MM)
     MANCARD_ISSUER         the number (0 to 255) under which cards name this ledger
+    MANCARD_REPLACEMENT_WAIT_HOURS      how long the balance of a lost card waits before it moves; 72 unless set
+    MANCARD_TRANSPORT_KEY_FILE          optional: the AES key that fresh chips come with, 32 hex digits
+    MANCARD_KEYS           files (in the state folder, unless set) or pkcs11; with pkcs11 also
+    MANCARD_KEYS_MODULE    the PKCS#11 library's file,
+    MANCARD_KEYS_TOKEN     the token's label,
+    MANCARD_KEYS_PIN_FILE  a file, mode 0600, that holds its PIN; or MANCARD_KEYS_PIN itself
 
 A validator is another process and has settings of its own (`readers.settings`).
 """
 
 from __future__ import annotations
 
-from datetime import time
+from datetime import time, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from fare.core.errors import OperatorError
@@ -47,6 +54,10 @@ class LedgerSettings(BaseSettings):
     zone: str = "Asia/Tehran"
     day_starts: str = "04:00"
     issuer: int = Field(default=1, ge=0, le=255)
+    # Until every bus has come home and handed over its journal, nobody knows what a lost card has spent: a bus
+    # may be without a line over a weekend. Shorter moves money that was spent; longer keeps a rider waiting.
+    replacement_wait_hours: int = Field(default=72, ge=0, le=24 * 90)
+    transport_key_file: Path | None = None
 
     def __init__(self, **values: Any) -> None:
         try:
@@ -58,6 +69,11 @@ class LedgerSettings(BaseSettings):
     def keys_dir(self) -> Path:
         """The folder of the key files (see `fare.keys`)."""
         return self.state_dir / "keys"
+
+    @property
+    def replacement_wait(self) -> timedelta:
+        """How long the balance of a lost card waits: buses that were offline bring its last rides meanwhile."""
+        return timedelta(hours=self.replacement_wait_hours)
 
     @property
     def zone_info(self) -> ZoneInfo:
@@ -90,9 +106,46 @@ class LedgerSettings(BaseSettings):
         return value
 
 
-def _sentence(fault: ValidationError) -> str:
+class KeyPlace(StrEnum):
+    """Where the ledger's keys are kept."""
+
+    FILES = "files"
+    PKCS11 = "pkcs11"
+
+
+class KeySettings(BaseSettings):
+    """Where the ledger's keys are. One frozen value; constructing it raises OperatorError."""
+
+    model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
+        env_prefix="MANCARD_KEYS_", frozen=True, populate_by_name=True
+    )
+
+    store: KeyPlace = Field(default=KeyPlace.FILES, validation_alias="MANCARD_KEYS")
+    module: Path | None = None
+    token: str | None = None
+    pin_file: Path | None = None
+    pin: SecretStr | None = None
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as fault:
+            raise OperatorError(_sentence(fault, "MANCARD_KEYS_")) from None
+
+    @model_validator(mode="after")
+    def _whole(self) -> KeySettings:
+        if self.store is KeyPlace.PKCS11 and not (self.module and self.token and (self.pin_file or self.pin)):
+            raise ValueError(
+                "needs MANCARD_KEYS_MODULE, MANCARD_KEYS_TOKEN and MANCARD_KEYS_PIN_FILE beside it"
+            )
+        return self
+
+
+def _sentence(fault: ValidationError, prefix: str = "MANCARD_") -> str:
     """Name the variable and the rule, never the value: it may hold a password."""
     first = fault.errors(include_input=False, include_url=False)[0]
-    variable = "MANCARD_" + "_".join(str(part) for part in first["loc"]).upper()
+    name = "_".join(str(part) for part in first["loc"]).upper()
+    # A rule for all of them at once names no field, and an alias is the whole name.
+    variable = name if name.startswith("MANCARD") else (prefix + name).rstrip("_")
     rule = str(first["msg"]).removeprefix("Value error, ")
     return f"The setting {variable} cannot be used: {rule}. Correct it in the environment and start again."

@@ -20,7 +20,7 @@ from fare.database.engine import read, write
 from fare.distribution import NoTariffInForce, current_bundle, publish_tariff, unchanged_bundle
 from fare.fleet.models import DeviceAssignment
 from fare.issuing import confirm_paid, deny_card, mark_seen, register_card, request_load
-from fare.keys import LedgerKeys
+from fare.keys import LedgerKeys, MasterFile
 from fare.network.models import Line
 from fare.settings import LedgerSettings
 
@@ -95,6 +95,7 @@ def test_it_carries_what_a_validator_needs(
 def test_no_secret_is_in_it(running: Engine, keys: LedgerKeys, settings: LedgerSettings) -> None:
     with write(running) as session:
         _, envelope = current_bundle(session, keys, settings, AT)
+    assert isinstance(keys.cards, MasterFile)
     masters = keys.cards.generations[0]
     secrets = [masters.picc, masters.k0, masters.k1, masters.k2, masters.tm]
     for key in (keys.bundle, keys.channel, keys.card_issuer):

@@ -27,7 +27,7 @@ def test_a_fleet_is_imported_and_a_device_enrolled(commands: Commands, tmp_path:
     assert document["claim_code"] not in out
     assert stat.S_IMODE((kit / "kit.json").stat().st_mode) == 0o600
     card_keys = json.loads((kit / "card-keys.json").read_text())
-    assert card_keys["k1_masters"] == {"1": keys.cards.generations[0].k1.hex()}
+    assert card_keys["k1_masters"] == {"1": keys.validator_keys.k1_masters[1].hex()}
     assert "7  waiting for its claim" in commands("fleet", "devices")[1]
     assert commands("fleet", "revoke", "7")[0] == 0
     assert "revoked" in commands("fleet", "devices")[1]
