@@ -210,11 +210,36 @@ def test_padding_and_key_checksums_count_too(bench: Ev1Terminal) -> None:
     assert bench.native(0x3D, header + bench.encipher(clear + b"\x80\x00\x00\x00"))[1] == 0x1E
     bench.authenticate(0, ZERO_KEY)
     assert bench.native(0x3D, header + bench.encipher(clear + bytes(20)))[1] == 0x7E
+    bench.authenticate(0, ZERO_KEY)
+    wrong = data + crc32(b"\x3d" + header + data[:-1] + b"!")
+    assert bench.native(0x3D, header + bench.encipher(wrong))[1] == 0x1E
+    for ins, header, size in ((0x5F, b"\x03", 3), (0xC4, b"\x01", 17), (0xC4, b"\x00", 17), (0x54, b"", 1)):
+        clear = bytes(size) + crc32(bytes([ins]) + header + bytes(size))
+        if header == b"\x01":
+            clear += crc32(bytes(16))
+        for spoilt in (clear + bytes(16), clear[:16] if size > 16 else b""):
+            bench.authenticate(0, ZERO_KEY)
+            assert bench.native(ins, header + bench.encipher(spoilt))[1] == 0x7E, (hex(ins), len(spoilt))
     for old in (K1, bytes(15) + b"\x01"):
         bench.authenticate(0, ZERO_KEY)
         assert bench.status(lambda old=old: bench.change_key(1, K0, old)) == 0x1E
     bench.authenticate(1, ZERO_KEY)
     assert bench.plain(0x64, b"\x01") == b"\x00"
+
+
+def test_deleting_a_file_needs_its_right_and_takes_what_was_pending(
+    bench: Ev1Terminal, fare_card: tuple[VirtualCard, Terminal]
+) -> None:
+    bench.plain(0xCC, bytes([1, 0, 0x00, 0x00]) + u(0, 4) + u(500, 4) + u(50, 4) + b"\x00")
+    bench.plain(0xDC, b"\x01" + u(5, 4))
+    bench.plain(0xDF, b"\x01")
+    assert bench.status(lambda: bench.plain(0xC7)) == 0x0C
+    assert bench.native(0x6F) == (b"", 0)
+    t = Ev1Terminal(fare_card[0].transmit)
+    t.select(AID)
+    for key_no, key in ((1, K1), (2, K2)):
+        t.authenticate(key_no, key)
+        assert t.status(lambda: t.plain(0xDF, b"\x03")) == 0xAE
 
 
 def test_a_free_file_is_plain_outside_a_session_and_maced_by_the_card_inside(bench: Ev1Terminal) -> None:
