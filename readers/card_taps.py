@@ -19,6 +19,7 @@ from fare.core.desfire import errors as card_errors
 from fare.core.desfire.application import OpenCard, commit, open_card, run, stage
 from fare.core.desfire.keys import CardKeyStore
 from fare.core.desfire.layout import AID
+from fare.core.desfire.transaction_mac import OUR_READING, Reading
 from fare.core.entitlement import decode
 from fare.core.errors import MalformedDocument
 from fare.core.proof.card import CardEvidence, CommitProof
@@ -50,11 +51,14 @@ _FOREIGN_CARD: Final = (
 class CardTaps:
     """Takes cards through their taps, one at a time."""
 
-    def __init__(self, door: Door, keys: CardKeyStore, random_bytes: RandomBytes) -> None:
+    def __init__(
+        self, door: Door, keys: CardKeyStore, random_bytes: RandomBytes, reading: Reading = OUR_READING
+    ) -> None:
         self._door = door
         self._journal = door.journal
         self._keys = keys
         self._random_bytes = random_bytes
+        self._reading = reading
 
     def present(self, link: Link) -> Shown:
         """Take a card through a whole tap. Raises nothing that a card, a reader or a disk may cause."""
@@ -70,7 +74,8 @@ class CardTaps:
         if moment is None:
             return door.out_of_service(ShownMedium.CARD)
         try:
-            card = run(open_card(self._keys, lambda: self._random_bytes(16)), link.transmit)
+            conversation = open_card(self._keys, lambda: self._random_bytes(16), self._reading)
+            card = run(conversation, link.transmit)
         except (card_errors.CardTorn, ReaderFault):
             return self._shown(moment, Lamp.AMBER, Reason.HELD_TOO_SHORT)
         except _FOREIGN_CARD:
@@ -171,7 +176,8 @@ class CardTaps:
     def _recover(self, moment: Moment, torn: Tap, proof: CommitProof, balance_rial: int) -> Shown:
         """Complete a torn tap by the card's own proof: accepted, no second debit."""
         tap = self._door.tap(moment, Outcome.ACCEPTED, Reason.OK, torn.fare_rial)
-        self._journal.write_tap(replace(tap, recovers=torn.seq, card=_with_proof(torn, proof)))
+        first_seq = torn.seq if torn.recovers is None else torn.recovers
+        self._journal.write_tap(replace(tap, recovers=first_seq, card=_with_proof(torn, proof)))
         self._door.torn.completed(torn)
         return replace(
             self._shown(moment, Lamp.GREEN, Reason.OK, tap.seq),

@@ -23,7 +23,11 @@ class TornTaps:
     """What is unconfirmed, and until when. Call it while holding the door's `settled`."""
 
     def __init__(self, journal: Journal, clock: Clock) -> None:
-        """Take up what the last run left: that tap was never shown to its rider, so its time begins now."""
+        """Take up what the last run left.
+
+        A tap found open was never shown to its rider, so its time begins now. The newest one may have lost
+        its lamp to the same power cut, with its outcome already on the disk.
+        """
         self._journal = journal
         self._clock = clock
         self._watched: dict[int, tuple[Tap, int]] = {}
@@ -33,12 +37,18 @@ class TornTaps:
         for tap in journal.open_unconfirmed():
             if tap.wall_ms >= oldest_ms:
                 self.watch(tap)
+        for tap in journal.recent_taps(1):
+            if tap.outcome is Outcome.ACCEPTED and tap.wall_ms >= oldest_ms:
+                self._watch(tap)
 
     def watch(self, tap: Tap) -> None:
         """Remember it from now on, if it may have been a ride: a block of a denied card is not completed."""
         if tap.outcome is Outcome.UNCONFIRMED:
-            deadline_ns = self._clock.mono_ns() + RECOVERY_WINDOW_S * 1_000_000_000
-            self._watched[tap.seq] = (tap, deadline_ns)
+            self._watch(tap)
+
+    def _watch(self, tap: Tap) -> None:
+        deadline_ns = self._clock.mono_ns() + RECOVERY_WINDOW_S * 1_000_000_000
+        self._watched[tap.seq] = (tap, deadline_ns)
 
     def settle_left_open(self) -> None:
         """An intent that is open while no card is under way was left by a disk that failed at its outcome."""
@@ -47,7 +57,7 @@ class TornTaps:
             self.watch(left)
 
     def committed_on(self, card: OpenCard, loaded: LoadedBundle) -> tuple[Tap, VerifiedEntitlement] | None:
-        """The unconfirmed tap that this very card committed last, and its entitlement, while recoverable."""
+        """The watched tap that this very card committed last, and its entitlement, while recoverable."""
         now_ns = self._clock.mono_ns()
         for seq, (tap, deadline_ns) in list(self._watched.items()):
             if now_ns > deadline_ns:

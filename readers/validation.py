@@ -10,6 +10,7 @@ A reader that hangs inside an APDU must not stop the phones: see `readers.ticket
 from __future__ import annotations
 
 from fare.core.desfire.keys import CardKeyStore
+from fare.core.desfire.transaction_mac import OUR_READING, Reading
 from readers.bundles import Bundles
 from readers.card_taps import CardTaps
 from readers.door import Door
@@ -34,9 +35,11 @@ class Validator:
         clock: Clock,
         random_bytes: RandomBytes,
         storage: Storage,
+        reading: Reading = OUR_READING,
     ) -> None:
+        """`reading` says how the chips feed their Transaction MAC; it is one for the whole system."""
         door = Door(journal=journal, bundles=bundles, clock=clock, storage=storage)
-        self._cards = CardTaps(door, keys, random_bytes)
+        self._cards = CardTaps(door, keys, random_bytes, reading)
         self._tickets = TicketTaps(door)
 
     def present_card(self, link: Link) -> Shown:
