@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from fare.core.desfire import crypto
 from fare.core.desfire.chip import Version
 from fare.core.desfire.errors import MalformedAnswer, NoSuchApplication, NotACardOfThisSystem, NotWrapped
-from fare.core.desfire.frames import Conversation, exchange
+from fare.core.desfire.frames import UID_SIZE, Conversation, exchange
 from fare.core.desfire.messaging import Ev2Session
 from fare.core.desfire.opcodes import CommMode, Opcode
 
@@ -28,6 +28,20 @@ _AES_KEY_SIZE = 0x10
 _TRANSACTION_MAC_AES = 0x02
 _RETURN_PROOF = b"\x01"
 _AES_KEY_SET = 0x02
+_AES_KEYS = 0x80
+_KEY_COUNT = 0x0F
+_AID_SIZE = 3
+_CONFIGURE_DEFAULT_KEY = 0x01
+_LONGEST_KEY_SIZE = 24
+
+
+@dataclass(frozen=True, slots=True)
+class KeySettings:
+    """GetKeySettings: the settings byte, how many keys, and whether they are AES keys."""
+
+    settings: int
+    number_of_keys: int
+    aes: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +76,42 @@ def get_version(session: Ev2Session | None = None) -> Conversation[Version]:
         raise MalformedAnswer(Opcode.GET_VERSION, str(fault)) from fault
 
 
+def get_card_uid(session: Ev2Session) -> Conversation[bytes]:
+    """51, answered in full mode: the real 7-byte UID, even of a chip that shows a random one."""
+    answer = yield from session.command(Opcode.GET_CARD_UID, mode=CommMode.FULL)
+    return _sized(Opcode.GET_CARD_UID, answer, UID_SIZE)
+
+
+def get_key_settings(session: Ev2Session | None) -> Conversation[KeySettings]:
+    """45: of the selected application, or of the PICC level."""
+    answer = _sized(Opcode.GET_KEY_SETTINGS, (yield from _ask(session, Opcode.GET_KEY_SETTINGS)), 2)
+    return KeySettings(answer[0], answer[1] & _KEY_COUNT, bool(answer[1] & _AES_KEYS))
+
+
+def get_application_ids(session: Ev2Session | None) -> Conversation[tuple[bytes, ...]]:
+    """6A at the PICC level: the AIDs on the card, 3 bytes each."""
+    answer = yield from _ask(session, Opcode.GET_APPLICATION_IDS)
+    if len(answer) % _AID_SIZE:
+        raise MalformedAnswer(Opcode.GET_APPLICATION_IDS, f"{len(answer)} bytes")
+    return tuple(answer[start : start + _AID_SIZE] for start in range(0, len(answer), _AID_SIZE))
+
+
+def get_file_ids(session: Ev2Session | None) -> Conversation[tuple[int, ...]]:
+    """6F: the numbers of the selected application's files."""
+    return tuple((yield from _ask(session, Opcode.GET_FILE_IDS)))
+
+
+def free_memory(session: Ev2Session | None) -> Conversation[int]:
+    """6E: bytes still free on the card."""
+    answer = yield from _ask(session, Opcode.FREE_MEMORY)
+    return int.from_bytes(_sized(Opcode.FREE_MEMORY, answer, 3), "little")
+
+
+def format_picc(session: Ev2Session) -> Conversation[None]:
+    """FC, under the PICC master key: every application and file is gone. Refused by every Mancard card."""
+    yield from _tell(session, Opcode.FORMAT_PICC)
+
+
 def get_key_version(session: Ev2Session | None, key_no: int) -> Conversation[int]:
     """64: the version byte of a key of the selected application."""
     answer = yield from _ask(session, Opcode.GET_KEY_VERSION, bytes([key_no]))
@@ -85,6 +135,14 @@ def create_application(
 def delete_application(session: Ev2Session, aid: bytes) -> Conversation[None]:
     """DA, under the PICC master key."""
     yield from _tell(session, Opcode.DELETE_APPLICATION, aid)
+
+
+def create_std_data_file(
+    session: Ev2Session, file_no: int, rights: bytes, size: int, comm_mode: CommMode = CommMode.MAC
+) -> Conversation[None]:
+    """CD: File Comm AR(2) Size(3); written at once, without a transaction."""
+    header = bytes([file_no, comm_mode]) + rights + _u24(size)
+    yield from _tell(session, Opcode.CREATE_STD_DATA_FILE, header)
 
 
 def create_backup_data_file(
@@ -125,6 +183,19 @@ def create_transaction_mac_file(
     header = bytes([file_no, comm_mode]) + rights + bytes([_TRANSACTION_MAC_AES])
     data = tm_key + bytes([key_version])
     yield from _tell(session, Opcode.CREATE_TRANSACTION_MAC_FILE, header, data, CommMode.FULL)
+
+
+def delete_file(session: Ev2Session, file_no: int) -> Conversation[None]:
+    """DF: the file is gone; a Transaction MAC file made anew would start its counter at 0."""
+    yield from _tell(session, Opcode.DELETE_FILE, bytes([file_no]))
+
+
+def change_file_settings(
+    session: Ev2Session, file_no: int, comm_mode: CommMode, rights: bytes
+) -> Conversation[None]:
+    """5F, full: File ‖ E(Comm AR(2)). Every Mancard file refuses it."""
+    data = bytes([comm_mode]) + rights
+    yield from _tell(session, Opcode.CHANGE_FILE_SETTINGS, bytes([file_no]), data, CommMode.FULL)
 
 
 def change_other_key(
@@ -173,6 +244,12 @@ def roll_key_set(session: Ev2Session, key_set: int) -> Conversation[None]:
 def change_key_settings(session: Ev2Session, key_settings: int) -> Conversation[None]:
     """54, full: the key settings of the card, or of the selected application."""
     yield from _tell(session, Opcode.CHANGE_KEY_SETTINGS, b"", bytes([key_settings]), CommMode.FULL)
+
+
+def set_default_key(session: Ev2Session, key: bytes, version: int) -> Conversation[None]:
+    """5C option 01, full: the key new applications begin with; 24 bytes of key and its version."""
+    data = key.ljust(_LONGEST_KEY_SIZE, b"\x00") + bytes([version])
+    yield from set_configuration(session, _CONFIGURE_DEFAULT_KEY, data)
 
 
 def set_configuration(session: Ev2Session, option: int, data: bytes) -> Conversation[None]:
@@ -253,6 +330,16 @@ def commit_transaction(session: Ev2Session) -> Conversation[bytes]:
 def abort_transaction(session: Ev2Session) -> Conversation[None]:
     """A7: forget what is pending."""
     yield from _tell(session, Opcode.ABORT_TRANSACTION)
+
+
+def commit_reader_id(session: Ev2Session, reader_id: bytes) -> Conversation[bytes]:
+    """C8: name the reader (16 bytes) of the commit that follows; answers EncTMRI (16) of the one before.
+
+    A Transaction MAC file whose RW right is F needs none, as Mancard's; see
+    `transaction_mac.decipher_reader_id`.
+    """
+    answer = yield from session.command(Opcode.COMMIT_READER_ID, b"", reader_id)
+    return _sized(Opcode.COMMIT_READER_ID, answer, crypto.BLOCK_SIZE)
 
 
 def _ask(session: Ev2Session | None, ins: int, header: bytes = b"") -> Conversation[bytes]:

@@ -11,17 +11,25 @@ from enum import IntEnum
 class Opcode(IntEnum):
     """INS bytes of the native command set, as they stand in a wrapped `90 INS 00 00` command."""
 
+    AUTHENTICATE_D40 = 0x0A
     CREDIT = 0x0C
+    AUTHENTICATE_ISO = 0x1A
     LIMITED_CREDIT = 0x1C
+    GET_KEY_SETTINGS = 0x45
+    GET_CARD_UID = 0x51
     CHANGE_KEY_SETTINGS = 0x54
     ROLL_KEY_SET = 0x55
     INITIALIZE_KEY_SET = 0x56
     FINALIZE_KEY_SET = 0x57
     SELECT_APPLICATION = 0x5A
     SET_CONFIGURATION = 0x5C
+    CHANGE_FILE_SETTINGS = 0x5F
     GET_VERSION = 0x60
     GET_KEY_VERSION = 0x64
+    GET_APPLICATION_IDS = 0x6A
     GET_VALUE = 0x6C
+    FREE_MEMORY = 0x6E
+    GET_FILE_IDS = 0x6F
     AUTHENTICATE_EV2_FIRST = 0x71
     AUTHENTICATE_EV2_NON_FIRST = 0x77
     WRITE_RECORD = 0x8B
@@ -34,13 +42,17 @@ class Opcode(IntEnum):
     CHANGE_KEY = 0xC4
     CHANGE_KEY_EV2 = 0xC6
     COMMIT_TRANSACTION = 0xC7
+    COMMIT_READER_ID = 0xC8
     CREATE_APPLICATION = 0xCA
     CREATE_BACKUP_DATA_FILE = 0xCB
     CREATE_VALUE_FILE = 0xCC
+    CREATE_STD_DATA_FILE = 0xCD
     CREATE_TRANSACTION_MAC_FILE = 0xCE
     DELETE_APPLICATION = 0xDA
     DEBIT = 0xDC
+    DELETE_FILE = 0xDF
     GET_FILE_SETTINGS = 0xF5
+    FORMAT_PICC = 0xFC
     READ_CARD_UID = 0xCA00  # the reader's own `FF CA 00 00 00`; not a card command, named for error sentences
 
 

@@ -124,29 +124,6 @@ def test_a_card_torn_away_is_debited_once_or_not_at_all(cut_at: int, after: bool
     assert verify_commit(KEYS.tm, UID, tap_tmi(lost, ENTITLEMENT, NEWER), again.previous)
 
 
-PERSONALISATION_APDUS = 35
-
-
-def test_a_personalisation_takes_the_apdus_that_are_torn_below() -> None:
-    air = Field(VirtualCard.factory(UID))
-    run(personalise(KEYS, UID, ENTITLEMENT, FIRST, rnd_a), air.transmit)
-    assert len(air.sent) == PERSONALISATION_APDUS
-
-
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("cut_at", range(PERSONALISATION_APDUS))
-def test_a_card_torn_during_personalisation_can_be_put_back(cut_at: int, after: bool) -> None:
-    virtual = VirtualCard.factory(UID)
-    with pytest.raises(errors.CardTorn):
-        run(personalise(KEYS, UID, ENTITLEMENT, FIRST, rnd_a), Field(virtual, cut_at, after).transmit)
-    virtual.power(True)
-    _, first = issued(virtual)
-    assert first.tmc == 1
-    assert verify_commit(KEYS.tm, UID, personalisation_tmi(ENTITLEMENT, FIRST), first)
-    _, proof = run(ride(), virtual.transmit)
-    assert proof.tmc == 2
-
-
 def test_an_issued_card_is_not_personalised_again() -> None:
     virtual, first = issued()
     assert issued(virtual)[1] == first
