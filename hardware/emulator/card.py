@@ -32,7 +32,9 @@ Where the public description leaves a byte open, this card chooses:
 - Commands that belong to no file are MACed inside a session and plain outside; ChangeKeySettings and
   SetConfiguration are enciphered; SetConfiguration knows option 00 alone, and refuses a random UID with 9E.
 - Legacy reads (BD, BB) come in frames of 59 bytes, GetVersion in 7 + 7 + the rest, anything longer than 253
-  bytes in frames of 253. Writes may be sent in frames of any size, continued by ``AF``.
+  bytes in frames of 253, unless another size was ordered. Writes may be sent in frames of any size, continued
+  by ``AF``.
+- An EV1 lacks what EV2 brought (1C), key sets at CreateApplication (9E) and Commit's option (7E).
 - DeleteFile and DeleteApplication give their memory back at once, the chip only when it is formatted. There
   is no linear record file, UpdateRecord or ClearRecordFile (1C).
 - SelectApplication of an unknown AID leaves the card level selected. One AID only, no ISO names, no
