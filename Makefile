@@ -1,5 +1,5 @@
 # Two commands matter: `make run` and `make test`. Each sets up what is missing and is instant when nothing is.
-# No pinned version is written here: requirements.txt and requirements-dev.txt hold them, with hashes.
+# No pinned version is written here: requirements.txt and its sisters hold them, with hashes.
 
 PYTHON ?= python3
 VENV := .venv
@@ -12,7 +12,7 @@ export UV_NO_PROGRESS := 1
 PYTEST ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench lock clean
+.PHONY: help run test lint format bench fuzz lock clean
 
 help: ## Show this text
 	@echo "Mancard: the fare system of a city's buses."
@@ -38,12 +38,16 @@ format: $(VENV)/ready-to-test ## Rewrite the code in the house's format
 bench: $(VENV)/ready-to-test ## Measure against the floors of the design (benchmarks/)
 	$(BIN)/python -m benchmarks
 
+fuzz: $(VENV)/ready-to-test ## Feed hostile bytes to card, emulator and decoders (FUZZ_SECONDS=60 for each)
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-build --require-hashes -r requirements-fuzz.txt || true
+	@$(BIN)/python -m fuzz
+
 lock: $(VENV)/ready-to-test ## Resolve the dependencies anew into the two requirement files
 	$(BIN)/uv lock --upgrade
 	@scripts/export-requirements
 
 clean: ## Remove .venv and the caches, never the state of a running system
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .fuzz .import_linter_cache
 
 $(VENV)/ready-to-run: requirements.txt pyproject.toml scripts/system-packages scripts/python-environment
 	@scripts/system-packages run

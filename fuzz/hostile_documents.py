@@ -1,0 +1,167 @@
+"""Target `documents`: what a card holds, or a tap carries, is any bytes at all. No card, no session.
+
+Decoders raise their named fault and nothing else; what they accept is written back as the very same bytes.
+The decision about an authenticated card, whatever its entitlement (even under a right signature) and its
+newest record say, is a value, and what it wants written fits the card.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, cast
+
+from fare.core import card_record, entitlement
+from fare.core.bundle import Bundle
+from fare.core.decision import Boarding, CardView, Charge, decide_card
+from fare.core.desfire import layout
+from fare.core.entitlement import EntitlementFault
+from fare.core.errors import MalformedDocument
+from fare.core.proof.card import CardEvidence, CommitProof, tap_tmi
+from fare.core.tap import BundleVersion, decode_tap
+from fare.core.tariff.model import FareProduct, Tariff
+from fuzz import world
+from fuzz.choices import Choices
+from fuzz.hostile_card import BrokenRule
+
+GOLDEN: Final = Path(__file__).parent.parent / "tests" / "golden"
+_TARIFF: Final = Tariff(1, "flat", {0: FareProduct("adult", "adult", world.FARE_RIAL)})
+
+
+def _bundle(denied: frozenset[int], waiting: dict[int, bytes]) -> Bundle:
+    return Bundle(
+        BundleVersion(bytes(8), 1), world.NOW_S, "urmia", "Asia/Tehran", 14400, 1, _TARIFF, {}, {}, {},
+        denied_cards=denied, entitlements=waiting,
+    )  # fmt: skip
+
+
+def _entitlement(choices: Choices) -> None:
+    kind = choices.number(3)
+    if kind == 0:
+        raw = choices.flipped(world.ENTITLEMENT)
+    else:
+        raw = b"MCC1" + choices.exactly(124) if kind == 1 else choices.some(255)
+    try:
+        decoded = entitlement.decode(raw)
+    except MalformedDocument:
+        return
+    entitlement.day_of(decoded.expires_day)
+    verified = entitlement.verify(raw, world.KEYRING, uid=world.UID, aid=layout.AID)
+    if not isinstance(verified, EntitlementFault) and raw != world.ENTITLEMENT:
+        raise BrokenRule("an entitlement that nobody signed was accepted")
+
+
+def _record(choices: Choices) -> None:
+    raw = choices.pick((b"\x10" + choices.exactly(31), choices.some(64)))
+    try:
+        decoded = card_record.decode(raw)
+    except MalformedDocument:
+        return
+    if decoded.encode() != raw:
+        raise BrokenRule("a record is not written back as it was read")
+
+
+def _proof(choices: Choices) -> None:
+    raw = choices.pick((choices.exactly(layout.PROOF_SIZE), choices.some(32)))
+    try:
+        decoded = CommitProof.decode(raw)
+    except ValueError:
+        return
+    if decoded.encode() != raw:
+        raise BrokenRule("a proof is not written back as it was read")
+
+
+def _tap(choices: Choices) -> None:
+    """A golden tap with some bytes changed, removed or added, or any bytes."""
+    golden = bytearray(choices.pick(golden_taps()))
+    for _ in range(choices.number(6)):
+        at = choices.number(len(golden)) if golden else 0
+        change = choices.number(3)
+        if change == 0 and golden:
+            golden[at] = choices.number(256)
+        elif change == 1:
+            golden[at:at] = choices.some(8)
+        else:
+            del golden[at : at + choices.number(40)]
+    raw = bytes(golden) if choices.number(4) else choices.some(255)
+    try:
+        tap = decode_tap(raw)
+    except MalformedDocument:
+        return
+    if tap.encode() != raw:
+        raise BrokenRule("a tap is not written back as it was read")
+    if tap.card is not None:
+        _rebuild(tap.card, choices)
+
+
+def _rebuild(evidence: CardEvidence, choices: Choices) -> None:
+    delivered = choices.pick((None, world.NEWER))
+    try:
+        tap_tmi(evidence, choices.pick((world.ENTITLEMENT, choices.some(130))), delivered)
+    except ValueError:
+        return
+
+
+def _decision(choices: Choices) -> None:
+    """A card that authenticated and is otherwise as hostile as its issuer's signature and its chip allow."""
+    body = world.ENTITLEMENT[:7] + choices.exactly(6) + world.UID + choices.exactly(44)
+    if choices.number(4):
+        # Totals as an issuer would sign them; the rest stays wild.
+        body = body[:22] + world.ENTITLEMENT[22:30] + body[30:]
+    body = body[:58] + bytes(6)
+    stored = body + world.ISSUER.sign(body)
+    if choices.number(8) == 7:
+        stored = choices.flipped(stored)
+    record = choices.pick((world.FIRST_RECORD, b"\x10" + choices.exactly(31), choices.exactly(32)))
+    spent_rial = choices.pick((0, world.FARE_RIAL, 2**32 - 1, int.from_bytes(choices.exactly(4), "little")))
+    serial = int.from_bytes(body[9:13], "little")
+    bundle = _bundle(
+        frozenset(choices.pick(((), (serial,)))), choices.pick(({}, {serial: choices.some(140)}))
+    )
+    boarding = Boarding(7, choices.number(65536), world.NOW_S, choices.number(65536), 0)
+    view = CardView(world.UID, layout.AID, stored, record, spent_rial)
+    decided = decide_card(view, boarding, bundle, world.KEYRING)
+    if isinstance(decided, Charge):
+        if not 0 <= decided.price.amount_rial <= layout.MAX_DEBIT_RIAL:
+            raise BrokenRule(f"a fare of {decided.price.amount_rial} rial")
+        card_record.decode(decided.record)
+    elif decided.block_record is not None:
+        card_record.decode(decided.block_record)
+
+
+def golden_taps() -> list[bytes]:
+    """The taps of the golden files."""
+    document = json.loads((GOLDEN / "tap.json").read_text())
+    return [bytes.fromhex(text) for text in _hex_of(document)]
+
+
+def _hex_of(value: object) -> list[str]:
+    """Every long hexadecimal text of a document, wherever it stands."""
+    if isinstance(value, dict):
+        return [text for part in cast("dict[str, object]", value).values() for text in _hex_of(part)]
+    if isinstance(value, list):
+        return [text for part in cast("list[object]", value) for text in _hex_of(part)]
+    is_bytes = isinstance(value, str) and len(value) > 100 and not set(value) - set("0123456789abcdef")
+    return [str(value)] if is_bytes else []
+
+
+READERS: Final[tuple[Callable[[Choices], None], ...]] = (_decision, _tap, _entitlement, _record, _proof)
+
+
+def check(data: bytes) -> None:
+    """Read one input; BrokenRule, or any fault that is not the named one, is a finding."""
+    choices = Choices(data)
+    choices.pick(READERS)(choices)
+
+
+def seeds() -> list[bytes]:
+    """Each reader's own bytes: signed, golden, or as they stand on a card."""
+    taps = [bytes([1, number, 0, 1]) for number in range(len(golden_taps()))]
+    return [
+        bytes([0]) + world.ENTITLEMENT[7:13] + world.ENTITLEMENT[20:64] + bytes(12),
+        *taps,
+        bytes([2, 1]) + world.ENTITLEMENT[4:],
+        bytes([3]) + world.RECORD[1:],
+        bytes([4]) + bytes(12),
+    ]
