@@ -54,6 +54,9 @@ def examine(
     ] = "",
     wait: Annotated[float, typer.Option(help="Seconds to wait for a card.")] = 15.0,
     lamps: Annotated[bool, typer.Option(help="Go through the lamps and the buzzer.")] = True,
+    install: Annotated[
+        bool, typer.Option("--install", help="Also write the settings that the reader keeps: once, when new.")
+    ] = False,
 ) -> None:
     """Test one reader step by step; leaves with status 1 when something must be mended."""
 
@@ -62,7 +65,8 @@ def examine(
         if finding.mend:
             typer.echo(f"       mend: {finding.mend}")
 
-    if not Examination(reader, tell, card_wait_s=wait, with_lamps=lamps).run():
+    examination = Examination(reader, tell, card_wait_s=wait, with_lamps=lamps, with_install=install)
+    if not examination.run():
         raise typer.Exit(1)
 
 

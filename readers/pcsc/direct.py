@@ -34,6 +34,11 @@ TORN: Final = frozenset({0x80100016, 0x80100069, 0x80100068, 0x80100066, 0x80100
 """Not transacted, removed, reset, unresponsive, communication data lost, unpowered."""
 SHARING_VIOLATION: Final = 0x8010000B
 TIMEOUT: Final = 0x8010000A
+NOT_ALLOWED: Final = 0x8010006A
+NOT_ALLOWED_HERE: Final = (
+    "This account may not use PC/SC: allow it polkit's actions org.debian.pcsc-lite.access_pcsc and "
+    "org.debian.pcsc-lite.access_card."
+)
 NO_READERS: Final = 0x8010002E
 
 _ATTRIBUTES: Final = {"maker": "VENDOR_NAME", "model": "VENDOR_IFD_TYPE", "serial": "VENDOR_IFD_SERIAL_NO"}
@@ -240,6 +245,7 @@ class Survey:
 
     def __init__(self) -> None:
         self._context: Any = None
+        self._flags: list[tuple[str, int]] = []
 
     def look(self, timeout_s: float, known: Sequence[ReaderState] = ()) -> list[ReaderState]:
         """All readers, as soon as something differs from `known`, at the latest after `timeout_s`.
@@ -255,7 +261,7 @@ class Survey:
                 left_s = deadline_s - time.monotonic()
                 if states != list(known) or left_s <= 0:
                     return states
-                self._sleep_until_change(states, min(left_s, WAIT_SLICE_S))
+                self._sleep_until_change(min(left_s, WAIT_SLICE_S))
         except ServiceLost:
             context, self._context = self._context, None
             if context is not None:
@@ -263,24 +269,25 @@ class Survey:
             raise
 
     def _states(self) -> list[ReaderState]:
+        self._flags = []
         names = _names(self._context)
         if not names:
             return []
         unaware = [(name, _s.SCARD_STATE_UNAWARE) for name in names]
         code, found = _s.SCardGetStatusChange(self._context, 0, unaware)
         _require(code & 0xFFFFFFFF)
+        self._flags = [(name, flags & ~_s.SCARD_STATE_CHANGED) for name, flags, _ in found]
         return [_state(*one) for one in found]
 
-    def _sleep_until_change(self, states: Sequence[ReaderState], timeout_s: float) -> None:
-        watched = [(PNP, _s.SCARD_STATE_UNAWARE)]
-        for state in states:
-            seen = _s.SCARD_STATE_PRESENT if state.present else _s.SCARD_STATE_EMPTY
-            watched.append((state.name, seen))
+    def _sleep_until_change(self, timeout_s: float) -> None:
+        watched = [(PNP, _s.SCARD_STATE_UNAWARE), *self._flags]
         code, _ = _s.SCardGetStatusChange(self._context, int(timeout_s * 1000), watched)
         code &= 0xFFFFFFFF
         if code != TIMEOUT:
             _require(code)
-            time.sleep(min(HELD_BY_ANOTHER_S, timeout_s))  # a state with other flags must not make it spin
+            time.sleep(
+                min(HELD_BY_ANOTHER_S, timeout_s)
+            )  # an answer that changes nothing must not make it spin
 
 
 def describe(reader: str) -> dict[str, str]:
@@ -288,10 +295,14 @@ def describe(reader: str) -> dict[str, str]:
     with _held_directly(reader) as card:
         told = {key: _text(card, f"SCARD_ATTR_{name}") for key, name in _ATTRIBUTES.items()}
         code, raw = _s.SCardGetAttrib(card, _s.SCARD_ATTR_VENDOR_IFD_VERSION)
-        if code & 0xFFFFFFFF == OK and len(raw) == 4:
-            build = raw[0] | raw[1] << 8
-            told["firmware"] = f"{raw[3]}.{raw[2]:02}" + (f".{build:04}" if build else "")
+        if code & 0xFFFFFFFF == OK:
+            told["firmware"] = firmware_version(bytes(raw))
     return {key: value for key, value in told.items() if value}
+
+
+def firmware_version(raw: bytes) -> str:
+    """SCARD_ATTR_VENDOR_IFD_VERSION, 0xMMmmbbbb little-endian; from libccid the USB bcdDevice: BCD digits."""
+    return f"{raw[3]:x}.{raw[2]:02x}" if len(raw) == 4 else ""
 
 
 def escape(reader: str, command: bytes) -> bytes:
@@ -326,6 +337,8 @@ def _connect_exclusively(reader: str) -> DirectLink | None:
     _s.SCardReleaseContext(context)
     if code in LOST:
         raise ServiceLost(_no_service(code))
+    if code == NOT_ALLOWED:
+        raise ReaderTrouble(NOT_ALLOWED_HERE)
     return None
 
 
@@ -389,6 +402,8 @@ def _require(code: int) -> None:
 
 
 def _no_service(code: int) -> str:
+    if code == NOT_ALLOWED:
+        return NOT_ALLOWED_HERE
     return f"There is no PC/SC service ({_meaning(code)}): start pcscd (package pcscd)."
 
 

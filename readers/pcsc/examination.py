@@ -60,12 +60,14 @@ class Examination:
         *,
         card_wait_s: float = 15.0,
         with_lamps: bool = True,
+        with_install: bool = False,
         modules: Path = MODULES,
     ) -> None:
         self._name = reader
         self._tell = tell
         self._card_wait_s = card_wait_s
         self._with_lamps = with_lamps
+        self._with_install = with_install
         self._modules = modules
         self._sound = True
 
@@ -155,18 +157,25 @@ class Examination:
             )
 
     def _escapes(self, reader: WatchedReader, name: str, profile: Profile) -> None:
-        if not profile.has_lamps and not profile.setup:
+        if not profile.has_lamps and not profile.setup and not profile.install:
             self._note("The profile knows no lamp and no buzzer of this reader.")
             return
         lamps = profile.lamps
         quiet_first = (profile.setup, lamps.idle, lamps.green, lamps.amber, lamps.red)
         try:
-            for command in next(commands for commands in quiet_first if commands):
+            for command in next((commands for commands in quiet_first if commands), ()):
                 reader.escape(name, command)
+            if self._with_install:
+                for command in profile.install:
+                    reader.escape(name, command)
         except ReaderFault as fault:
             self._fault(f"Lamp and buzzer stay silent: {fault}", NO_ESCAPE)
             return
         self._good("The reader takes escape commands.")
+        if profile.install and self._with_install:
+            self._good("The settings that this reader keeps are written.")
+        elif profile.install:
+            self._note("This reader keeps some settings: on a new one, give --install once.")
         if self._with_lamps:
             self._lamps(reader, name, profile)
 

@@ -8,7 +8,8 @@ misspelt one.
     names = ["ACS ACR122U"]             beginnings of its PC/SC names
     contact_slot_marks = ["SAM"]        a name with one of these is a contact slot, not the antenna
     usb_ids = ["072f:2200"]
-    setup = ["FF 00 52 00 00"]          escape commands for a reader that was just plugged in
+    setup = ["FF 00 52 00 00"]          escape commands for a reader that has just come
+    install = ["E0 00 00 21 01 77"]     the same for what the reader keeps: sent once, by a technician
     card_lost = ["63 00"]               whole answers that mean: the card has left
     apdu_timeout_ms = 2000              a reader that takes longer hangs
     hold_ms = 1500                      how long an answer is shown before `idle`
@@ -47,7 +48,7 @@ _PLAIN_FIELDS: Final = (
     "hold_ms",
     "notes",
 )
-_FIELDS: Final = frozenset((*_PLAIN_FIELDS, "setup", "card_lost", "lamps", "sources"))
+_FIELDS: Final = frozenset((*_PLAIN_FIELDS, "setup", "install", "card_lost", "lamps", "sources"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class Profile:
     contact_slot_marks: tuple[str, ...] = ()
     usb_ids: tuple[str, ...] = ()
     setup: tuple[bytes, ...] = ()
+    install: tuple[bytes, ...] = ()
     card_lost: frozenset[bytes] = frozenset()
     apdu_timeout_ms: int = 2000
     hold_ms: int = 1500
@@ -135,7 +137,7 @@ class _Form:
         self._known(self._document, _FIELDS, "")
         lamps = self._table("lamps")
         self._known(lamps, frozenset(_COLOURS), "lamps.")
-        sourced = frozenset(("names", "usb_ids", "setup", "card_lost", "lamps"))
+        sourced = frozenset(("names", "usb_ids", "setup", "install", "card_lost", "lamps"))
         self._known(self._sources, sourced, "sources.")
         names = self._texts("names")
         if not names:
@@ -147,14 +149,21 @@ class _Form:
             contact_slot_marks=self._texts("contact_slot_marks"),
             usb_ids=self._usb_ids(),
             setup=self._commands(self._document, "setup"),
+            install=self._commands(self._document, "install"),
             card_lost=self._card_lost(),
             apdu_timeout_ms=self._number("apdu_timeout_ms", 2000, 100, 30_000),
             hold_ms=self._number("hold_ms", 1500, 0, 60_000),
             notes=self._text("notes", ""),
             lamps=shown,
         )
-        for name, used in (("setup", made.setup), ("card_lost", made.card_lost), ("lamps", made.has_lamps)):
-            if used and not isinstance(self._sources.get(name), str):
+        used = {
+            "setup": made.setup,
+            "install": made.install,
+            "card_lost": made.card_lost,
+            "lamps": made.has_lamps,
+        }
+        for name, value in used.items():
+            if value and not isinstance(self._sources.get(name), str):
                 raise self._wrong(f"sources.{name}", "is missing", "say where these bytes come from")
         return made
 

@@ -16,12 +16,14 @@ names = ["ACME Reader"]
 contact_slot_marks = ["SAM"]
 usb_ids = ["1234:abcd"]
 setup = ["FF 00 52 00 00"]
+install = ["E0 00 00 23 01 8F"]
 card_lost = ["63 00"]
 hold_ms = 900
 [lamps]
 green = ["E0 00 00 29 01 02", "E0 00 00 28 01 0A"]
 [sources]
 setup = "manual"
+install = "manual"
 card_lost = "manual"
 lamps = "manual"
 """
@@ -60,6 +62,7 @@ def test_every_field_of_a_file_arrives(tmp_path: Path) -> None:
     profile = read_profile(write(tmp_path, GOOD))
     assert profile.contact_slots == (("ACME Reader", "SAM"),)
     assert profile.setup == (bytes.fromhex("FF00520000"),)
+    assert profile.install == (bytes.fromhex("E0000023018F"),)
     assert profile.card_lost == {b"\x63\x00"}
     assert (profile.hold_ms, profile.apdu_timeout_ms, profile.usb_ids) == (900, 2000, ("1234:abcd",))
     assert profile.lamps.green == (bytes.fromhex("E00000290102"), bytes.fromhex("E0000028010A"))
@@ -81,6 +84,7 @@ def test_a_wrong_file_is_one_sentence_with_file_field_and_mend(tmp_path: Path) -
         ("E0 00 00 29 01 02", "nothing", "lamps.green", "hexadecimal"),
         ('lamps = "manual"', "", "sources.lamps", "where these bytes come from"),
         ('setup = "manual"', "", "sources.setup", "where these bytes come from"),
+        ('install = "manual"', "", "sources.install", "where these bytes come from"),
         ("1234:abcd", "1234-ABCD", "usb_ids", "lsusb"),
         ("[lamps]", "[[lamps]]", "lamps", "under [lamps]"),
     ):

@@ -17,6 +17,7 @@ from readers.ports import ReaderFault
 from readers.process import ValidatorOptions, ValidatorProcess, compose
 from readers.shown import Lamp, Shown
 from tests.readers.bus import FARE_RIAL, Disk, Issuer, ManualClock, spent_on
+from tests.readers.pcsc.conftest import HurtPcscd
 from tests.services.pcsc import PcscService
 
 
@@ -118,6 +119,12 @@ def test_a_restarted_pcscd_is_found_again_unattended(pcsc_bus: PcscBus, pcsc_ser
     waiting.join(20)
     assert answers[0] is not None
     assert answers[0].lamp is Lamp.GREEN
+
+
+def test_a_service_that_hangs_is_one_sentence(pcscd: HurtPcscd) -> None:
+    pcscd.freeze()
+    with pytest.raises(OperatorError, match=r"PC/SC service does not answer .*: restart it"):
+        resolve("ACME")
 
 
 def test_no_service_or_no_such_reader_is_one_sentence(pcsc_service: PcscService) -> None:
