@@ -56,7 +56,7 @@ def sequence_fault(evidence: CardEvidence, device: int, seq: int) -> Flag | None
     A record that names another validator is that validator's ride, so the tap that brings it is not paid
     for it.
     """
-    record = readable_record(evidence.record_written)
+    record = readable_record(evidence.record_written or b"")
     if record is None:
         return Flag.RECORD_DIFFERS
     if record.validator != device:
@@ -66,6 +66,7 @@ def sequence_fault(evidence: CardEvidence, device: int, seq: int) -> Flag | None
         and record.fare_rial == evidence.debit_rial
         and record.spent_after_rial == evidence.spent_before + evidence.debit_rial
         and record.entitlement_version == version_after(evidence)
+        and not (record.blocked and evidence.debit_rial)
         and (evidence.delivered_version is None or evidence.delivered_version > evidence.entitlement_version)
     )
     return None if agrees else Flag.RECORD_DIFFERS

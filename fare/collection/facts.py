@@ -1,28 +1,37 @@
-"""Everything the ledger knows that a batch is judged by, fetched once for the whole batch. It judges
-nothing.
+"""Everything the ledger knows that card evidence and tickets are judged by, fetched once for all of a batch.
+It judges nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlmodel import Session
 
-from fare.collection import store
+from fare.collection import commits
 from fare.collection.card_proof import CardFace, CardFacts
-from fare.collection.earlier_tap import FIRST_RIDE_TMC
-from fare.collection.rides import KnownRide, RideKey, readable_record
-from fare.collection.store import OpenRow
+from fare.collection.commits import OpenRow
+from fare.collection.earlier_tap import PERSONALISATION_TMC, is_load
+from fare.collection.rides import (
+    Double,
+    KnownCommit,
+    ProvenCommit,
+    ProvenRide,
+    RideKey,
+    card_key,
+    readable_record,
+)
 from fare.collection.tariffs import tariffs
 from fare.collection.upload import City
 from fare.collection.words import MediumKind
-from fare.core.tap import Tap
+from fare.core.proof.card import CardEvidence
 from fare.core.tariff.model import Tariff
 from fare.fleet import AssignmentTable, DeviceKey, assignments_at, revocations
 from fare.issuing import card_identities, entitlement_bytes, newest_funds, ticket_entitlements
+from fare.issuing.denylist import inactive_cards
 from fare.keys import KeyStore
 
 
@@ -30,126 +39,147 @@ from fare.keys import KeyStore
 class Facts:
     """`limits_rial`: what each card may have spent in all. `tickets`: entitlements' bytes by cti.
 
+    `known` has the proven commits and rides that the evidence touches, and grows as more are proven.
+    `credited_rial` is set for cards that are denied or replaced: what was credited for all their rides.
     `revoked` has the revoked ones of all devices named here. `seen_elsewhere` is set for a revoked device
-    alone: the highest counter of each card that rode another bus before the revocation.
+    alone: the highest counter of each card that rode another bus before the revocation. `doubles` collects
+    second valid proofs that no tap in the register stands for.
     """
 
     cards: CardFacts
     limits_rial: Mapping[int, int]
+    credited_rial: dict[int, int]
     tickets: Mapping[bytes, bytes]
     channel_keys: Mapping[bytes, Ed25519PublicKey]
     tariff: Callable[[int | None, datetime], Tariff]
     city: City
     assignments: AssignmentTable
-    rides: dict[RideKey, KnownRide]
+    known: dict[RideKey, KnownCommit]
     open_rows: Sequence[OpenRow]
     revoked: Mapping[int, datetime]
     seen_elsewhere: Mapping[str, int] | None
+    doubles: list[Double] = field(default_factory=list[Double])
+
+    def enter(self, proven: ProvenRide | ProvenCommit) -> None:
+        """Let what was just proven be known to all that is judged after it."""
+        self.known[proven.key] = proven.known()
+        if not isinstance(proven, ProvenRide) or proven.evidence is None or proven.held_back is not None:
+            return
+        serial = proven.evidence.serial
+        if serial in self.credited_rial:
+            left_rial = max(0, proven.funds_left_rial or 0)
+            self.credited_rial[serial] += min(proven.fare_rial, proven.ceiling_rial, left_rial)
 
 
-def card_key(serial: int, counter: int) -> RideKey:
-    """The name of a card's ride."""
-    return RideKey(MediumKind.CARD, str(serial), counter)
-
-
-def own_key(tap: Tap) -> RideKey | None:
-    """The card ride a tap claims to be: its proof's counter, or the one its commit would have had."""
-    if tap.card is None:
+def own_key(evidence: CardEvidence) -> RideKey | None:
+    """The commit a tap claims to be: its proof's counter, or the one it would have had; None without one."""
+    if evidence.record_written is None:
         return None
-    evidence = tap.card
-    return card_key(
-        evidence.serial, evidence.previous.tmc + 1 if evidence.proof is None else evidence.proof.tmc
-    )
+    tmc = evidence.previous.tmc + 1 if evidence.proof is None else evidence.proof.tmc
+    return card_key(evidence.serial, tmc)
 
 
 def gather(
     session: Session,
     keys: KeyStore,
-    device: DeviceKey,
-    taps: Sequence[Tap],
-    ctis: Iterable[bytes],
+    cards: Sequence[CardEvidence],
     city: City,
+    *,
+    device: DeviceKey | None = None,
+    ctis: Iterable[bytes] = (),
+    older: Sequence[tuple[int, bytes]] = (),
 ) -> Facts:
-    """Fetch what these taps are judged by, in one query for each kind of fact."""
+    """Fetch what this evidence is judged by, in one query for each kind of fact.
+
+    `device` brought it; None for the issuing server. `older`: records, with their card's serial, that a desk
+    read below the newest one.
+    """
     connection = session.connection()
-    cards = [tap.card for tap in taps if tap.card is not None]
     serials = sorted({card.serial for card in cards})
     refs = [str(serial) for serial in serials]
-    open_rows = store.open_evidence(connection, refs)
-    rides = store.card_rides(connection, _wanted_rides(taps, open_rows))
+    open_rows = commits.open_evidence(connection, refs)
+    known = commits.card_commits(connection, _wanted_commits(cards, open_rows))
     ticket_ctis = sorted(set(ctis))
-    rides |= store.ticket_rides(connection, [cti.hex() for cti in ticket_ctis])
-    versions = _wanted_versions(taps, open_rows, rides)
+    versions = _wanted_versions(cards, open_rows, known, older)
+    known |= commits.ticket_rides(connection, [cti.hex() for cti in ticket_ctis])
     identities = card_identities(session, keys, serials)
     funds = newest_funds(session, serials)
-    devices = _wanted_devices(device.device_id, taps, open_rows)
+    credited = commits.credited(connection, [str(serial) for serial in inactive_cards(session, serials)])
+    devices = _wanted_devices(device, cards, open_rows)
+    revoked_at = None if device is None else device.revoked_at
     return Facts(
         cards=CardFacts(
             {serial: CardFace(found.uid, found.tm_key) for serial, found in identities.items()},
             entitlement_bytes(session, versions),
         ),
         limits_rial={serial: funds_rial + overdraft for serial, (funds_rial, overdraft) in funds.items()},
+        credited_rial={int(ref): rial for ref, rial in credited.items()},
         tickets={cti: found.raw for cti, found in ticket_entitlements(session, ticket_ctis).items()},
         channel_keys={bytes([keys.channel.kid]): keys.channel.public},
         tariff=tariffs(session),
         city=city,
         assignments=assignments_at(session, devices),
-        rides=rides,
+        known=known,
         open_rows=open_rows,
         revoked=revocations(session, devices),
         seen_elsewhere=None
-        if device.revoked_at is None
-        else store.highest_from_others(connection, device.device_id, refs, device.revoked_at),
+        if device is None or revoked_at is None
+        else commits.highest_from_others(connection, device.device_id, refs, revoked_at),
     )
 
 
-def _wanted_rides(taps: Sequence[Tap], open_rows: Sequence[OpenRow]) -> set[RideKey]:
-    wanted: set[RideKey] = set()
-    for tap in taps:
-        key = own_key(tap)
-        if tap.card is not None and key is not None:
-            previous = tap.card.previous.tmc
-            wanted |= {
-                key,
-                card_key(tap.card.serial, previous),
-                card_key(tap.card.serial, max(0, previous - 1)),
-            }
-    for row in open_rows:
-        wanted |= {row.key, RideKey(row.key.kind, row.key.ref, max(0, row.key.counter - 1))}
-    return wanted
+def _wanted_commits(cards: Sequence[CardEvidence], open_rows: Sequence[OpenRow]) -> set[RideKey]:
+    """What the cards' commits stand on: the commit before each, and the one before that."""
+    named = {row.key for row in open_rows}
+    for card in cards:
+        named.add(card_key(card.serial, card.previous.tmc))
+        key = own_key(card)
+        if key is not None:
+            named.add(key)
+    return named | {key.before(steps) for key in named for steps in (1, 2)}
 
 
 def _wanted_versions(
-    taps: Sequence[Tap], open_rows: Sequence[OpenRow], rides: Mapping[RideKey, KnownRide]
+    cards: Sequence[CardEvidence],
+    open_rows: Sequence[OpenRow],
+    known: Mapping[RideKey, KnownCommit],
+    older: Sequence[tuple[int, bytes]],
 ) -> set[tuple[int, int]]:
     wanted: set[tuple[int, int]] = set()
+    carried = [row.key for row in open_rows]
     records = [(row.key.ref, row.record) for row in open_rows]
-    # A first ride stands on the card's personalisation, which was version 1.
-    wanted |= {(int(row.key.ref), 1) for row in open_rows if row.key.counter == FIRST_RIDE_TMC}
-    for tap in taps:
-        if tap.card is not None:
-            wanted.add((tap.card.serial, tap.card.entitlement_version))
-            if tap.card.previous.tmc == FIRST_RIDE_TMC:
-                wanted.add((tap.card.serial, 1))
-            if tap.card.delivered_version is not None:
-                wanted.add((tap.card.serial, tap.card.delivered_version))
-            records.append((str(tap.card.serial), tap.card.record_read))
+    records += [(str(serial), record) for serial, record in older]
+    for card in cards:
+        wanted.add((card.serial, card.entitlement_version))
+        if card.delivered_version is not None:
+            wanted.add((card.serial, card.delivered_version))
+        carried.append(card_key(card.serial, card.previous.tmc))
+        records.append((str(card.serial), card.record_read))
+    # A card's first rides stand on its personalisation, which was version 1.
+    wanted |= {(int(key.ref), 1) for key in carried if _stands_on_first(key, known)}
     for ref, raw in records:
         record = readable_record(raw)
         if record is not None:
             wanted.add((int(ref), record.entitlement_version))
-    for key, ride in rides.items():
-        if ride.version_after is not None:
-            wanted.add((int(key.ref), ride.version_after))
+    for key, commit in known.items():
+        if key.kind is MediumKind.CARD and commit.version_after is not None:
+            wanted.add((int(key.ref), commit.version_after))
     return wanted
 
 
-def _wanted_devices(device: int, taps: Sequence[Tap], open_rows: Sequence[OpenRow]) -> set[int]:
+def _stands_on_first(key: RideKey, known: Mapping[RideKey, KnownCommit]) -> bool:
+    below = key.before()
+    while below in known and is_load(known[below]):
+        below = below.before()
+    return below.counter <= PERSONALISATION_TMC + 1
+
+
+def _wanted_devices(
+    device: DeviceKey | None, cards: Sequence[CardEvidence], open_rows: Sequence[OpenRow]
+) -> set[int]:
     """This device, and every validator that a card's record names."""
-    wanted = {device}
-    for raw in [tap.card.record_read for tap in taps if tap.card is not None] + [
-        row.record for row in open_rows
-    ]:
+    wanted = set[int]() if device is None else {device.device_id}
+    for raw in [card.record_read for card in cards] + [row.record for row in open_rows]:
         record = readable_record(raw)
         if record is not None and record.validator:
             wanted.add(record.validator)

@@ -19,16 +19,17 @@ from zoneinfo import ZoneInfo
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlmodel import Session
 
-from fare.collection import store
+from fare.collection import commits, store
 from fare.collection.chain import RawTap, place
 from fare.collection.facts import gather
 from fare.collection.judging import Verdict, judge
-from fare.collection.posting import post_disputes, post_rides
+from fare.collection.posting import Cause, deny_doubles, post_commits, post_disputes, post_rides
+from fare.collection.rides import ProvenCommit, ProvenRide
 from fare.collection.store import StreamState
 from fare.collection.tap_time import tapped_at
-from fare.collection.unravelling import Unravelled, unravel
+from fare.collection.unravelling import Unravelled, Witness, unravel
 from fare.collection.upload import City, Upload, claimed_device
-from fare.collection.words import BatchRefusal, Flag, QuarantineReason
+from fare.collection.words import BatchRefusal, Flag, MediumKind, ProofState, QuarantineReason
 from fare.core.calendar import DAY_STARTS_AT
 from fare.core.errors import MalformedDocument
 from fare.core.proof.phone import MalformedTicket, decode_ticket
@@ -142,18 +143,24 @@ def _register(
     connection = session.connection()
     verdicts = [_verdict(raw, tap, upload, before) for raw, tap in readable]
     taps = [tap for _, tap in readable]
-    facts = gather(session, keys, device, taps, _ctis(taps), upload.city)
-    rides = [ride for verdict in verdicts if (ride := judge(verdict, facts)) is not None]
-    unravelled = unravel(verdicts, facts, upload.received_at)
-    entry_id = post_rides(session, upload, [*rides, *unravelled.rides], verdicts, facts)
+    cards = [tap.card for tap in taps if tap.card is not None]
+    facts = gather(session, keys, cards, upload.city, device=device, ctis=_ctis(taps))
+    proven = [found for verdict in verdicts if (found := judge(verdict, facts)) is not None]
+    rides = [found for found in proven if isinstance(found, ProvenRide)]
+    blocks = [found for found in proven if isinstance(found, ProvenCommit)]
+    witnesses = [witness for verdict in verdicts if (witness := _witness(verdict)) is not None]
+    unravelled = unravel(witnesses, facts, upload.received_at)
+    entry_id = post_rides(session, Cause.batch(upload), [*rides, *unravelled.rides], verdicts, facts)
+    post_commits(session, [*blocks, *unravelled.commits], facts)
     post_disputes(session, upload, verdicts)
+    deny_doubles(session, verdicts, facts, upload.received_at)
     _apply(verdicts, unravelled)
     store.register_taps(connection, [_tap_row(verdict, upload) for verdict in verdicts])
     own = {verdict.source for verdict in verdicts}
     store.settle_torn(connection, {s: told for s, told in unravelled.torn.items() if s not in own})
     store.flag_taps(connection, unravelled.differing - own, Flag.PREVIOUS_DIFFERS)
-    store.close_open_evidence(connection, unravelled.close)
-    store.add_open_evidence(connection, unravelled.add, upload.received_at)
+    commits.close_open_evidence(connection, unravelled.close)
+    commits.add_open_evidence(connection, unravelled.add, upload.received_at)
     return entry_id
 
 
@@ -170,6 +177,15 @@ def _verdict(raw: RawTap, tap: Tap, upload: Upload, before: StreamState) -> Verd
         # What the device did not have at its last upload was not tapped before it.
         not_before=before.last_upload_at if 0 < before.newest_seq < tap.seq else None,
     )
+
+
+def _witness(verdict: Verdict) -> Witness | None:
+    """What a tap's reading of its card may prove of other taps."""
+    evidence = verdict.tap.card
+    if evidence is None:
+        return None
+    torn = verdict.raw.raw if verdict.state is ProofState.PENDING else None
+    return Witness(verdict.source, evidence, verdict.tapped_at, torn)
 
 
 def _ctis(taps: Sequence[Tap]) -> set[bytes]:
@@ -196,6 +212,8 @@ def _apply(verdicts: Sequence[Verdict], unravelled: Unravelled) -> None:
 
 def _tap_row(verdict: Verdict, upload: Upload) -> dict[str, Any]:
     tap, key = verdict.tap, verdict.key
+    # A card that was only read has a name, and no commit.
+    read = None if key is not None or tap.card is None else str(tap.card.serial)
     return {
         "device_id": tap.device,
         "journal_id": tap.journal_id,
@@ -206,8 +224,8 @@ def _tap_row(verdict: Verdict, upload: Upload) -> dict[str, Any]:
         "tapped_at": verdict.tapped_at,
         "outcome": int(tap.outcome),
         "reason": tap.reason,
-        "medium_kind": None if key is None else str(key.kind),
-        "medium_ref": None if key is None else key.ref,
+        "medium_kind": str(MediumKind.CARD) if read else None if key is None else str(key.kind),
+        "medium_ref": read if key is None else key.ref,
         "counter": None if key is None else key.counter,
         "fare_rial": tap.fare_rial,
         "proof_state": str(verdict.state),

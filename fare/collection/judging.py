@@ -13,7 +13,17 @@ from fare.collection.card_proof import proof_fault, sequence_fault, spent_gap
 from fare.collection.chain import RawTap
 from fare.collection.doubts import card_not_before, is_contradicted, signed_entitlement, terms_differ
 from fare.collection.facts import Facts, own_key
-from fare.collection.rides import KnownRide, ProvenRide, RideKey, TapSource, readable_record, version_after
+from fare.collection.rides import (
+    Double,
+    KnownCommit,
+    ProvenCommit,
+    ProvenRide,
+    RideKey,
+    TapSource,
+    readable_record,
+    service_kind,
+    version_after,
+)
 from fare.collection.words import Flag, MediumKind, ProofState, ProvenBy, SuspenseReason
 from fare.core.decision import Boarding, card_context, ticket_context
 from fare.core.proof.card import CardEvidence, CommitProof
@@ -48,23 +58,23 @@ class Verdict:
         return TapSource(self.tap.device, self.tap.journal_id, self.tap.seq)
 
 
-def judge(verdict: Verdict, facts: Facts) -> ProvenRide | None:
-    """Settle one tap by its own evidence; the ride it proves, if that ride is new.
+def judge(verdict: Verdict, facts: Facts) -> ProvenRide | ProvenCommit | None:
+    """Settle one tap by its own evidence; the ride, or the block of a card, that it proves, if it is new.
 
-    A new ride is entered in `facts.rides`, so that later taps of the same batch meet it.
+    What is new is entered in `facts`, so that later taps of the same batch meet it.
     """
     tap = verdict.tap
     if tap.card is not None:
-        ride = _judge_card(verdict, tap.card, facts)
+        proven: ProvenRide | ProvenCommit | None = _judge_card(verdict, tap.card, facts)
     elif tap.ticket is not None and tap.outcome is Outcome.ACCEPTED:
-        ride = _judge_ticket(verdict, tap.ticket, facts)
+        proven = _judge_ticket(verdict, tap.ticket, facts)
     else:
         if tap.outcome is Outcome.ACCEPTED:
             _reject(verdict, Flag.NO_EVIDENCE)
         return None
-    if ride is not None:
-        facts.rides[ride.key] = ride.known()
-    return ride
+    if proven is not None:
+        facts.enter(proven)
+    return proven
 
 
 def _reject(verdict: Verdict, flag: str) -> None:
@@ -75,34 +85,77 @@ def _reject(verdict: Verdict, flag: str) -> None:
 # --- cards ------------------------------------------------------------------------------------------------
 
 
-def _judge_card(verdict: Verdict, evidence: CardEvidence, facts: Facts) -> ProvenRide | None:
+def _judge_card(verdict: Verdict, evidence: CardEvidence, facts: Facts) -> ProvenRide | ProvenCommit | None:
     tap = verdict.tap
-    verdict.key = own_key(tap)
+    verdict.key = own_key(evidence)
     told = sequence_fault(evidence, tap.device, tap.seq if tap.recovers is None else tap.recovers)
-    if evidence.proof is None:
-        if tap.outcome is Outcome.ACCEPTED:
-            _reject(verdict, Flag.NO_EVIDENCE)
-        elif tap.outcome is Outcome.UNCONFIRMED and told is not None:
-            _reject(verdict, told)
-        elif tap.outcome is Outcome.UNCONFIRMED:
-            verdict.state = ProofState.PENDING
+    if evidence.proof is None or verdict.key is None:
+        _await_proof(verdict, told)
         return None
     fault = proof_fault(evidence, evidence.proof, facts.cards)
-    if fault is not None or told is Flag.NAMES_ANOTHER_VALIDATOR:
-        _reject(verdict, fault or Flag.NAMES_ANOTHER_VALIDATOR)
+    if fault is not None:
+        _reject(verdict, fault)
+        return None
+    if told is Flag.NAMES_ANOTHER_VALIDATOR:
+        _reject(verdict, told)
+        known = facts.known.get(verdict.key)
+        if known is not None and known.proof != evidence.proof.tmv:
+            facts.doubles.append(Double(evidence.serial, evidence.proof, evidence.record_written, tap.device))
         return None
     verdict.state = ProofState.VALID
     if spent_gap(evidence):
         verdict.flags.append(Flag.SPENT_GAP)
-    if verdict.key is None or _is_known(verdict, verdict.key, evidence.proof, facts):
+    if _is_known(verdict, verdict.key, evidence.proof, facts):
         return None
+    service = service_kind(evidence)
+    if service is not None and tap.outcome is not Outcome.ACCEPTED:
+        verdict.flags += [] if told is None else [told]
+        return ProvenCommit(
+            key=verdict.key,
+            service=service,
+            proof=evidence.proof.tmv,
+            spent_rial=evidence.spent_before,
+            record_written=evidence.record_written,
+            version_after=version_after(evidence),
+            device=tap.device,
+            committed_at=verdict.tapped_at,
+        )
+    return _card_ride(verdict, verdict.key, evidence, evidence.proof, told or _no_ride(evidence), facts)
+
+
+def _await_proof(verdict: Verdict, told: Flag | None) -> None:
+    """A tap without a proof of its own: torn, or of a card that was only read."""
+    tap = verdict.tap
+    if tap.outcome is Outcome.ACCEPTED:
+        _reject(verdict, Flag.NO_EVIDENCE)
+    elif tap.outcome is Outcome.UNCONFIRMED and told is not None:
+        _reject(verdict, told)
+    elif verdict.key is not None and told is None:
+        verdict.state = ProofState.PENDING
+
+
+def _no_ride(evidence: CardEvidence) -> Flag | None:
+    """A record that blocks its card stands for no ride, whatever was debited."""
+    written = readable_record(evidence.record_written or b"")
+    return Flag.RECORD_DIFFERS if written is not None and written.blocked else None
+
+
+def _card_ride(
+    verdict: Verdict,
+    key: RideKey,
+    evidence: CardEvidence,
+    proof: CommitProof,
+    told: Flag | None,
+    facts: Facts,
+) -> ProvenRide:
+    tap = verdict.tap
     held_back = None
     if told is not None:
         # The chip did debit it, so the rider's balance must show it; nobody is paid before a person has
         # looked.
         verdict.flags.append(told)
         held_back = SuspenseReason.RECORD_DIFFERS
-    elif _revoked_and_alone(verdict.key, facts):
+    elif _revoked_and_alone(key, facts):
         held_back = SuspenseReason.DEVICE_REVOKED
     _compare_price(verdict, evidence, facts)
     earliest = card_not_before(evidence, facts, verdict.not_before)
@@ -112,14 +165,14 @@ def _judge_card(verdict: Verdict, evidence: CardEvidence, facts: Facts) -> Prove
             held_back = SuspenseReason.RECORD_DIFFERS
     tariff = facts.tariff(tap.tariff_version, verdict.tapped_at)
     return ProvenRide(
-        key=verdict.key,
+        key=key,
         source=verdict.source,
         boarded_at=verdict.tapped_at,
         service_day=verdict.service_day,
         line=tap.line,
         fare_rial=evidence.debit_rial,
         proven_by=ProvenBy.TAP,
-        proof=evidence.proof.tmv,
+        proof=proof.tmv,
         ceiling_rial=card_ceiling(evidence, tariff, tap.device, verdict.tapped_at, facts),
         funds_left_rial=funds_left(evidence, facts),
         evidence=evidence,
@@ -128,7 +181,7 @@ def _judge_card(verdict: Verdict, evidence: CardEvidence, facts: Facts) -> Prove
 
 
 def _is_known(verdict: Verdict, key: RideKey, proof: CommitProof, facts: Facts) -> bool:
-    known = facts.rides.get(key)
+    known = facts.known.get(key)
     if known is not None and known.proof != proof.tmv:
         verdict.state = ProofState.CONFLICT
     return known is not None
@@ -140,8 +193,12 @@ def _revoked_and_alone(key: RideKey, facts: Facts) -> bool:
 
 
 def funds_left(evidence: CardEvidence, facts: Facts) -> int:
-    """What the card's signed funds still covered before this tap, in rial; may be negative."""
-    return facts.limits_rial.get(evidence.serial, 0) - evidence.spent_before
+    """What the card's signed funds still covered before this tap, in rial; may be negative.
+
+    A copied card has more than one counter: of a card that is denied, all that was credited counts.
+    """
+    used_rial = max(evidence.spent_before, facts.credited_rial.get(evidence.serial, 0))
+    return facts.limits_rial.get(evidence.serial, 0) - used_rial
 
 
 def _compare_price(verdict: Verdict, evidence: CardEvidence, facts: Facts) -> None:
@@ -149,7 +206,7 @@ def _compare_price(verdict: Verdict, evidence: CardEvidence, facts: Facts) -> No
     tap = verdict.tap
     if tap.outcome is not Outcome.REFUSED and tap.fare_rial != evidence.debit_rial:
         verdict.flags.append(Flag.FARE_DIFFERS)
-    written = readable_record(evidence.record_written)
+    written = readable_record(evidence.record_written or b"")
     if written is None:
         return
     tariff = facts.tariff(tap.tariff_version, verdict.tapped_at)
@@ -166,7 +223,7 @@ def card_ceiling(evidence: CardEvidence, tariff: Tariff, device: int, at: dateti
 
 
 def _asked_rial(evidence: CardEvidence, tariff: Tariff, device: int, at_s: int, facts: Facts) -> int | None:
-    written = readable_record(evidence.record_written)
+    written = readable_record(evidence.record_written or b"")
     before = readable_record(evidence.record_read)
     if written is None or before is None:
         return None
@@ -221,11 +278,11 @@ def _judge_ticket(verdict: Verdict, text: str, facts: Facts) -> ProvenRide | Non
     )
 
 
-def _met_before(ticket: VerifiedTicket, facts: Facts) -> tuple[RideKey, KnownRide] | None:
+def _met_before(ticket: VerifiedTicket, facts: Facts) -> tuple[RideKey, KnownCommit] | None:
     """The ride that stands for some of what this ticket claims."""
     wanted = claims(ticket.entitlement.cti, ticket.ctr, ticket.pax)
     ref = ticket.entitlement.cti.hex()
-    for key, ride in facts.rides.items():
+    for key, ride in facts.known.items():
         if key.kind is not MediumKind.TICKET or key.ref != ref:
             continue
         paid = _claim_of(ride)
@@ -234,7 +291,7 @@ def _met_before(ticket: VerifiedTicket, facts: Facts) -> tuple[RideKey, KnownRid
     return None
 
 
-def _meet(verdict: Verdict, ticket: VerifiedTicket, key: RideKey, ride: KnownRide, facts: Facts) -> None:
+def _meet(verdict: Verdict, ticket: VerifiedTicket, key: RideKey, ride: KnownCommit, facts: Facts) -> None:
     """The same ride again, a claim on part of it, or another bus's copy: then neither bus is paid for now.
 
     A camera at a stop could show a rider's code to its own bus first; who uploads first must not decide.
@@ -248,7 +305,7 @@ def _meet(verdict: Verdict, ticket: VerifiedTicket, key: RideKey, ride: KnownRid
     verdict.disputes = None if same_bus else key
 
 
-def _claim_of(ride: KnownRide) -> RideClaim | None:
+def _claim_of(ride: KnownCommit) -> RideClaim | None:
     try:
         ticket = decode_token(ride.proof)
     except MalformedTicket:
@@ -256,7 +313,7 @@ def _claim_of(ride: KnownRide) -> RideClaim | None:
     return claims(ticket.entitlement.cti, ticket.ctr, ticket.pax)
 
 
-def same_vehicle(verdict: Verdict, ride: KnownRide, facts: Facts) -> bool:
+def same_vehicle(verdict: Verdict, ride: KnownCommit, facts: Facts) -> bool:
     """Whether the bus of this tap is the one that the ride was on."""
     if ride.source.device == verdict.tap.device:
         return True

@@ -1,4 +1,4 @@
-"""From proven rides to money: ride rows, and one journal entry for each batch and service day.
+"""From proven commits to rows, and from rides to money: one journal entry for each batch and service day.
 
 The only place where collection meets the journal. An entry says how much, to whom and for which service
 day; which medium rode on which bus stays in the register.
@@ -8,24 +8,55 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 from sqlmodel import Session
 
-from fare.collection import store
+from fare.collection import commits, store
 from fare.collection.facts import Facts
 from fare.collection.judging import Verdict, same_vehicle
 from fare.collection.legs import Legs, divide
-from fare.collection.rides import ProvenRide, RideKey, TapSource, readable_record, version_after
+from fare.collection.rides import (
+    Double,
+    ProvenCommit,
+    ProvenRide,
+    RideKey,
+    TapSource,
+    readable_record,
+    version_after,
+)
 from fare.collection.upload import Upload
 from fare.collection.words import Flag, MediumKind, ProofState
+from fare.core.proof.card import CommitProof
 from fare.issuing import mark_seen
+from fare.issuing.denylist import deny_cards
 from fare.ledger import EntryDraft, accounts, post_many
 
 
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What brought rides, as their entries name it: `<kind>:<name>:<service day>`. It names no medium."""
+
+    kind: str
+    name: str
+    text: str
+    posted_at: datetime
+
+    @classmethod
+    def batch(cls, upload: Upload) -> Cause:
+        """A batch that was taken in."""
+        name = f"{upload.batch.device}:{upload.batch_id[:16]}"
+        return cls("batch", name, "rides of one batch", upload.received_at)
+
+    def entry_id(self, day: date) -> str:
+        """The entry of one service day."""
+        return f"{self.kind}:{self.name}:{day.isoformat()}"
+
+
 def post_rides(
-    session: Session, upload: Upload, rides: Sequence[ProvenRide], verdicts: Sequence[Verdict], facts: Facts
+    session: Session, cause: Cause, rides: Sequence[ProvenRide], verdicts: Sequence[Verdict], facts: Facts
 ) -> str | None:
     """Write the rides and one journal entry for each service day they fall on."""
     if not rides:
@@ -34,19 +65,20 @@ def post_rides(
     for ride in sorted(rides, key=lambda ride: ride.key):
         assignment = facts.assignments.at(ride.source.device, ride.boarded_at)
         legs = divide(ride, assignment)
-        row = _ride_row(ride, legs, _entry_id(upload, ride.service_day))
+        row = _ride_row(ride, legs, cause.entry_id(ride.service_day))
         row |= {
             "line": ride.line if assignment is None else assignment.line,
             "vehicle_id": None if assignment is None else assignment.vehicle_id,
             "owner_id": None if assignment is None else assignment.owner_id,
         }
         divided[ride.key] = ride, legs, row
-    added = store.add_rides(session.connection(), [row for _, _, row in divided.values()])
+    added = commits.add_rides(session.connection(), [row for _, _, row in divided.values()])
     if len(added) < len(divided):
-        _overtaken(session, {key for key in divided if key not in added}, verdicts, facts)
+        lost = {key: ride for key, (ride, _, _) in divided.items() if key not in added}
+        _overtaken(session, lost, verdicts, facts)
     standing = [divided[key] for key in divided if key in added]
-    drafts = _entries(upload, standing)
-    post_many(session, drafts, upload.received_at)
+    drafts = _entries(cause, standing)
+    post_many(session, drafts, cause.posted_at)
     _mark_seen(session, [ride for ride, _, _ in standing])
     return drafts[-1].entry_id if drafts else None
 
@@ -59,7 +91,7 @@ def post_disputes(session: Session, upload: Upload, verdicts: Sequence[Verdict])
     connection = session.connection()
     days: dict[date, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     disputed = [verdict.disputes for verdict in verdicts if verdict.disputes is not None]
-    for ride in store.ride_parts(connection, disputed):
+    for ride in commits.ride_parts(connection, disputed):
         source = TapSource(ride.device_id, bytes(ride.journal_id), ride.seq)
         if not store.flag_once(connection, source, Flag.DISPUTED):
             continue
@@ -75,14 +107,63 @@ def post_disputes(session: Session, upload: Upload, verdicts: Sequence[Verdict])
     post_many(session, drafts, upload.received_at)
 
 
-def _overtaken(session: Session, lost: set[RideKey], verdicts: Sequence[Verdict], facts: Facts) -> None:
+def post_commits(session: Session, proven: Sequence[ProvenCommit], facts: Facts) -> None:
+    """Write the commits that are no rides, and tell issuing which entitlement versions they proved."""
+    if not proven:
+        return
+    added = commits.add_commits(session.connection(), proven)
+    lost = [commit for commit in proven if commit.key not in added]
+    standing = commits.card_commits(session.connection(), [commit.key for commit in lost])
+    for commit in lost:
+        other = standing.get(commit.key)
+        if other is not None and other.proof != commit.proof:
+            _note_double(commit.key, commit.proof, commit.record_written, commit.device, facts)
+    days: dict[date, set[tuple[int, int]]] = defaultdict(set)
+    for commit in proven:
+        if commit.key in added:
+            days[facts.city.day_of(commit.committed_at)].add((int(commit.key.ref), commit.version_after))
+    for day, versions in sorted(days.items()):
+        mark_seen(session, versions, day)
+
+
+def deny_doubles(session: Session, verdicts: Sequence[Verdict], facts: Facts, received_at: datetime) -> None:
+    """Deny every card of which two valid proofs for one counter are known, whichever came first.
+
+    The proof that stands stays paid. A proof that does not hold denies nobody's card.
+    """
+    for double in facts.doubles:
+        commits.keep_double(session.connection(), double, received_at)
+    copied = {double.serial for double in facts.doubles}
+    copied |= {
+        verdict.tap.card.serial
+        for verdict in verdicts
+        if verdict.state is ProofState.CONFLICT and verdict.tap.card is not None
+    }
+    if copied:
+        deny_cards(session, copied)
+
+
+def _note_double(key: RideKey, proof: bytes, record: bytes | None, device: int, facts: Facts) -> None:
+    facts.doubles.append(Double(int(key.ref), CommitProof(key.counter, proof), record, device))
+
+
+def _overtaken(
+    session: Session,
+    lost: Mapping[RideKey, ProvenRide],
+    verdicts: Sequence[Verdict],
+    facts: Facts,
+) -> None:
     """Another batch proved these rides while this one was being judged: its rows stand."""
     connection = session.connection()
-    standing = store.card_rides(connection, [key for key in lost if key.kind is MediumKind.CARD])
+    standing = commits.card_commits(connection, [key for key in lost if key.kind is MediumKind.CARD])
     tickets = sorted({key.ref for key in lost if key.kind is MediumKind.TICKET})
-    standing |= store.ticket_rides(connection, tickets)
+    standing |= commits.ticket_rides(connection, tickets)
+    for key, ride in lost.items():
+        other = standing.get(key)
+        if ride.evidence is not None and other is not None and other.proof != ride.proof:
+            _note_double(key, ride.proof, ride.evidence.record_written, ride.source.device, facts)
     for verdict in verdicts:
-        if verdict.key not in lost or verdict.state is not ProofState.VALID:
+        if verdict.key is None or verdict.key not in lost or verdict.state is not ProofState.VALID:
             continue
         ride = standing.get(verdict.key)
         evidence = verdict.tap.card
@@ -101,12 +182,8 @@ def _cause_id(upload: Upload, day: date) -> str:
     return f"{upload.batch.device}:{upload.batch_id[:16]}:{day.isoformat()}"
 
 
-def _entry_id(upload: Upload, day: date) -> str:
-    return f"batch:{_cause_id(upload, day)}"
-
-
 def _entries(
-    upload: Upload, standing: Sequence[tuple[ProvenRide, Legs, Mapping[str, Any]]]
+    cause: Cause, standing: Sequence[tuple[ProvenRide, Legs, Mapping[str, Any]]]
 ) -> list[EntryDraft]:
     days: dict[date, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for ride, legs, row in standing:
@@ -117,7 +194,7 @@ def _entries(
         postings[accounts.COMMISSION_REVENUE] -= legs.commission_rial
         postings[accounts.suspense(ride.source.device)] -= legs.suspense_rial
     return [
-        EntryDraft("batch", _cause_id(upload, day), day, "rides of one batch", dict(postings))
+        EntryDraft(cause.kind, f"{cause.name}:{day.isoformat()}", day, cause.text, dict(postings))
         for day, postings in sorted(days.items())
     ]
 

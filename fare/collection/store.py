@@ -1,42 +1,28 @@
-"""The queries of collection: one for each kind of row and batch, whatever its size. It decides nothing."""
+"""The queries of journals, batches, quarantine and the tap register. It decides nothing.
+
+One for each kind of row and batch, whatever its size.
+"""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Update, bindparam, func, literal, select, text
+from sqlalchemy import ColumnElement, Connection, Update, bindparam, func, literal, select
 
-from fare.collection.bulk import insert_if_missing, insert_new, insert_rows, table_of
+from fare.collection.bulk import insert_if_missing, insert_rows, table_of
 from fare.collection.chain import RawTap
-from fare.collection.models import OpenEvidence, Quarantined, RegisteredTap, Ride, StoredBatch, Stream
-from fare.collection.rides import KnownRide, RideKey, TapSource
-from fare.collection.words import MediumKind, QuarantineReason
+from fare.collection.models import Quarantined, RegisteredTap, StoredBatch, Stream
+from fare.collection.rides import TapSource
+from fare.collection.words import QuarantineReason
 from fare.core.tap import Batch
 
 _STREAM = table_of(Stream)
 _BATCH = table_of(StoredBatch)
 _TAP = table_of(RegisteredTap)
-_RIDE = table_of(Ride)
-_OPEN = table_of(OpenEvidence)
 _QUARANTINE = table_of(Quarantined)
-_OPEN_KEY = ("medium_ref", "counter", "device_id", "journal_id", "seq")
-
-_BY_KEYS = {
-    "postgresql": text(
-        "SELECT r.* FROM json_to_recordset(CAST(:keys AS json)) AS k(ref text, counter bigint)"
-        " JOIN travel_ride r"
-        " ON r.medium_kind = 'card' AND r.medium_ref = k.ref AND r.counter = k.counter"
-    ),
-    "sqlite": text(
-        "SELECT r.* FROM json_each(:keys) k CROSS JOIN travel_ride r"
-        " ON r.medium_kind = 'card' AND r.medium_ref = json_extract(k.value, '$.ref')"
-        " AND r.counter = json_extract(k.value, '$.counter')"
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +33,6 @@ class StreamState:
     acked_hash: bytes
     newest_seq: int
     last_upload_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class OpenRow:
-    """One row of the working list of half proofs. `seen_at`: when the tap that brought it was, or came in."""
-
-    key: RideKey
-    source: TapSource
-    record: bytes
-    tmv: bytes | None
-    raw_tap: bytes | None
-    tapped_at: datetime
-    seen_at: datetime
 
 
 def lock_stream(connection: Connection, batch: Batch, genesis: bytes, received_at: datetime) -> StreamState:
@@ -219,123 +192,6 @@ def stored_envelope(connection: Connection, batch: Batch) -> bytes | None:
     return None if found is None else bytes(found)
 
 
-def card_rides(connection: Connection, keys: Iterable[RideKey]) -> dict[RideKey, KnownRide]:
-    """Those of these card rides that are proven."""
-    wanted = sorted({(key.ref, key.counter) for key in keys})
-    if not wanted:
-        return {}
-    listed = json.dumps([{"ref": ref, "counter": counter} for ref, counter in wanted])
-    rows = connection.execute(_BY_KEYS[connection.dialect.name], {"keys": listed})
-    return {RideKey(MediumKind.CARD, row.medium_ref, row.counter): _known(row) for row in rows}
-
-
-def ticket_rides(connection: Connection, ctis: Sequence[str]) -> dict[RideKey, KnownRide]:
-    """Every proven ride of these tickets (at most 255 each)."""
-    if not ctis:
-        return {}
-    rows = connection.execute(
-        select(_RIDE).where(_RIDE.c.medium_kind == MediumKind.TICKET, _RIDE.c.medium_ref.in_(sorted(ctis)))
-    )
-    return {RideKey(MediumKind.TICKET, row.medium_ref, row.counter): _known(row) for row in rows}
-
-
-def _known(row: Any) -> KnownRide:
-    version = row.entitlement_version if row.delivered_version is None else row.delivered_version
-    return KnownRide(
-        source=TapSource(row.device_id, bytes(row.journal_id), row.seq),
-        proof=bytes(row.proof),
-        record_written=None if row.record_written is None else bytes(row.record_written),
-        version_after=version,
-        vehicle_id=row.vehicle_id,
-    )
-
-
-def highest_from_others(
-    connection: Connection, device: int, refs: Sequence[str], before: datetime
-) -> dict[str, int]:
-    """For each card, the highest counter of a ride on another device before this time."""
-    if not refs:
-        return {}
-    rows = connection.execute(
-        select(_RIDE.c.medium_ref, func.max(_RIDE.c.counter).label("highest"))
-        .where(
-            _RIDE.c.medium_kind == MediumKind.CARD,
-            _RIDE.c.medium_ref.in_(sorted(refs)),
-            _RIDE.c.device_id != device,
-            _RIDE.c.boarded_at < before,
-        )
-        .group_by(_RIDE.c.medium_ref)
-    )
-    return {row.medium_ref: row.highest for row in rows}
-
-
-def open_evidence(connection: Connection, refs: Sequence[str]) -> list[OpenRow]:
-    """The half proofs that wait, of these cards."""
-    if not refs:
-        return []
-    rows = connection.execute(select(_OPEN).where(_OPEN.c.medium_ref.in_(sorted(refs))))
-    return [
-        OpenRow(
-            key=RideKey(MediumKind.CARD, row.medium_ref, row.counter),
-            source=TapSource(row.device_id, bytes(row.journal_id), row.seq),
-            record=bytes(row.record),
-            tmv=None if row.tmv is None else bytes(row.tmv),
-            raw_tap=None if row.raw_tap is None else bytes(row.raw_tap),
-            tapped_at=row.tapped_at,
-            seen_at=row.received_at,
-        )
-        for row in rows
-    ]
-
-
-def add_open_evidence(connection: Connection, rows: Sequence[OpenRow], received_at: datetime) -> None:
-    """Add half proofs to the working list."""
-    insert_rows(
-        connection,
-        _OPEN,
-        [
-            {
-                "medium_ref": row.key.ref,
-                "counter": row.key.counter,
-                "device_id": row.source.device,
-                "journal_id": row.source.journal_id,
-                "seq": row.source.seq,
-                "record": row.record,
-                "tmv": row.tmv,
-                "raw_tap": row.raw_tap,
-                "tapped_at": row.tapped_at,
-                "received_at": received_at,
-            }
-            for row in rows
-        ],
-    )
-
-
-def close_open_evidence(connection: Connection, rows: Sequence[OpenRow]) -> None:
-    """Take half proofs off the working list: they were completed or overtaken."""
-    if not rows:
-        return
-    connection.execute(
-        _OPEN.delete().where(*(_OPEN.c[name] == bindparam(f"of_{name}") for name in _OPEN_KEY)),
-        [
-            {
-                "of_medium_ref": row.key.ref,
-                "of_counter": row.key.counter,
-                "of_device_id": row.source.device,
-                "of_journal_id": row.source.journal_id,
-                "of_seq": row.source.seq,
-            }
-            for row in sorted(rows, key=lambda row: (row.key, _order(row.source)))
-        ],
-    )
-
-
-def add_rides(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> set[RideKey]:
-    """Add rides, sorted by key; the ones that no other transaction added first."""
-    added = insert_new(connection, _RIDE, rows, ("medium_kind", "medium_ref", "counter"))
-    return {RideKey(MediumKind(kind), ref, counter) for kind, ref, counter in added}
-
-
 def register_taps(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Add rows to the tap register."""
     insert_rows(connection, _TAP, rows)
@@ -375,19 +231,6 @@ def flag_once(connection: Connection, source: TapSource, flag: str) -> bool:
 def has_flag(flags: ColumnElement[str], flag: str) -> ColumnElement[bool]:
     """Whether a tap's flags hold this word."""
     return (literal(" ") + flags + " ").contains(f" {flag} ", autoescape=True)
-
-
-def ride_parts(connection: Connection, keys: Sequence[RideKey]) -> list[Any]:
-    """The rows of these rides, by key: source, service day, owner and parts."""
-    rows: list[Any] = []
-    for key in sorted(set(keys)):
-        named = (
-            _RIDE.c.medium_kind == key.kind,
-            _RIDE.c.medium_ref == key.ref,
-            _RIDE.c.counter == key.counter,
-        )
-        rows += connection.execute(select(_RIDE).where(*named)).all()
-    return rows
 
 
 def _one_tap() -> Update:

@@ -43,6 +43,16 @@ class QuarantineReason(StrEnum):
     OUT_OF_PLACE = "out_of_place"
     FORK = "fork"
     DAMAGED_BATCH = "damaged_batch"
+    DOUBLE = "double"
+
+
+class CommitKind(StrEnum):
+    """What a card's commit was that is no ride."""
+
+    PERSONALISED = "personalised"
+    LOADED = "loaded"
+    BLOCKED = "blocked"
+    UNBLOCKED = "unblocked"
 
 
 class ProofState(StrEnum):

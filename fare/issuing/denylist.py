@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Final
+
 from sqlmodel import Session, col, select
 
 from fare.issuing.models import Card, TicketEntitlement
 from fare.issuing.words import CardStatus, TicketStatus
+
+_CHUNK: Final = 1000
 
 
 def denied(session: Session) -> tuple[set[int], set[bytes]]:
@@ -15,3 +20,24 @@ def denied(session: Session) -> tuple[set[int], set[bytes]]:
         select(TicketEntitlement.cti).where(col(TicketEntitlement.status) == TicketStatus.DENIED)
     )
     return set(serials), set(ctis)
+
+
+def inactive_cards(session: Session, serials: Iterable[int]) -> set[int]:
+    """Those of these cards that validators must refuse: denied or replaced."""
+    wanted = sorted(set(serials))
+    found: set[int] = set()
+    for start in range(0, len(wanted), _CHUNK):
+        some = col(Card.serial).in_(wanted[start : start + _CHUNK])
+        found |= set(session.exec(select(Card.serial).where(some, col(Card.status) != CardStatus.ACTIVE)))
+    return found
+
+
+def deny_cards(session: Session, serials: Iterable[int]) -> None:
+    """Put these cards on the denylist; one that was replaced stays replaced."""
+    # In one order for everybody, so that two batches wait for each other but never both ways.
+    for serial in sorted(set(serials)):
+        card = session.exec(select(Card).where(col(Card.serial) == serial).with_for_update()).first()
+        if card is not None and card.status == CardStatus.ACTIVE:
+            card.status = CardStatus.DENIED
+            session.add(card)
+    session.flush()

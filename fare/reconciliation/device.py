@@ -25,7 +25,7 @@ from fare.collection.journals import (
     taken_in,
 )
 from fare.collection.register import held_back
-from fare.collection.words import SuspenseReason
+from fare.collection.words import QuarantineReason, SuspenseReason
 from fare.core.errors import MalformedDocument
 from fare.core.signed import BATCH, DEVICE_KID, BadSignature, open_envelope
 from fare.core.tap import Batch, decode_batch
@@ -170,6 +170,8 @@ def _quarantine(session: Session, day: date) -> tuple[list[Finding], set[tuple[i
     """One finding for each journal and reason: a copied device is one fault, however many taps it makes."""
     groups: dict[tuple[int, bytes, str], list[int]] = defaultdict(list)
     for tap in set_aside(session):
+        if tap.reason == QuarantineReason.DOUBLE:
+            continue  # says nothing about the device: the card proof shows it
         groups[tap.device_id, tap.journal_id, tap.reason].append(tap.seq)
     findings = [
         Finding(

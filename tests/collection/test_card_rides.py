@@ -265,7 +265,7 @@ def test_a_clone_is_two_valid_proofs_under_one_counter(city: City) -> None:
     assert city.taps()[-1] == (2, 1, "conflict", "")
     assert len(city.rides()) == 2
     assert city.balance("owner_payable:o-2") == 0
-    assert city.rows("SELECT status FROM ledger_card") == [("active",)]
+    assert city.rows("SELECT status FROM ledger_card") == [("denied",)]
 
 
 def test_what_exceeds_the_signed_funds_waits_in_suspense(city: City) -> None:
