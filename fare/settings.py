@@ -8,7 +8,7 @@
     MANCARD_CITY, MANCARD_CITY_NAME     the city's short Latin name, and how people call it
     MANCARD_ZONE, MANCARD_DAY_STARTS    its IANA time zone, and when a service day begins there (HH:MM)
     MANCARD_ISSUER         the number (0 to 255) under which cards name this ledger
-    MANCARD_REPLACEMENT_WAIT_HOURS      how long the balance of a lost card waits before it moves; 72 unless set
+    MANCARD_REPLACEMENT_WAIT_HOURS      how long a lost card's balance waits before it moves; 72 unless set
     MANCARD_TRANSPORT_KEY_FILE          optional: the AES key that fresh chips come with, 32 hex digits
     MANCARD_KEYS           files (in the state folder, unless set) or pkcs11; with pkcs11 also
     MANCARD_KEYS_MODULE    the PKCS#11 library's file,
@@ -54,8 +54,8 @@ class LedgerSettings(BaseSettings):
     zone: str = "Asia/Tehran"
     day_starts: str = "04:00"
     issuer: int = Field(default=1, ge=0, le=255)
-    # Until every bus has come home and handed over its journal, nobody knows what a lost card has spent: a bus
-    # may be without a line over a weekend. Shorter moves money that was spent; longer keeps a rider waiting.
+    # Until every bus has come home and handed over its journal, nobody knows what a lost card has spent, and
+    # one may be without a line over a weekend. Shorter moves money that was spent; longer, a rider waits.
     replacement_wait_hours: int = Field(default=72, ge=0, le=24 * 90)
     transport_key_file: Path | None = None
 
@@ -72,7 +72,7 @@ class LedgerSettings(BaseSettings):
 
     @property
     def replacement_wait(self) -> timedelta:
-        """How long the balance of a lost card waits: buses that were offline bring its last rides meanwhile."""
+        """How long the balance of a lost card waits: offline buses bring its last rides meanwhile."""
         return timedelta(hours=self.replacement_wait_hours)
 
     @property

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from fare import web
 from fare.api import errors
 from fare.api.context import Clock, Context
+from fare.api.desk import desk_routes
 from fare.api.devices import device_routes
 from fare.api.documentation import documentation_routes
 from fare.api.faults import FaultsToSentences
@@ -60,6 +61,7 @@ def create_app(settings: LedgerSettings, clock: Clock = system_clock) -> FastAPI
     app.add_middleware(FaultsToSentences, folder=settings.state_dir, clock=clock)
     errors.install(app)
     app.include_router(device_routes(context))
+    app.include_router(desk_routes(context))
     app.include_router(health_routes(context))
     app.include_router(documentation_routes(app))
     web.mount(app, context.engine, settings, clock)

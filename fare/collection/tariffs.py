@@ -23,12 +23,13 @@ OFFLINE_MAX: Final = timedelta(days=35)
 
 
 def tariffs(session: Session) -> Callable[[int | None, datetime], Tariff]:
-    """A lookup over every published tariff. Raises NoTariffInForce when none was ever published."""
+    """A lookup over every published tariff, which raises NoTariffInForce while none was ever published.
+
+    Only when it is asked: cards are issued before there is a tariff.
+    """
     history = tariff_history(session)
-    if not history:
-        raise NoTariffInForce
     starts = [starts_at for starts_at, _ in history]
-    ends = [*starts[1:], None]
+    ends = [*starts[1:], None][: len(history)]
     lives = {
         tariff.version: (starts_at, ends_at, tariff)
         for (starts_at, tariff), ends_at in zip(history, ends, strict=True)
@@ -43,6 +44,8 @@ def tariffs(session: Session) -> Callable[[int | None, datetime], Tariff]:
             and (ends_at is None or at <= ends_at + OFFLINE_MAX)
         ):
             return named
+        if not history:
+            raise NoTariffInForce
         # No version that it could go by, or a time before the first: the nearest that was in force.
         return history[max(0, bisect_right(starts, at) - 1)][1]
 

@@ -16,6 +16,8 @@ RIAL_PER_TOMAN: Final = 10
 WORDS_MAX: Final = 10**15
 """Largest number, either sign, that `number_in_words` says."""
 
+_MOST_DIGITS: Final = 18
+"""More than any amount has, and few enough that nobody makes us count for long."""
 _PERSIAN_DIGITS: Final = "۰۱۲۳۴۵۶۷۸۹"
 _ARABIC_INDIC_DIGITS: Final = "٠١٢٣٤٥٦٧٨٩"
 _TO_ASCII: Final = str.maketrans(_PERSIAN_DIGITS + _ARABIC_INDIC_DIGITS, "0123456789" * 2)
@@ -43,6 +45,10 @@ _EN_UNDER_20: Final = (
 _EN_TENS: Final = ("", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _EN_SCALES: Final = ("", "thousand", "million", "billion", "trillion", "quadrillion")
 # fmt: on
+
+
+class BadAmount(ValueError):
+    """The text is no amount; the message is one sentence that can be shown to a person."""
 
 
 def format_amount(amount_rial: Rial, *, unit: Unit, locale: Locale) -> str:
@@ -90,6 +96,14 @@ def number_in_words(number: int, locale: Locale) -> str:
 def normalise_digits(text: str) -> str:
     """Persian and Arabic-Indic digits become ASCII; every other character stays as it is."""
     return text.translate(_TO_ASCII)
+
+
+def parse_rial(text: str) -> Rial:
+    """A whole amount as people type it, in any digits, with or without separators. Raises `BadAmount`."""
+    digits = normalise_digits(text).strip().replace(",", "").replace("٬", "")
+    if not digits.isascii() or not digits.isdigit() or len(digits) > _MOST_DIGITS:
+        raise BadAmount("The amount is a whole number of rial: type its digits only.")
+    return int(digits)
 
 
 def persian_digits(text: str) -> str:

@@ -21,6 +21,7 @@ from fare.core import card_record, entitlement
 from fare.core.desfire import application, layout
 from fare.core.desfire.application import Conversation
 from fare.core.desfire.keys import CardKeys, KeyPurpose
+from fare.core.desfire.personalisation import FACTORY_KEY
 from fare.core.entitlement import CardEntitlement
 from fare.core.proof.card import CommitProof
 from fare.issuing.models import Card, Entitlement, Replacement
@@ -58,9 +59,11 @@ class CardView:
     loaded_rial: int
     withdrawn_rial: int
     expires_on: date
-    key_version: int = 1
-    is_written: bool = True
-    waits: bool = False
+    category_expires_on: date | None
+    overdraft_rial: int
+    key_version: int
+    is_written: bool
+    waits: bool
 
 
 def register_card(
@@ -130,11 +133,17 @@ def register_card(
 
 
 def personalisation(
-    session: Session, keys: KeyStore, serial: int, *, rnd_a: Callable[[], bytes] | None = None
+    session: Session,
+    keys: KeyStore,
+    serial: int,
+    *,
+    rnd_a: Callable[[], bytes] | None = None,
+    factory_key: bytes | None = None,
 ) -> Conversation[CommitProof]:
     """The conversation that turns a fresh chip into this card. It needs no session while it runs.
 
-    Ends with the proof TMC 1; report that with `card_written`. `rnd_a` gives 16 random bytes at each call.
+    Ends with the proof TMC 1; report that with `card_written`. `rnd_a` gives 16 random bytes at each call;
+    `factory_key` (16 bytes) is the transport key that chips came with, None for the factory's own.
     Raises, while it runs, the faults of `fare.core.desfire.errors`.
     """
     card = _card(session, serial)
@@ -146,6 +155,7 @@ def personalisation(
         first.raw,
         record,
         rnd_a or _random,
+        FACTORY_KEY if factory_key is None else factory_key,
     )
 
 
@@ -291,6 +301,10 @@ def _views(session: Session, which: sa.ColumnElement[bool]) -> list[CardView]:
             loaded_rial=signed.loaded_total_rial,
             withdrawn_rial=signed.withdrawn_total_rial,
             expires_on=entitlement.day_of(card.expires_day),
+            category_expires_on=entitlement.day_of(card.category_expires_day)
+            if card.category_expires_day
+            else None,
+            overdraft_rial=card.overdraft_rial,
             key_version=card.key_version,
             is_written=written_on is not None,
             waits=signed.seen_day is None,

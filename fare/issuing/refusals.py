@@ -23,6 +23,8 @@ class IssuingRefusal(StrEnum):
     SHORT_OF_FUNDS = "short_of_funds"
     PAID_BY_ANOTHER_PAYMENT = "paid_by_another_payment"
     PAYMENT_ALREADY_USED = "payment_already_used"
+    OTHER_CARD = "other_card"
+    COPIED = "copied"
     REPORTED_LOST = "reported_lost"
     ALREADY_REPLACED = "already_replaced"
     NOT_REPORTED_LOST = "not_reported_lost"
@@ -44,6 +46,8 @@ _SENTENCES: Final[Mapping[IssuingRefusal, str]] = {
     IssuingRefusal.SHORT_OF_FUNDS: "There is less money than this may cost: top it up, or ask for less.",
     IssuingRefusal.PAID_BY_ANOTHER_PAYMENT: "The order was paid by another payment: refund this one.",
     IssuingRefusal.PAYMENT_ALREADY_USED: "This payment already paid another order: check its reference.",
+    IssuingRefusal.OTHER_CARD: "Another card lies on the reader: lay down the card with this number.",
+    IssuingRefusal.COPIED: "Another chip has shown a proof under this card's counter: it is denied, keep it.",
     IssuingRefusal.REPORTED_LOST: "This card was reported lost and stays denied: take its successor.",
     IssuingRefusal.ALREADY_REPLACED: "This card was already replaced: its balance is on its successor.",
     IssuingRefusal.NOT_REPORTED_LOST: "This card was not reported lost: do that first, with --report-lost.",

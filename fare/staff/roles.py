@@ -30,6 +30,7 @@ class Right(StrEnum):
     READ_DAY = "read_day"
     READ_OWN_DAY = "read_own_day"
     READ_APPROVALS = "read_approvals"
+    ISSUE_MEDIA = "issue_media"
     LOAD_MEDIA = "load_media"
     DENY_MEDIA = "deny_media"
     REQUEST_MONEY_ACTION = "request_money_action"
@@ -60,10 +61,17 @@ class FourEyes:
     to_approve: Right
 
 
-MONEY_RIGHTS: Final = frozenset({Right.LOAD_MEDIA, Right.REQUEST_MONEY_ACTION, Right.APPROVE_MONEY_ACTION})
+MONEY_RIGHTS: Final = frozenset(
+    {
+        Right.ISSUE_MEDIA,  # who issues a card may make it the successor of a lost one, and its balance moves
+        Right.LOAD_MEDIA,
+        Right.REQUEST_MONEY_ACTION,
+        Right.APPROVE_MONEY_ACTION,
+    }
+)
 
 RIGHTS: Final[Mapping[Role, frozenset[Right]]] = {
-    Role.CLERK: frozenset({Right.LOAD_MEDIA, Right.DENY_MEDIA}),
+    Role.CLERK: frozenset({Right.ISSUE_MEDIA, Right.LOAD_MEDIA, Right.DENY_MEDIA}),
     Role.FINANCE: frozenset(
         {
             Right.READ_DAY,

@@ -12,7 +12,7 @@ from fare.core.errors import OperatorError
 from fare.database.engine import open_engine, read
 from fare.database.migrate import migrate
 from fare.issuing import cards, denied
-from fare.issuing.cli import app
+from fare.desk.cli import app
 from fare.ledger import balance
 from hardware.emulator.image import create_image
 from tests.issuing.build import uid_of

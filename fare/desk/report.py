@@ -1,0 +1,167 @@
+"""The report of a batch of cards: to be printed and signed by two people, or for a spreadsheet. No secret.
+
+The page is one file: Persian, right to left, A4, with Persian digits and Jalali dates, and the fonts of
+whatever machine prints it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from html import escape
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from fare.core.calendar import jalali, jalali_numeric
+from fare.core.money import persian_digits
+
+MAX_ROWS: Final = 2000
+_COLUMNS: Final = (
+    "no",
+    "name",
+    "serial",
+    "uid",
+    "chip",
+    "key_generation",
+    "first_proof",
+    "issued_at",
+    "result",
+)
+_HEADINGS: Final = (
+    "ردیف", "شماره کارت", "شناسه تراشه", "تراشه", "نسل کلید", "نخستین گواه", "زمان", "نتیجه",
+)  # fmt: skip
+_FAILED_IN_PERSIAN: Final[Mapping[str, str]] = {
+    "already_issued": "پیش‌تر صادر شده است",
+    "already_personalised": "پیش‌تر صادر شده است",
+    "card_torn": "کارت از روی دستگاه برداشته شد",
+    "not_a_card_of_this_system": "این تراشه پذیرفته نیست",
+    "authentication_failed": "کلید کارخانه پذیرفته نشد",
+    "wrong_response_mac": "پاسخ کارت دست‌کاری شده بود",
+}
+_FAILED: Final = "صادر نشد"
+_ISSUED: Final = "صادر شد"
+_STYLE: Final = """
+@page { size: A4; margin: 14mm 12mm }
+body { font: 10.5pt/1.6 Vazirmatn, "Noto Naskh Arabic", Tahoma, sans-serif }
+body { color: #111; background: #fff; margin: 0 }
+h1 { font-size: 16pt; margin: 0 0 2mm }
+p { margin: 0 0 3mm }
+dl { display: grid; grid-template-columns: repeat(2, max-content 1fr); gap: 1mm 4mm; margin: 0 0 5mm }
+dt { color: #555 }
+dd { margin: 0; font-weight: 700 }
+table { border-collapse: collapse; inline-size: 100%; font-size: 9.5pt }
+thead { display: table-header-group }
+tr { break-inside: avoid }
+th, td { border: .3pt solid #888; padding: 1mm 2mm; text-align: start; vertical-align: top }
+th { background: #eee }
+bdi { font-family: "DejaVu Sans Mono", monospace; font-size: 8.5pt }
+.failed td { background: #f6e3e3 }
+small { display: block; color: #555 }
+.signatures { display: grid; grid-template-columns: 1fr 1fr; gap: 12mm }
+.signatures { margin-block-start: 12mm; break-inside: avoid }
+.signatures div { border-block-start: .5pt solid #111; padding-block-start: 2mm; margin-block-start: 16mm }
+@media screen { body { max-inline-size: 190mm; margin: 8mm auto; padding: 0 4mm } }
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReport:
+    """A batch as it was done. Each row: `name`, `result` (facts of `Issued`) or `error`, `sentence`."""
+
+    city: str
+    by: str
+    made_at: datetime
+    zone: ZoneInfo
+    rows: Sequence[Mapping[str, Any]]
+
+    @property
+    def issued(self) -> int:
+        """How many cards were issued."""
+        return sum(row.get("result") is not None for row in self.rows)
+
+    def html(self) -> str:
+        """The page to print."""
+        local = self.made_at.astimezone(self.zone)
+        figures = (
+            ("شهر", self.city),
+            ("تاریخ", f"{jalali(local.date())}، {persian_digits(f'{local:%H:%M}')}"),
+            ("صادرکننده", self.by),
+            ("کارت‌های صادرشده", persian_digits(str(self.issued))),
+            ("کارت‌های ناموفق", persian_digits(str(len(self.rows) - self.issued))),
+            ("جمع", persian_digits(str(len(self.rows)))),
+        )
+        heads = "".join(f'<th scope="col">{heading}</th>' for heading in _HEADINGS)
+        body = "".join(self._html_row(number, row) for number, row in enumerate(self.rows, 1))
+        listed = "".join(f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in figures)
+        return (
+            '<!doctype html>\n<html lang="fa" dir="rtl"><head><meta charset="utf-8">'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">'
+            f"<title>گزارش صدور کارت</title><style>{_STYLE}</style></head><body>"
+            "<h1>گزارش صدور کارت</h1>"
+            f"<dl>{listed}</dl>"
+            f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+            '<div class="signatures"><div>نام و امضای صادرکننده</div><div>نام و امضای ناظر</div></div>'
+            "</body></html>\n"
+        )
+
+    def csv(self) -> str:
+        """The same for a spreadsheet: times in the city's zone, ISO 8601."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\r\n")
+        writer.writerow(_COLUMNS)
+        for number, row in enumerate(self.rows, 1):
+            done: Mapping[str, Any] = row.get("result") or {}
+            at = done.get("issued_at")
+            writer.writerow(
+                [
+                    number,
+                    _cell(row.get("name", "")),
+                    done.get("serial", ""),
+                    _cell(done.get("uid", "")),
+                    _cell(done.get("chip", "")),
+                    done.get("key_version", ""),
+                    done.get("tmc", ""),
+                    "" if at is None else _instant(at).astimezone(self.zone).isoformat(timespec="seconds"),
+                    "issued" if done else _cell(row.get("sentence", "")),
+                ]
+            )
+        return out.getvalue()
+
+    def _html_row(self, number: int, row: Mapping[str, Any]) -> str:
+        done: Mapping[str, Any] | None = row.get("result")
+        if done is None:
+            told = _FAILED_IN_PERSIAN.get(str(row.get("error")), _FAILED)
+            why = escape(str(row.get("sentence", "")))
+            cells = ["", _ltr(row.get("name", "")), "", "", "", ""]
+            result = f'{told}<small dir="ltr">{why}</small>'
+            style = ' class="failed"'
+        else:
+            at = _instant(done["issued_at"]).astimezone(self.zone)
+            cells = [
+                persian_digits(str(int(done["serial"]))),
+                _ltr(done["uid"]),
+                _ltr(done["chip"]),
+                persian_digits(str(int(done["key_version"]))),
+                persian_digits(str(int(done["tmc"]))),
+                f"{jalali_numeric(at.date())} {persian_digits(f'{at:%H:%M}')}",
+            ]
+            result, style = _ISSUED, ""
+        listed = "".join(f"<td>{cell}</td>" for cell in [persian_digits(str(number)), *cells, result])
+        return f"<tr{style}>{listed}</tr>"
+
+
+def _ltr(text: object) -> str:
+    return f'<bdi dir="ltr">{escape(str(text))}</bdi>'
+
+
+def _instant(text: object) -> datetime:
+    return datetime.fromisoformat(str(text))
+
+
+def _cell(text: object) -> str:
+    """A text that no spreadsheet takes for a formula."""
+    said = str(text)
+    return f"'{said}" if said[:1] in ("=", "+", "-", "@", "\t", "\r") else said
