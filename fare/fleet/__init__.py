@@ -19,12 +19,14 @@ from fare.fleet.devices import (
     create_device,
     device_public_key,
     devices,
+    devices_lacking_card_keys,
+    note_card_keys,
     revocations,
     revoke,
 )
 from fare.fleet.ibans import change_iban, iban_change
 from fare.fleet.imports import ImportReport, import_assignments
-from fare.fleet.kit import write_kit
+from fare.fleet.kit import write_card_keys, write_kit
 
 __all__ = [
     "Assignment",
@@ -42,10 +44,13 @@ __all__ = [
     "create_device",
     "device_public_key",
     "devices",
+    "devices_lacking_card_keys",
     "iban_change",
     "import_assignments",
+    "note_card_keys",
     "owners",
     "revocations",
     "revoke",
+    "write_card_keys",
     "write_kit",
 ]

@@ -1,14 +1,33 @@
 """The validators, buses and owners of the fleet.
 
-`mancard fleet import FILE.csv` · `columns` · `enrol DEVICE --out FOLDER` · `devices` · `revoke DEVICE`
+`mancard fleet import FILE.csv` · `columns` · `enrol DEVICE --out FOLDER` · `card-keys DEVICE --out FOLDER` ·
+`devices` · `revoke DEVICE`
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from fare.core.kit import KitKeys
+    from fare.keys import LedgerKeys
+
+Out = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where the kit is written.")]
+TokenKey = Annotated[
+    Path | None,
+    typer.Option(
+        "--token-key",
+        metavar="FILE.pem",
+        help="The card keys are for a token: see 'mancard validator-token'.",
+    ),
+]
+TokenModule = Annotated[
+    str, typer.Option("--module", metavar="FILE", help="The PKCS#11 library on the validator.")
+]
+TokenLabel = Annotated[str, typer.Option("--token", metavar="LABEL", help="The token's label.")]
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -47,19 +66,23 @@ def columns() -> None:
 @app.command()
 def enrol(
     device: Annotated[int, typer.Argument(help="The number of the validator.")],
-    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where the kit is written.")],
+    out: Out,
     ledger_url: Annotated[str | None, typer.Option(help="Where the validator reaches the ledger.")] = None,
+    token_key: TokenKey = None,
+    module: TokenModule = "",
+    token: TokenLabel = "",
 ) -> None:
     """Write the provisioning kit of one validator. Its claim code is good once, for 24 hours."""
     from datetime import UTC, datetime
 
     from fare.database.engine import open_engine, write
-    from fare.fleet import create_device, write_kit
+    from fare.fleet import create_device, note_card_keys, write_kit
     from fare.keys import LedgerKeys
     from fare.settings import LedgerSettings
 
     settings = LedgerSettings()
     keys = LedgerKeys.open(settings.keys_dir)
+    card_keys = _card_keys(keys, token_key, module, token)
     with write(open_engine(settings.database_url)) as session:
         # The kit is written first: a code that no file holds would only have to be made again.
         write_kit(
@@ -68,9 +91,34 @@ def enrol(
             ledger_url=ledger_url or f"http://{settings.host}:{settings.port}",
             bundle_keys={keys.bundle.kid: keys.bundle.public_bytes},
             claim_code=create_device(session, device, datetime.now(UTC)),
-            card_keys=keys.validator_keys,
+            card_keys=card_keys,
         )
+        note_card_keys(session, device, card_keys.versions[-1])
     print(f"The kit of device {device} is in {out}. Its claim code is good once, for 24 hours.")
+
+
+@app.command("card-keys")
+def card_keys_(
+    device: Annotated[int, typer.Argument(help="The number of the validator.")],
+    out: Out,
+    token_key: TokenKey = None,
+    module: TokenModule = "",
+    token: TokenLabel = "",
+) -> None:
+    """Write the card keys of a validator anew, every generation, without touching its enrolment."""
+    from fare.database.engine import open_engine, write
+    from fare.fleet import note_card_keys, write_card_keys
+    from fare.keys import LedgerKeys
+    from fare.settings import LedgerSettings
+
+    settings = LedgerSettings()
+    card_keys = _card_keys(LedgerKeys.open(settings.keys_dir), token_key, module, token)
+    with write(open_engine(settings.database_url)) as session:
+        note_card_keys(session, device, card_keys.versions[-1])
+        write_card_keys(out, card_keys)
+    named = ", ".join(str(version) for version in card_keys.versions)
+    print(f"The card keys of device {device} are in {out}, generations {named}.")
+    print("Put the file in the place of the older one on the validator and start it again.")
 
 
 @app.command("devices")
@@ -103,3 +151,27 @@ def revoke_(device: Annotated[int, typer.Argument(help="The number of the valida
     with write(open_engine(LedgerSettings().database_url)) as session:
         revoke(session, device, datetime.now(UTC))
     print(f"Device {device} is revoked.")
+
+
+def _card_keys(keys: LedgerKeys, token_key: Path | None, module: str, token: str) -> KitKeys:
+    """The masters of k1, or with a token's public key the same wrapped for that token."""
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    from fare.core.errors import OperatorError
+    from fare.core.kit import TokenKeys
+
+    if token_key is None:
+        return keys.validator_keys
+    if not module or not token:
+        raise OperatorError("Say with --module and --token which token the validator finds its keys in.")
+    try:
+        public_key = load_pem_public_key(token_key.read_bytes())
+    except (OSError, ValueError):
+        public_key = None
+    if not isinstance(public_key, RSAPublicKey):
+        raise OperatorError(
+            f"{token_key} holds no RSA public key: 'mancard validator-token new' makes it, on the validator."
+        )
+    system_id, wrapped = keys.cards.wrapped_validator_keys(public_key)
+    return TokenKeys(module, token, wrapped, system_id)

@@ -25,6 +25,7 @@ from fare.fleet.models import Device
 
 CLAIM_LIFETIME: Final = timedelta(hours=24)
 _NO_DIGEST: Final = bytes(32)
+_FIRST_GENERATION: Final = 1
 
 
 class ClaimRefusal(StrEnum):
@@ -108,6 +109,26 @@ def revoke(session: Session, device_id: int, now: datetime) -> None:
     if device.revoked_at is None:
         device.revoked_at = now
         session.flush()
+
+
+def note_card_keys(session: Session, device_id: int, version: int) -> None:
+    """Remember that card keys up to this generation were handed out for the device. Raises OperatorError."""
+    device = session.get(Device, device_id)
+    if device is None or device.revoked_at is not None:
+        raise OperatorError(f"There is no device {device_id} in service: 'mancard fleet devices' lists them.")
+    device.card_keys_version = version
+    session.flush()
+
+
+def devices_lacking_card_keys(session: Session, version: int) -> list[int]:
+    """The devices in service for which no card keys of this generation or a newer one were handed out."""
+    if version == _FIRST_GENERATION:
+        return []  # every kit carries it from the first day on
+    known = col(Device.card_keys_version)
+    wanted = select(Device.device_id).where(
+        col(Device.revoked_at).is_(None), known.is_(None) | (known < version)
+    )
+    return list(session.exec(wanted.order_by(col(Device.device_id))))
 
 
 def device_public_key(session: Session, device_id: int) -> DeviceKey | None:

@@ -11,9 +11,8 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from fare.core.desfire.keys import ValidatorKeys
 from fare.core.errors import OperatorError
-from fare.core.kit import Kit
+from fare.core.kit import CARD_KEYS_FILE, Kit, KitKeys, encode_card_keys
 
 
 def write_kit(
@@ -23,7 +22,7 @@ def write_kit(
     ledger_url: str,
     bundle_keys: Mapping[int, bytes],
     claim_code: str,
-    card_keys: ValidatorKeys,
+    card_keys: KitKeys,
 ) -> None:
     """Write both files, mode 0600, over an older kit. `bundle_keys`: kid -> Ed25519 public key, 32 bytes."""
     kit = Kit(
@@ -33,9 +32,18 @@ def write_kit(
         claim_code=claim_code,
         card_keys=card_keys,
     )
+    _write(folder, kit.encode())
+
+
+def write_card_keys(folder: Path, card_keys: KitKeys) -> None:
+    """Write card-keys.json alone, over the older one of a kit that is in use."""
+    _write(folder, {CARD_KEYS_FILE: encode_card_keys(card_keys)})
+
+
+def _write(folder: Path, documents: Mapping[str, str]) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for file, text in kit.encode().items():
+        for file, text in documents.items():
             _write_private(folder / file, text)
     except OSError as fault:
         raise OperatorError(

@@ -17,6 +17,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.hashes import SHA1
+
 from fare.core.desfire import crypto
 from fare.core.desfire.keys import (
     KEY_SIZE,
@@ -149,7 +153,21 @@ class MasterFile:
             {masters.version: masters.k1 for masters in generations}, generations[-1].system_id
         )
 
+    def wrapped_validator_keys(self, public_key: RSAPublicKey) -> tuple[bytes, Mapping[int, bytes]]:
+        """System id, and k1's masters by version, wrapped for the token that this RSA key is of."""
+        keys = self.validator_keys()
+        # SHA-1 is no weakness inside OAEP, and the one hash that every token knows there.
+        oaep = padding.OAEP(padding.MGF1(SHA1()), SHA1(), None)  # noqa: S303
+        return keys.system_id, {
+            version: public_key.encrypt(master, oaep) for version, master in keys.k1_masters.items()
+        }
+
     # --- generations ---
+
+    @property
+    def next_version(self) -> int:
+        """The number of the next generation."""
+        return self.document.roster.last + 1
 
     def listed(self) -> tuple[Generation, ...]:
         """The generations and their states, oldest first."""

@@ -14,12 +14,13 @@ and the folder the epoch and the list of generations alone.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -86,6 +87,11 @@ class KeyStore(Protocol):
 class CardMasterStore(CardKeyStore, Protocol):
     """The masters of the cards' keys and their generations, in a file or in a token."""
 
+    @property
+    def next_version(self) -> int:
+        """The number of the next generation."""
+        ...
+
     def listed(self) -> Sequence[Generation]:
         """The generations and their states, oldest first."""
         ...
@@ -104,6 +110,10 @@ class CardMasterStore(CardKeyStore, Protocol):
 
     def validator_keys(self) -> ValidatorKeys:
         """The masters of k1, every generation held. Raises OperatorError where they cannot be shown."""
+        ...
+
+    def wrapped_validator_keys(self, public_key: RSAPublicKey) -> tuple[bytes, Mapping[int, bytes]]:
+        """System id, and k1's masters by version under RSA-OAEP, for the token that has the private key."""
         ...
 
 

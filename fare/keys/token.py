@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from fare.core.errors import OperatorError
 from fare.settings import KeySettings
@@ -110,14 +111,14 @@ class Token:
         }
         self._change(lambda session: session.create_object(attributes | _master_template(wrappable)))
 
-    def wrap(self, label: str, public_key: tuple[bytes, bytes]) -> bytes:
-        """A wrappable master under another token's RSA key (modulus, exponent): RSA-OAEP with SHA-1."""
-        modulus, exponent = public_key
+    def wrap(self, label: str, public_key: RSAPublicKey) -> bytes:
+        """A wrappable master under another token's RSA key: RSA-OAEP with SHA-1, which every token knows."""
+        numbers = public_key.public_numbers()
         attributes = {
             Attribute.CLASS: ObjectClass.PUBLIC_KEY,
             Attribute.KEY_TYPE: KeyType.RSA,
-            Attribute.MODULUS: modulus,
-            Attribute.PUBLIC_EXPONENT: exponent,
+            Attribute.MODULUS: numbers.n.to_bytes(public_key.key_size // 8, "big"),
+            Attribute.PUBLIC_EXPONENT: numbers.e.to_bytes(4, "big").lstrip(b"\0"),
             Attribute.WRAP: True,
             Attribute.TOKEN: False,
         }

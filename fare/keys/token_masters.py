@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from fare.core.desfire import crypto
 from fare.core.desfire.keys import (
@@ -108,8 +109,8 @@ class TokenMasters:
             " --token-key, the public key of the validator's own token."
         )
 
-    def wrapped_validator_keys(self, public_key: tuple[bytes, bytes]) -> tuple[bytes, Mapping[int, bytes]]:
-        """System id, and k1's masters by version, wrapped under this RSA key (modulus, exponent)."""
+    def wrapped_validator_keys(self, public_key: RSAPublicKey) -> tuple[bytes, Mapping[int, bytes]]:
+        """System id, and k1's masters by version, wrapped for the token that this RSA key is of."""
         found = self._reread()
         return found.system_id, {
             version: self._token.wrap(_label(KeyPurpose.VALIDATOR, version), public_key)
@@ -117,6 +118,11 @@ class TokenMasters:
         }
 
     # --- generations ---
+
+    @property
+    def next_version(self) -> int:
+        """The number of the next generation."""
+        return self._reread().roster.last + 1
 
     def listed(self) -> tuple[Generation, ...]:
         """The generations and their states, oldest first."""

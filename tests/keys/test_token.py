@@ -149,11 +149,7 @@ def test_k1_leaves_wrapped_for_one_validator_and_not_in_the_clear(
     with pytest.raises(OperatorError, match="sealed in a token"):
         _ = keys.validator_keys
     validator = rsa.generate_private_key(65537, 2048)
-    numbers = validator.public_key().public_numbers()
-    assert isinstance(keys.cards, TokenMasters)
-    system_id, wrapped = keys.cards.wrapped_validator_keys(
-        (numbers.n.to_bytes(256, "big"), numbers.e.to_bytes(3, "big"))
-    )
+    system_id, wrapped = keys.cards.wrapped_validator_keys(validator.public_key())
     oaep = padding.OAEP(padding.MGF1(SHA1()), SHA1(), None)
     k1 = validator.decrypt(wrapped[1], oaep)
     assert (
