@@ -16,16 +16,20 @@ from typing import Final
 
 from sqlmodel import Session
 
-from fare.collection import register
-from fare.collection.register import CardStep, OpenTap
+from fare.collection import card_register
+from fare.collection.card_register import CardState, CardStep, OpenTap
+from fare.collection.rides import readable_record
 from fare.collection.words import MediumKind, ProofState, SuspenseReason
 from fare.core.tap import Outcome as TapOutcome
 from fare.reconciliation.findings import Finding, Kind, Outcome, Queue
 
 SETTLED_WITHIN: Final = timedelta(hours=24)
 """So long an unconfirmed tap may wait for its card to be seen again."""
-_PERSONALISED: Final = 1
-"""The counter of personalisation: the first ride is the next one."""
+IMPOSSIBLE_WITHIN: Final = timedelta(seconds=60)
+"""Nobody rides one bus and boards another within a minute: the doors of the first have to open, the second
+has to stand there, and its clock may be some seconds off. A relayed card does, and so does a copied one."""
+_FRESH: Final = CardState(1, 0, 0, None, 0)
+"""A card after its personalisation, where that was not reported."""
 _EXPLAINED_RIDES_MAX: Final = 6
 
 
@@ -48,15 +52,17 @@ class _Look:
 def check_card(session: Session, day: date, now: datetime, *, is_closed: bool) -> Outcome:
     """The day's rides and the taps that no ride stands for; unconfirmed taps of earlier days too."""
     look = _Look(session, day, now, is_closed)
-    rides = sum(register.ride_counts(session, day).values())
-    open_taps = register.open_taps(session, day)
+    rides = sum(card_register.ride_counts(session, day).values())
+    open_taps = card_register.open_taps(session, day)
     cloned = _conflicts(look, open_taps)
+    cloned |= _doubles(look, cloned)
     _bad_proofs(look, open_taps)
     _beyond_funds(look, cloned)
     _steps(look, cloned)
+    _ahead(look, cloned)
     for tap in open_taps:
         _open_tap(look, tap, cloned)
-    older = register.torn_taps_before(session, day)
+    older = card_register.torn_taps_before(session, day)
     for tap in older:
         _open_tap(look, tap, cloned)
     checked = rides + len(open_taps) + len(older)
@@ -90,6 +96,19 @@ def _conflicts(look: _Look, taps: Sequence[OpenTap]) -> set[str]:
     return {ref for kind, ref in doubles if kind == MediumKind.CARD}
 
 
+def _doubles(look: _Look, cloned: set[str]) -> set[str]:
+    """Cards of which a desk, or a later tap, brought a second valid proof. They are denied already."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for double in card_register.doubles_seen(look.session):
+        found[double.medium_ref].append(double.counter)
+    for ref, counters in sorted(found.items()):
+        if ref not in cloned:
+            listed = ", ".join(str(counter) for counter in sorted(set(counters)))
+            detail = f"card {ref}: two valid proofs for counter {listed}"
+            look.findings.append(Finding(Kind.CLONE, ref, look.day, 0, detail, Queue.FINANCE))
+    return set(found)
+
+
 def _bad_proofs(look: _Look, taps: Sequence[OpenTap]) -> None:
     by_device: dict[int, list[OpenTap]] = defaultdict(list)
     for tap in taps:
@@ -112,7 +131,7 @@ def _bad_proofs(look: _Look, taps: Sequence[OpenTap]) -> None:
 def _beyond_funds(look: _Look, cloned: set[str]) -> None:
     """Rides for which the ledger had signed no money: the owner waits, and a person looks at the card."""
     sums: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    for row in register.held_back(look.session, look.day):
+    for row in card_register.held_back(look.session, look.day):
         if row.reason == SuspenseReason.BEYOND_FUNDS:
             look.troubled += row.rides
             if row.medium_ref not in cloned:
@@ -129,8 +148,14 @@ def _beyond_funds(look: _Look, cloned: set[str]) -> None:
 
 
 def _steps(look: _Look, cloned: set[str]) -> None:
-    breaks = [step for step in register.card_steps(look.session, look.day) if not _continues(step)]
-    doubled = cloned | register.media_in_conflict(
+    breaks: list[CardStep] = []
+    for step in card_register.card_steps(look.session, look.day):
+        if not _continues(step):
+            breaks.append(step)
+        if step.medium_ref not in cloned:
+            _travel(look, step)
+    breaks += card_register.block_steps(look.session, look.day)
+    doubled = cloned | card_register.media_in_conflict(
         look.session, MediumKind.CARD, {step.medium_ref for step in breaks}
     )
     for step in breaks:
@@ -141,28 +166,64 @@ def _steps(look: _Look, cloned: set[str]) -> None:
 
 
 def _continues(step: CardStep) -> bool:
-    if step.counter == _PERSONALISED + 1:
+    if step.expected_rial is None and step.counter == _FRESH.counter + 1:
         return step.spent_before_rial == 0
     return step.expected_rial == step.spent_before_rial
 
 
+def _travel(look: _Look, step: CardStep) -> None:
+    """Two rides in a row that one card cannot have made: it was relayed, or there are two of it."""
+    change = step.change
+    if change is None or change.apart >= IMPOSSIBLE_WITHIN:
+        return
+    if not card_register.clocks_were_right(look.session, change.places):
+        return
+    seconds = int(change.apart.total_seconds())
+    detail = (
+        f"card {step.medium_ref} rode vehicles {change.vehicle_before} and {change.vehicle_id}"
+        f" within {seconds} seconds (counters {step.counter - 1} and {step.counter})"
+    )
+    subject = f"{step.medium_ref}:{step.counter}"
+    finding = Finding(Kind.IMPOSSIBLE_TRAVEL, subject, look.day, step.fare_rial, detail, Queue.FINANCE)
+    _trouble(look, finding)
+
+
 def _break(look: _Look, step: CardStep) -> None:
     ref, counter = step.medium_ref, step.counter
-    if step.expected_rial is not None or counter == _PERSONALISED + 1:
-        gap = step.spent_before_rial - (step.expected_rial or 0)
-        detail = f"card {ref}: {gap:,} rial were spent between its rides {counter - 1} and {counter}"
-        _trouble(look, Finding(Kind.SPENT_GAP, f"{ref}:{counter}", look.day, gap, detail, Queue.FINANCE))
+    last = _before(look.session, ref, counter)
+    jump = step.spent_before_rial - last.spent_after_rial
+    missing = counter - last.counter - 1 - last.loads
+    if missing == 0:
+        if jump:
+            detail = f"card {ref}: {jump:,} rial were spent between its commits {last.counter} and {counter}"
+            _trouble(look, Finding(Kind.SPENT_GAP, f"{ref}:{counter}", look.day, jump, detail, Queue.FINANCE))
         return
-    last, spent_after = _before(look.session, ref, counter)
-    jump = step.spent_before_rial - spent_after
-    torn = _torn_between(look.session, ref, last, counter)
+    if jump == 0 and last.record is not None and step.record_read == last.record:
+        return  # what nobody reported left neither a record nor a debit: loads at a desk
+    torn = _torn_between(look.session, ref, last.counter, counter)
     # A bus that has not uploaded yet may still bring the rides, as long as the day is open.
-    if _explains(torn, jump, counter - last - 1) or (not look.is_closed and look.is_fresh(step.boarded_at)):
+    if _explains(torn, jump, missing) or (not look.is_closed and look.is_fresh(step.boarded_at)):
         look.waiting += 1
         return
-    unknown = counter - last - 1
-    detail = f"card {ref}: {unknown} commits before its ride {counter} were never reported, {jump:,} rial"
+    detail = f"card {ref}: {missing} commits before its commit {counter} were never reported, {jump:,} rial"
     _trouble(look, Finding(Kind.UNREPORTED, f"{ref}:{counter}", look.day, jump, detail, Queue.FINANCE))
+
+
+def _ahead(look: _Look, cloned: set[str]) -> None:
+    """Cards that a desk found to have spent more than is proven, and that no bus met since."""
+    for ref, counter, record, at in card_register.seen_at_desks(look.session):
+        told = readable_record(record)
+        last = _before(look.session, ref, counter + 1)
+        if told is None or ref in cloned or last.counter >= counter or look.is_fresh(at):
+            continue
+        if card_register.next_state_after(look.session, ref, counter) is not None:
+            continue  # its next commit shows the same amount
+        jump = told.spent_after_rial - last.spent_after_rial
+        if jump > 0:
+            detail = f"card {ref}: a desk read {jump:,} rial more spent than its proven rides come to"
+            subject = f"{ref}:{counter}"
+            day = min(look.day, at.date())
+            look.findings.append(Finding(Kind.CARD_AHEAD, subject, day, jump, detail, Queue.FINANCE))
 
 
 def _open_tap(look: _Look, tap: OpenTap, cloned: set[str]) -> None:
@@ -196,22 +257,22 @@ def _unconfirmed(look: _Look, tap: OpenTap, cloned: set[str]) -> None:
 
 def _is_part_of_a_jump(session: Session, ref: str, counter: int) -> bool:
     """Whether the card's next ride shows an unreported amount, which stands in the queue by itself."""
-    following = register.next_ride_after(session, ref, counter)
-    if following is None:
+    later = card_register.next_state_after(session, ref, counter)
+    if later is None:
         return False
-    later, spent_before = following
-    last, spent_after = _before(session, ref, later)
-    torn = _torn_between(session, ref, last, later)
-    return not _explains(torn, spent_before - spent_after, later - last - 1)
+    last = _before(session, ref, later.counter)
+    torn = _torn_between(session, ref, last.counter, later.counter)
+    missing = later.counter - last.counter - 1 - last.loads
+    return not _explains(torn, later.spent_before_rial - last.spent_after_rial, missing)
 
 
-def _before(session: Session, ref: str, counter: int) -> tuple[int, int]:
-    """Counter and spent-after of the newest known commit below `counter`."""
-    return register.newest_ride_before(session, ref, counter) or (_PERSONALISED, 0)
+def _before(session: Session, ref: str, counter: int) -> CardState:
+    """The newest proven commit below `counter`, loads aside."""
+    return card_register.newest_state_before(session, ref, counter) or _FRESH
 
 
 def _torn_between(session: Session, ref: str, after: int, below: int) -> list[OpenTap]:
-    taps = register.open_taps_of_card(session, ref, after, below)
+    taps = card_register.open_taps_of_card(session, ref, after, below)
     return [
         tap for tap in taps if tap.outcome is TapOutcome.UNCONFIRMED and tap.proof_state is ProofState.PENDING
     ]

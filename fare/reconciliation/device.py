@@ -15,6 +15,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlmodel import Session
 
+from fare.collection.card_register import held_back
 from fare.collection.journals import (
     BatchEvidence,
     StreamView,
@@ -24,7 +25,6 @@ from fare.collection.journals import (
     streams,
     taken_in,
 )
-from fare.collection.register import held_back
 from fare.collection.words import QuarantineReason, SuspenseReason
 from fare.core.errors import MalformedDocument
 from fare.core.signed import BATCH, DEVICE_KID, BadSignature, open_envelope

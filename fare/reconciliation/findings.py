@@ -63,6 +63,8 @@ class Kind(StrEnum):
     PENDING = "pending"
     NOT_POSTED = "not_posted"
     BEYOND_FUNDS = "beyond_funds"
+    IMPOSSIBLE_TRAVEL = "impossible_travel"
+    CARD_AHEAD = "card_ahead"
     # channel
     PAYMENT_WITHOUT_ORDER = "payment_without_order"
     PAYMENT_REPEATED = "payment_repeated"
@@ -85,6 +87,7 @@ class Kind(StrEnum):
 EARLIER: Final = frozenset(
     {
         Kind.UNCONFIRMED,
+        Kind.CARD_AHEAD,
         Kind.LOAD_UNSIGNED,
         Kind.LOAD_UNSEEN,
         Kind.DEPOSIT_MISSING,
