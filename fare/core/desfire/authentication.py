@@ -126,7 +126,7 @@ def authenticate_ev2_non_first(
     opening = bytes([key_no])
     handshake = key.handshake(rnd_a)
     agreed = yield from _prove(Opcode.AUTHENTICATE_EV2_NON_FIRST, opening, handshake, crypto.BLOCK_SIZE)
-    return Ev2Session(ti=session.ti, cmd_ctr=session.cmd_ctr, ses_enc=agreed.ses_enc, ses_mac=agreed.ses_mac)
+    return Ev2Session(session.ti, session.cmd_ctr, agreed.ses_enc, agreed.ses_mac, session.frame_size)
 
 
 def _prove(ins: int, opening: bytes, handshake: Handshake, answer_size: int) -> Conversation[Agreement]:

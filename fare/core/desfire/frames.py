@@ -3,9 +3,10 @@
     command   90 INS 00 00 [Lc data] 00     no Lc without data
     answer    data 91 SS                    SS 00 ok, AF more frames, else an error
 
-A command longer than 255 bytes is sent in frames: each but the last is answered `91 AF` without data, the
-rest follow under INS AF. An answer in frames is fetched by empty AF commands. `read_uid` speaks the reader's
-own `FF CA`.
+A command longer than a frame is sent in several: each but the last is answered `91 AF` without data, the rest
+follow under INS AF. The reader splits what ISO 14443-4 cannot carry at once, so 255 bytes suit every card; a
+reader that does not sets a smaller frame. An answer in frames is fetched by empty AF commands. `read_uid`
+speaks the reader's own `FF CA`.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ OK = 0x00
 MORE = 0xAF
 MAX_FRAME_SIZE = 255
 MAX_ANSWER_FRAMES = 64
+MAX_ANSWER_SIZE = 8 * 1024
 UID_SIZE = 7
 
 _SW1 = 0x91
@@ -59,24 +61,37 @@ def send_frame(ins: int, data: bytes = b"") -> Conversation[tuple[int, bytes]]:
     return answer[-1], answer[:-2]
 
 
-def exchange(ins: int, payload: bytes = b"") -> Conversation[bytes]:
-    """One whole command, chained both ways: the answer's data, or the status raised as a named fault."""
+def exchange(ins: int, payload: bytes = b"", frame_size: int = MAX_FRAME_SIZE) -> Conversation[bytes]:
+    """One whole command, chained both ways: the answer's data, or the status raised as a named fault.
+
+    `frame_size` is how many bytes of `payload` one frame carries (1 … 255); ValueError for another. An answer
+    may come in frames of any size, in all no more than MAX_ANSWER_FRAMES after the first and MAX_ANSWER_SIZE.
+    """
+    if not 1 <= frame_size <= MAX_FRAME_SIZE:
+        raise ValueError(f"a frame carries 1 to {MAX_FRAME_SIZE} bytes, not {frame_size}")
     frame_ins = ins
-    for start in range(0, len(payload) - MAX_FRAME_SIZE, MAX_FRAME_SIZE):
-        status, data = yield from send_frame(frame_ins, payload[start : start + MAX_FRAME_SIZE])
+    sent = 0
+    while len(payload) - sent > frame_size:
+        status, data = yield from send_frame(frame_ins, payload[sent : sent + frame_size])
         if status != MORE:
             impatient = MalformedAnswer(ins, "the card did not wait for the rest")
             raise impatient if status == OK else card_answered(status, ins)
         if data:
             raise MalformedAnswer(ins, "data before the command was complete")
+        sent += frame_size
         frame_ins = Opcode.MORE_FRAMES
-    last = payload[-((len(payload) - 1) % MAX_FRAME_SIZE + 1) :] if payload else b""
-    status, answer = yield from send_frame(frame_ins, last)
+    return (yield from _gather(ins, *(yield from send_frame(frame_ins, payload[sent:]))))
+
+
+def _gather(ins: int, status: int, answer: bytes) -> Conversation[bytes]:
+    """Fetch the frames after the first one."""
     for _ in range(MAX_ANSWER_FRAMES):
         if status != MORE:
             break
         status, data = yield from send_frame(Opcode.MORE_FRAMES)
         answer += data
+        if len(answer) > MAX_ANSWER_SIZE:
+            raise MalformedAnswer(ins, f"more than {MAX_ANSWER_SIZE} bytes")
     if status == MORE:
         raise MalformedAnswer(ins, f"more than {MAX_ANSWER_FRAMES} frames")
     if status != OK:

@@ -1,10 +1,10 @@
 """EV2 secure messaging: one authenticated session, its counter, its MACs and its ciphers. Never knows a file.
 
-MAC mode    command MACt over `INS ‖ CmdCtr(2) ‖ TI ‖ header ‖ data`, answer MACt over `00 ‖ CmdCtr+1 ‖ TI ‖
-data` full mode   the same over the ciphertext; data is padded with `80 00 …` always, and nothing is
-enciphered where there
-            is no data
-plain       nothing is added, yet CmdCtr advances
+- MAC mode: command MACt over `INS ‖ CmdCtr(2) ‖ TI ‖ header ‖ data`, answer MACt over `00 ‖ CmdCtr+1 ‖ TI ‖
+  data`.
+- Full mode: the same over the ciphertext; data is padded with `80 00 …` always, and nothing is enciphered
+  where there is no data.
+- Plain: nothing is added, yet CmdCtr advances.
 
 Any error status, wrong MAC or torn card ends the session: what follows raises SessionOver. Readings of open
 bytes: an answer in several frames carries one MAC after the last of them, and AF frames carry neither MAC nor
@@ -17,21 +17,27 @@ import hmac
 
 from fare.core.desfire import crypto
 from fare.core.desfire.errors import MalformedAnswer, SessionOver, WrongResponseMac
-from fare.core.desfire.frames import Conversation, exchange
+from fare.core.desfire.frames import MAX_FRAME_SIZE, Conversation, exchange
 from fare.core.desfire.opcodes import CommMode
 
 _MAX_CMD_CTR = 0xFFFF
 
 
 class Ev2Session:
-    """The state both ends share after AuthenticateEV2First: TI, CmdCtr and two session keys."""
+    """The state both ends share after AuthenticateEV2First: TI, CmdCtr and two session keys.
 
-    __slots__ = ("_mac", "_ses_enc", "alive", "cmd_ctr", "ti")
+    `frame_size` is how many bytes one command frame carries; it may be lowered at any time.
+    """
 
-    def __init__(self, ti: bytes, cmd_ctr: int, ses_enc: bytes, ses_mac: bytes) -> None:
+    __slots__ = ("_mac", "_ses_enc", "alive", "cmd_ctr", "frame_size", "ti")
+
+    def __init__(
+        self, ti: bytes, cmd_ctr: int, ses_enc: bytes, ses_mac: bytes, frame_size: int = MAX_FRAME_SIZE
+    ) -> None:
         self.ti = ti
         self.cmd_ctr = cmd_ctr
         self.alive = True
+        self.frame_size = frame_size
         self._ses_enc = ses_enc
         self._mac = crypto.MacKey(ses_mac)
 
@@ -79,7 +85,7 @@ class Ev2Session:
     ) -> Conversation[bytes]:
         """Send one command in `mode` and return the answer's plain data."""
         try:
-            answer = yield from exchange(ins, self.wrap(ins, header, data, mode))
+            answer = yield from exchange(ins, self.wrap(ins, header, data, mode), self.frame_size)
             return self.unwrap(ins, answer, mode)
         except BaseException:
             self.end()
@@ -99,7 +105,7 @@ class Ev2Session:
         is one.
         """
         try:
-            answer = yield from exchange(ins, self.wrap(ins, header, data, mode))
+            answer = yield from exchange(ins, self.wrap(ins, header, data, mode), self.frame_size)
             if answer and mac_allowed:
                 answer = self.unwrap(ins, answer, mode)
             if answer:

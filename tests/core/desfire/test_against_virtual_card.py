@@ -15,6 +15,7 @@ from fare.core.desfire.messaging import Ev2Session
 from fare.core.desfire.transaction_mac import Reading
 from fare.core.proof.card import CardEvidence, personalisation_tmi, tap_tmi, verify_commit
 from hardware.emulator.card import VirtualCard
+from hardware.emulator.transaction import TransactionMacReading
 from tests.core.desfire.card_field import (
     ENTITLEMENT,
     FARE_RIAL,
@@ -290,3 +291,68 @@ def test_proofs_follow_one_another_through_many_rides() -> None:
         tap = replace(evidence(card, previous, 500 + number, None), record_written=newest)
         assert previous.tmc == number + 2
         assert verify_commit(KEYS.tm, UID, tap_tmi(tap, ENTITLEMENT, None), previous)
+
+
+def test_commands_and_answers_in_small_frames_mean_the_same() -> None:
+    for frame_bytes, frame_size in [(59, 54), (60, 59), (128, 60), (253, 100), (None, 20)]:
+        virtual, _ = issued(VirtualCard.factory(UID, frame_bytes=frame_bytes))
+        air = Field(virtual)
+        card = run(open_card(VALIDATOR, rnd_a), air.transmit)
+        card.session.frame_size = frame_size
+        run(stage(card, FARE_RIAL, RECORD, NEWER), air.transmit)
+        proof = run(commit(card), air.transmit)
+        assert max(apdu[4] for apdu in air.sent[8:]) <= frame_size
+        tap = evidence(card, proof, FARE_RIAL, NEWER)
+        assert verify_commit(KEYS.tm, UID, tap_tmi(tap, ENTITLEMENT, NEWER), proof)
+        assert opened(virtual).entitlement == NEWER
+
+
+def test_the_abort_switch_makes_every_proof_stand_alone() -> None:
+    """Under this reading Abort empties the input and keeps the session: one APDU more, no file proven."""
+    reading = Reading(abort_after_reads=True)
+    for debit_rial, delivered, apdus in [(FARE_RIAL, None, 12), (FARE_RIAL, NEWER, 13), (0, None, 11)]:
+        virtual, _ = issued()
+        air = Field(virtual)
+        card = run(open_card(VALIDATOR, rnd_a, reading), air.transmit)
+        run(stage(card, debit_rial, RECORD, delivered), air.transmit)
+        proof = run(commit(card), air.transmit)
+        assert len(air.sent) == apdus
+        tap = evidence(card, proof, debit_rial, delivered)
+        assert verify_commit(KEYS.tm, UID, tap_tmi(tap, ENTITLEMENT, delivered, reading), proof)
+        assert not verify_commit(KEYS.tm, UID, tap_tmi(tap, ENTITLEMENT, delivered), proof)
+        unknown = replace(tap, record_read=bytes(32))
+        assert verify_commit(KEYS.tm, UID, tap_tmi(unknown, bytes(128), delivered, reading), proof)
+
+
+def test_a_card_that_reads_abort_otherwise_is_noticed() -> None:
+    """A card that keeps its input after Abort gives proofs the switch does not verify; one that ends the
+    session there refuses GetValue. Either way the switch must be off for that card.
+    """
+    keeps_input = VirtualCard.factory(UID, reading=TransactionMacReading(abort_empties_input=False))
+    virtual, _ = issued(keeps_input)
+    reading = Reading(abort_after_reads=True)
+    card = run(open_card(VALIDATOR, rnd_a, reading), virtual.transmit)
+    run(stage(card, FARE_RIAL, RECORD, None), virtual.transmit)
+    proof = run(commit(card), virtual.transmit)
+    tap = evidence(card, proof, FARE_RIAL, None)
+    assert not verify_commit(KEYS.tm, UID, tap_tmi(tap, ENTITLEMENT, None, reading), proof)
+    ends_session = VirtualCard.factory(UID, reading=TransactionMacReading(abort_keeps_session=False))
+    virtual, _ = issued(ends_session)
+    with pytest.raises(errors.CardFault):
+        run(open_card(VALIDATOR, rnd_a, reading), virtual.transmit)
+    assert opened(virtual).spent == 0
+
+
+def test_each_reading_of_the_driver_fits_the_card_that_reads_alike() -> None:
+    pairs = [
+        (Reading(backup_reads=False), TransactionMacReading(backup_reads_enter=False)),
+        (Reading(backup_writes=False), TransactionMacReading(backup_writes_enter=False)),
+        (Reading(record_reads=False), TransactionMacReading(record_reads_enter=False)),
+        (Reading(value_reads=False), TransactionMacReading(get_value_enters=False)),
+    ]
+    for reading, of_card in pairs:
+        virtual, _ = issued(VirtualCard.factory(UID, reading=of_card))
+        card, proof = run(ride(FARE_RIAL, NEWER), virtual.transmit)
+        tap = evidence(card, proof, FARE_RIAL, NEWER)
+        assert verify_commit(KEYS.tm, UID, tap_tmi(tap, ENTITLEMENT, NEWER, reading), proof)
+        assert not verify_commit(KEYS.tm, UID, tap_tmi(tap, ENTITLEMENT, NEWER), proof)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from fare.core.desfire import errors
-from fare.core.desfire.frames import MAX_ANSWER_FRAMES, exchange, read_uid, run
+from fare.core.desfire.frames import MAX_ANSWER_FRAMES, MAX_ANSWER_SIZE, exchange, read_uid, run
 from fare.core.desfire.opcodes import Opcode
 
 
@@ -48,6 +48,39 @@ def test_a_long_command_is_sent_in_frames_that_hold_it_all(size: int) -> None:
     assert run(exchange(Opcode.WRITE_DATA, payload), transmit) == b""
     assert b"".join(frames) == payload
     assert all(len(frame) == 255 for frame in frames[:-1])
+
+
+def test_a_command_is_split_into_frames_of_any_size() -> None:
+    payload = bytes(n % 251 for n in range(300))
+    for size in (1, 2, 54, 59, 60, 128, 150, 254, 255):
+        frames: list[bytes] = []
+
+        def transmit(apdu: bytes, frames: list[bytes] = frames) -> bytes:
+            frames.append(apdu[5:-1])
+            return b"\x91\x00" if sum(map(len, frames)) == len(payload) else b"\x91\xaf"
+
+        assert run(exchange(Opcode.WRITE_DATA, payload, size), transmit) == b""
+        assert b"".join(frames) == payload
+        assert {len(frame) for frame in frames[:-1]} == {size}
+        assert 1 <= len(frames[-1]) <= size
+
+
+@pytest.mark.parametrize("size", [-1, 0, 256])
+def test_a_frame_size_no_frame_can_have_is_refused(size: int) -> None:
+    with pytest.raises(ValueError, match="255"):
+        run(exchange(Opcode.WRITE_DATA, bytes(3), size), lambda _: pytest.fail("nothing may be sent"))
+
+
+def test_an_answer_larger_than_any_is_cut_off() -> None:
+    asked: list[bytes] = []
+
+    def flood(apdu: bytes) -> bytes:
+        asked.append(apdu)
+        return bytes(254) + b"\x91\xaf"
+
+    with pytest.raises(errors.MalformedAnswer, match="bytes"):
+        run(exchange(0xAD), flood)
+    assert len(asked) == MAX_ANSWER_SIZE // 254 + 1
 
 
 @pytest.mark.parametrize(

@@ -215,6 +215,38 @@ def test_one_bit_off_in_an_input_is_noticed(name: str, field: str) -> None:
     assert not _matches(computed, vector["expected"])
 
 
+def test_one_bit_off_in_an_expected_value_is_noticed() -> None:
+    for name in IDS:
+        vector = VECTORS[name]
+        computed = COMPUTE[vector["kind"]](vector["input"], vector["expected"])
+        for field in computed.keys() & vector["expected"].keys():
+            right = bytes.fromhex(vector["expected"][field])
+            for bit in range(8 * len(right)):
+                wrong = vector["expected"] | {field: flipped(right, bit).hex()}
+                assert not _matches({field: computed[field]}, {field: wrong[field]}), (name, field, bit)
+
+
+def test_one_bit_off_in_an_answers_body_ends_the_session() -> None:
+    tried = 0
+    for name in ANSWERED:
+        vector = VECTORS[name]
+        for field in ("resp_data", "resp_ciphertext"):
+            right = _raw(vector["expected"], field)
+            for bit in range(8 * len(right)):
+                wrong = vector["expected"] | {field: flipped(right, bit).hex()}
+                with pytest.raises(CardFault, match="altered"):
+                    COMPUTE[vector["kind"]](vector["input"], wrong)
+                tried += 1
+    assert tried > 100
+
+
+def test_a_published_session_has_a_key_that_is_not_zero() -> None:
+    """An all-zero self-test hid a wrong derivation elsewhere for years."""
+    nonzero = VECTORS["pm3-nonzero-session"]["input"]
+    assert len(set(_raw(nonzero, "key"))) > 1
+    assert nonzero["rnd_a"] != nonzero["rnd_b"]
+
+
 ANSWERED = [name for name in IDS if "resp_mact" in VECTORS[name]["expected"]]
 
 
