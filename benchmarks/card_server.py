@@ -1,7 +1,8 @@
 """The card on vpcd's reader while a link is measured, in a process of its own: `card_server HOST PORT KIND`.
 
 KIND `issued` lays one card there whose memory is as before at every `FF CA`; `blank` lays the next blank
-card at every `FF CA`, and the first one again after the last. So the same bytes have the same answers in every run.
+card at every `FF CA`, and the first one again after the last. So the same bytes have the same answers in
+every run.
 """
 
 from __future__ import annotations

@@ -23,12 +23,13 @@ from fare.core.desfire.application import (
 )
 from fare.core.desfire.frames import Conversation
 from fare.core.desfire.keys import CardKeys, CardKeyStore
+from fare.core.desfire.personalisation import FACTORY_KEY
 from fare.core.desfire.transaction_mac import Reading
 from fuzz import world
 from fuzz.choices import Draws
 from hardware.emulator.card import VirtualCard
 from hardware.emulator.files import CyclicFile, DataFile, TransactionMacFile
-from hardware.emulator.state import CardState
+from hardware.emulator.state import DELIVERED_KEY, CardKey, CardState
 
 Told = tuple[object, ...]
 
@@ -103,8 +104,8 @@ def _everything_read(state: CardState) -> Told:
     return (*_contents(state), records.records)
 
 
-def _blank(uid: bytes = world.UID) -> Callable[[], CardState]:
-    return lambda: CardState(uid)
+def _blank(master: CardKey) -> Callable[[], CardState]:
+    return lambda: CardState(world.UID, master)
 
 
 def _open(
@@ -134,9 +135,14 @@ def _ride(
     return speak
 
 
-def _issue(draws: Draws) -> Conversation[Told]:
-    proof = yield from personalise(world.KEYS, world.UID, world.ENTITLEMENT, world.FIRST_RECORD, draws)
-    return (world.UID, world.ENTITLEMENT, world.FIRST_RECORD, proof.encode(), 0)
+def _issue(factory_key: bytes = FACTORY_KEY) -> Callable[[Draws], Conversation[Told]]:
+    def speak(draws: Draws) -> Conversation[Told]:
+        proof = yield from personalise(
+            world.KEYS, world.UID, world.ENTITLEMENT, world.FIRST_RECORD, draws, factory_key
+        )
+        return (world.UID, world.ENTITLEMENT, world.FIRST_RECORD, proof.encode(), 0)
+
+    return speak
 
 
 def _inspect(draws: Draws) -> Conversation[Told]:
@@ -166,8 +172,9 @@ SCENARIOS: Final = (
     Scenario("ride with a load", world.issued, _ride(_FARE, world.NEWER), _contents, _FARE),
     Scenario("ride in a roll", world.issued, _ride(_FARE, keys=world.ROLLING_VALIDATOR), _contents, _FARE),
     Scenario("ride after abort", world.issued, _ride(_FARE, reading=_ABORT), _contents, _FARE),
-    Scenario("issue", _blank(), _issue, _contents),
-    Scenario("issue again", world.issued, _issue, _contents),
+    Scenario("issue", _blank(CardKey()), _issue(), _contents),
+    Scenario("issue again", world.issued, _issue(), _contents),
+    Scenario("issue as delivered", _blank(DELIVERED_KEY), _issue(), _contents),
     Scenario("inspect", world.issued, _inspect, _everything_read),
     Scenario("load", world.issued, _load, _contents),
     Scenario("roll", world.issued, _roll, _keys),

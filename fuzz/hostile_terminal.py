@@ -5,8 +5,8 @@ terminal was given keys, authentications and commands under right session keys, 
 Whatever it does, the card answers (it never raises), its memory survives its image, and
 
 - without a key nothing on a card of this system changes;
-- with k1 and k2 nothing but the contents of its four files changes, each Commit counts one, and the value
-  falls by exactly what was debited under k1 since the last one, never otherwise.
+- with k1 and k2 nothing but the contents of its four files changes, only k1 debits, each Commit counts one,
+  and the value falls by exactly what was debited since the last one, never otherwise.
 """
 
 from __future__ import annotations
@@ -75,12 +75,14 @@ class HostileTerminal:
         self.selected = layout.PICC_AID
         self.session: Ev2Session | None = None
         self.older: Ev1Terminal | None = None
+        self.key_no: int | None = None
+        """The key that was authenticated last."""
         self.debited_rial = 0
-        """Accepted by the card since the last commit, under k1."""
+        """Accepted by the card since the last commit."""
 
     def forget(self) -> None:
         """Whatever session there was is over, and what was pending is gone."""
-        self.session = self.older = None
+        self.session = self.older = self.key_no = None
         self.debited_rial = 0
 
     def send(self, apdu: bytes, *, commits: bool = False) -> bytes:
@@ -170,7 +172,7 @@ def _authenticate(terminal: HostileTerminal) -> None:
     number = terminal.choices.pick((1, 2, 0, terminal.choices.number(16)))
     key = terminal.seat.keys.get((terminal.selected, number), b"\xee" * 16)
     terminal.forget()
-    _open(terminal, authenticate_ev2_first(number, SecretKey(key), terminal.draws()))
+    _open(terminal, number, authenticate_ev2_first(number, SecretKey(key), terminal.draws()))
 
 
 def _authenticate_next(terminal: HostileTerminal) -> None:
@@ -179,12 +181,14 @@ def _authenticate_next(terminal: HostileTerminal) -> None:
     key = terminal.seat.keys.get((terminal.selected, number), b"\xee" * 16)
     if terminal.session is not None:
         running = terminal.session
-        _open(terminal, authenticate_ev2_non_first(running, number, SecretKey(key), terminal.draws()))
+        again = authenticate_ev2_non_first(running, number, SecretKey(key), terminal.draws())
+        _open(terminal, number, again)
 
 
-def _open(terminal: HostileTerminal, conversation: Conversation[Ev2Session]) -> None:
+def _open(terminal: HostileTerminal, key_no: int, conversation: Conversation[Ev2Session]) -> None:
     try:
         terminal.session = run(conversation, terminal.send)
+        terminal.key_no = key_no
     except CardFault:
         terminal.forget()
 
@@ -195,6 +199,7 @@ def _authenticate_ev1(terminal: HostileTerminal) -> None:
     key = terminal.seat.keys.get((terminal.selected, number), b"\xee" * 16)
     terminal.forget()
     terminal.older = Ev1Terminal.authenticated(number, key, terminal.draws(), terminal.wrapped)
+    terminal.key_no = None if terminal.older is None else number
 
 
 def _secure(terminal: HostileTerminal, ins: int, header: bytes, data: bytes, mode: CommMode) -> bytes | None:
@@ -248,10 +253,12 @@ def _get_value(terminal: HostileTerminal) -> None:
 
 def _debit(terminal: HostileTerminal) -> None:
     amount = terminal.choices.pick((world.FARE_RIAL, 0, 1, 2**31 - 1, terminal.choices.number(65536)))
-    before = terminal.session or terminal.older
     reply = _secure(terminal, DEBIT, b"\x02", amount.to_bytes(4, "little"), CommMode.MAC)
-    if reply is not None and reply[-2:] == b"\x91\x00" and before is (terminal.session or terminal.older):
-        terminal.debited_rial += amount
+    if reply is None or reply[-2:] != b"\x91\x00":
+        return
+    if terminal.seat.contents_only and terminal.key_no != layout.VALIDATOR_KEY:
+        raise BrokenRule(f"the card accepted a debit under key {terminal.key_no}")
+    terminal.debited_rial += amount
 
 
 def _credit(terminal: HostileTerminal) -> None:
@@ -386,6 +393,8 @@ def seeds() -> list[bytes]:
     ride = opened + fare + whole + record + whole + real + whole
     older_ride = older + fare + record + real
     found = [bytes([seat]) + moves for seat in range(len(SEATS)) for moves in (ride, older_ride, ride + ride)]
+    altered = bytes([MOVES.index(_mutated_commit), 3, 0])
+    found.append(bytes([0]) + opened + fare + whole + record + whole + altered)
     for seat in range(len(SEATS)):
         found += [bytes([seat]) + opened + bytes([move, 1, 2, 3]) for move in range(len(MOVES))]
     return found

@@ -20,7 +20,7 @@ def test_no_seed_and_no_saved_input_breaks_a_rule(target: Target) -> None:
 @pytest.mark.parametrize("target", TARGETS, ids=NAMES)
 def test_no_drawn_input_breaks_a_rule(target: Target) -> None:
     @settings(
-        max_examples=400,
+        max_examples=250,
         derandomize=True,
         database=None,
         deadline=None,
