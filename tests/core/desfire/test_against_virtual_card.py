@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from fare.core.desfire import commands, errors, layout
 from fare.core.desfire.application import OpenCard, commit, open_card, personalise, run, stage
-from fare.core.desfire.frames import Conversation, exchange
+from fare.core.desfire.frames import Conversation
 from fare.core.desfire.keys import CardKeys, ValidatorKeys
 from fare.core.desfire.messaging import Ev2Session
 from fare.core.desfire.transaction_mac import Reading
@@ -160,34 +159,6 @@ def test_a_fresh_card_is_no_card_of_this_system() -> None:
         run(open_card(VALIDATOR, rnd_a), VirtualCard.factory(UID).transmit)
 
 
-VALUE = layout.VALUE_FILE
-REFUSED: list[tuple[str, int, bytes, Callable[[Ev2Session], Conversation[object]]]] = [
-    ("credit by k0", 0, KEYS.k0, lambda s: commands.credit(s, VALUE, 1)),
-    ("credit by k1", 1, KEYS.k1, lambda s: commands.credit(s, VALUE, 1)),
-    ("credit by k2", 2, KEYS.k2, lambda s: commands.credit(s, VALUE, 1)),
-    ("limited credit by k1", 1, KEYS.k1, lambda s: commands.limited_credit(s, VALUE, 1)),
-    ("debit by k0", 0, KEYS.k0, lambda s: commands.debit(s, VALUE, 1)),
-    ("debit by k2", 2, KEYS.k2, lambda s: commands.debit(s, VALUE, 1)),
-    ("value read by k2", 2, KEYS.k2, lambda s: commands.get_value(s, VALUE)),
-    ("record by k2", 2, KEYS.k2, lambda s: commands.write_record(s, layout.RECORD_FILE, 0, RECORD)),
-    ("proof written by k1", 1, KEYS.k1, lambda s: commands.write_data(s, layout.PROOF_FILE, 0, bytes(12))),
-    ("proof read by k2", 2, KEYS.k2, lambda s: commands.read_data(s, layout.PROOF_FILE, 0, 12)),
-    ("key changed by k1", 1, KEYS.k1, lambda s: commands.change_other_key(s, 2, bytes(16), 1, KEYS.k2)),
-]
-
-
-@pytest.mark.parametrize(
-    ("key_no", "key", "speak"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED]
-)
-def test_a_key_does_what_its_rights_say_and_no_more(
-    key_no: int, key: bytes, speak: Callable[[Ev2Session], Conversation[object]]
-) -> None:
-    virtual, _ = issued()
-    with pytest.raises((errors.PermissionDenied, errors.AuthenticationFailed)):
-        run(under(key_no, key, speak), virtual.transmit)
-    assert opened(virtual).spent == 0
-
-
 def test_the_load_key_replaces_the_entitlement() -> None:
     virtual, _ = issued()
 
@@ -199,27 +170,12 @@ def test_the_load_key_replaces_the_entitlement() -> None:
     assert opened(virtual).entitlement == NEWER
 
 
-@pytest.mark.parametrize(
-    "payload", ["02e02e0000", "02e02e00000011223344556677"], ids=["plain", "invented MAC"]
-)
-def test_there_is_no_debit_without_authentication(payload: str) -> None:
-    virtual, _ = issued()
-
-    def rob() -> Conversation[None]:
-        yield from commands.select_application(layout.AID)
-        yield from exchange(0xDC, bytes.fromhex(payload))
-
-    with pytest.raises(errors.CardAnswered):
-        run(rob(), virtual.transmit)
-    assert opened(virtual).spent == 0
-
-
 def test_the_keys_of_one_card_open_no_other() -> None:
     virtual, _ = issued()
     dumped = CardKeys.for_card(MASTERS, flipped(UID, 55))
     for key_no, key in enumerate((dumped.k0, dumped.k1, dumped.k2)):
         with pytest.raises(errors.AuthenticationFailed):
-            run(under(key_no, key, lambda s: commands.get_value(s, VALUE)), virtual.transmit)
+            run(under(key_no, key, lambda s: commands.get_value(s, layout.VALUE_FILE)), virtual.transmit)
 
 
 def test_a_recorded_ride_cannot_be_played_again() -> None:

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import pytest
-
 from fare.core.desfire import errors
 
 NAMED = {
@@ -24,14 +22,14 @@ NAMED = {
 }
 
 
-@pytest.mark.parametrize("status", range(1, 256))
-def test_every_status_becomes_one_sentence_with_advice(status: int) -> None:
-    fault = errors.card_answered(status, 0xDC)
-    assert type(fault) is NAMED.get(status, errors.CardAnswered)
-    assert fault.status == status
-    assert fault.command == "Debit (DC)"
-    assert fault.advice in str(fault)
-    assert f"({status:02X})" in str(fault)
+def test_every_status_becomes_one_sentence_with_advice() -> None:
+    for status in range(1, 256):
+        fault = errors.card_answered(status, 0xDC)
+        assert type(fault) is NAMED.get(status, errors.CardAnswered)
+        assert fault.status == status
+        assert fault.command == "Debit (DC)"
+        assert fault.advice in str(fault)
+        assert f"({status:02X})" in str(fault)
 
 
 def test_a_command_without_a_name_is_shown_by_its_byte() -> None:

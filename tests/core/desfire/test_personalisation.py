@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 
-from fare.core.desfire import commands, errors, layout
-from fare.core.desfire.application import personalise, run
+from fare.core.desfire import commands, crypto, errors, layout
+from fare.core.desfire.application import inspect_card, personalise, run
 from fare.core.desfire.authentication import SecretKey, authenticate_ev2_first
+from fare.core.desfire.frames import Conversation
 from fare.core.desfire.keys import CardKeys
 from fare.core.desfire.legacy import FACTORY_DES_KEY, authenticate_iso, change_master_to_aes
+from fare.core.desfire.messaging import Ev2Session
 from fare.core.proof.card import personalisation_tmi, verify_commit
 from hardware.emulator.card import VirtualCard
 from tests.core.desfire.card_field import (
@@ -26,6 +29,7 @@ from tests.core.desfire.card_field import (
     put_back,
     ride,
     rnd_a,
+    under,
 )
 
 
@@ -98,7 +102,7 @@ def test_a_des_card_of_another_master_key_is_refused() -> None:
 def _with_master_key(key: bytes) -> VirtualCard:
     virtual = des_master()
 
-    def change() -> commands.Conversation[None]:
+    def change() -> Conversation[None]:
         yield from commands.select_application(layout.PICC_AID)
         session = yield from authenticate_iso(0, FACTORY_DES_KEY, rnd_a()[:8])
         yield from change_master_to_aes(session, key, 1)
@@ -120,6 +124,89 @@ def test_a_card_without_the_agreed_transport_key_is_refused_and_left_alone() -> 
     virtual = _with_master_key(TRANSPORT)
     with pytest.raises(errors.NotACardOfThisSystem, match="neither"):
         run(personalise(KEYS, UID, ENTITLEMENT, FIRST, rnd_a), virtual.transmit)
+
+
+@dataclass
+class Overheard:
+    """Everything a relaying desk sees of a conversation."""
+
+    card: VirtualCard
+    said: list[tuple[bytes, bytes]] = field(default_factory=list)
+
+    def transmit(self, apdu: bytes) -> bytes:
+        answer = self.card.transmit(apdu)
+        self.said.append((apdu, answer))
+        return answer
+
+    def sessions_readable_with(self, key: bytes) -> int:
+        """How many authentications ran under `key`, so that their sessions can be read."""
+        readable = 0
+        for (apdu, challenge), (following, _) in itertools.pairwise(self.said):
+            if apdu[1] == 0x71 and len(challenge) == 18 and following[1] == 0xAF:
+                rnd_b = crypto.cbc_decrypt(key, challenge[:16])
+                token = crypto.cbc_decrypt(key, following[5:37])
+                readable += token[16:] == crypto.rotate_left(rnd_b)
+        return readable
+
+
+def _chip_with_default_keys(virtual: VirtualCard, monkeypatch: pytest.MonkeyPatch) -> list[tuple[bytes, int]]:
+    """Let new applications on the virtual card begin with the default key it was given, as a chip's do.
+
+    The virtual card has no SetConfiguration 01; here its new keys are set by other commands, out of hearing.
+    """
+    given: list[tuple[bytes, int]] = []
+    create = commands.create_application
+
+    def set_default_key(session: Ev2Session, key: bytes, version: int) -> Conversation[None]:
+        given.append((key, version))
+        yield from ()
+
+    def create_application(
+        session: Ev2Session, aid: bytes, key_settings: int, number_of_keys: int, roll_key: int
+    ) -> Conversation[None]:
+        yield from create(session, aid, key_settings, number_of_keys, roll_key)
+        key, version = given[-1]
+
+        def fill(own: Ev2Session) -> Conversation[None]:
+            yield from commands.change_other_key(own, 2, key, version, bytes(16))
+            yield from commands.change_other_key(own, 1, key, version, bytes(16))
+            yield from commands.change_own_key(own, 0, key, version)
+
+        run(under(0, bytes(16), fill), virtual.transmit)
+
+    monkeypatch.setattr(commands, "set_default_key", set_default_key)
+    monkeypatch.setattr(commands, "create_application", create_application)
+    return given
+
+
+def test_who_relays_a_personalisation_reads_nothing_once_there_is_a_transport_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    public = Overheard(aes_master())
+    run(personalise(KEYS, UID, ENTITLEMENT, FIRST, rnd_a), public.transmit)
+    assert public.sessions_readable_with(bytes(16)) == 4
+    virtual = _with_master_key(TRANSPORT)
+    given = _chip_with_default_keys(virtual, monkeypatch)
+    secret = Overheard(virtual)
+    run(personalise(KEYS, UID, ENTITLEMENT, FIRST, rnd_a, TRANSPORT), secret.transmit)
+    assert secret.sessions_readable_with(bytes(16)) == 0
+    assert given == [(KEYS.k0, KEYS.version), (bytes(16), 0)]
+    _personalised(virtual)
+    put_back(virtual)
+    assert run(inspect_card(MASTERS, rnd_a), virtual.transmit).key_versions == (1, 1, 1)
+
+
+def test_a_card_torn_under_a_transport_key_can_be_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    for cut_at, after in [(n, side) for n in range(0, 35, 3) for side in (False, True)]:
+        virtual = _with_master_key(TRANSPORT)
+        with monkeypatch.context() as patched:
+            _chip_with_default_keys(virtual, patched)
+            air = Field(virtual, cut_at, after)
+            with pytest.raises(errors.CardTorn):
+                run(personalise(KEYS, UID, ENTITLEMENT, FIRST, rnd_a, TRANSPORT), air.transmit)
+            virtual.power(True)
+            run(personalise(KEYS, UID, ENTITLEMENT, FIRST, rnd_a, TRANSPORT), virtual.transmit)
+        _personalised(virtual)
 
 
 def test_a_card_of_another_system_is_not_personalised() -> None:

@@ -250,13 +250,13 @@ def test_a_published_session_has_a_key_that_is_not_zero() -> None:
 ANSWERED = [name for name in IDS if "resp_mact" in VECTORS[name]["expected"]]
 
 
-@pytest.mark.parametrize("name", ANSWERED)
-@pytest.mark.parametrize("bit", range(64))
-def test_one_bit_off_in_an_answers_mac_ends_the_session(name: str, bit: int) -> None:
-    vector = VECTORS[name]
-    wrong = flipped(_raw(vector["expected"], "resp_mact"), bit).hex()
-    with pytest.raises(CardFault, match="altered"):
-        COMPUTE[vector["kind"]](vector["input"], vector["expected"] | {"resp_mact": wrong})
+def test_one_bit_off_in_an_answers_mac_ends_the_session() -> None:
+    for name in ANSWERED:
+        vector = VECTORS[name]
+        for bit in range(64):
+            wrong = flipped(_raw(vector["expected"], "resp_mact"), bit).hex()
+            with pytest.raises(CardFault, match="altered"):
+                COMPUTE[vector["kind"]](vector["input"], vector["expected"] | {"resp_mact": wrong})
 
 
 def test_second_reading_of_the_transaction_mac_agrees_with_ours() -> None:
