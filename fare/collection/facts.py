@@ -40,7 +40,8 @@ class Facts:
     """`limits_rial`: what each card may have spent in all. `tickets`: entitlements' bytes by cti.
 
     `known` has the proven commits and rides that the evidence touches, and grows as more are proven.
-    `credited_rial` is set for cards that are denied or replaced: what was credited for all their rides.
+    `credited_rial` is set for cards that are denied, replaced, or of which this evidence contradicts what
+    stands: what was credited for all their rides.
     `revoked` has the revoked ones of all devices named here. `seen_elsewhere` is set for a revoked device
     alone: the highest counter of each card that rode another bus before the revocation. `doubles` collects
     second valid proofs that no tap in the register stands for.
@@ -104,7 +105,8 @@ def gather(
     known |= commits.ticket_rides(connection, [cti.hex() for cti in ticket_ctis])
     identities = card_identities(session, keys, serials)
     funds = newest_funds(session, serials)
-    credited = commits.credited(connection, [str(serial) for serial in inactive_cards(session, serials)])
+    bounded = inactive_cards(session, serials) | _contradicted(cards, known)
+    credited = commits.credited(connection, [str(serial) for serial in sorted(bounded)])
     devices = _wanted_devices(device, cards, open_rows)
     revoked_at = None if device is None else device.revoked_at
     return Facts(
@@ -113,7 +115,7 @@ def gather(
             entitlement_bytes(session, versions),
         ),
         limits_rial={serial: funds_rial + overdraft for serial, (funds_rial, overdraft) in funds.items()},
-        credited_rial={int(ref): rial for ref, rial in credited.items()},
+        credited_rial={serial: credited.get(str(serial), 0) for serial in bounded},
         tickets={cti: found.raw for cti, found in ticket_entitlements(session, ticket_ctis).items()},
         channel_keys={bytes([keys.channel.kid]): keys.channel.public},
         tariff=tariffs(session),
@@ -126,6 +128,21 @@ def gather(
         if device is None or revoked_at is None
         else commits.highest_from_others(connection, device.device_id, refs, revoked_at),
     )
+
+
+def _contradicted(cards: Sequence[CardEvidence], known: Mapping[RideKey, KnownCommit]) -> set[int]:
+    """The cards of which this evidence tells another proof than the one that stands, whether it holds or
+    not.
+    """
+    found: set[int] = set()
+    for card in cards:
+        own = own_key(card)
+        told = [(card_key(card.serial, card.previous.tmc), card.previous)]
+        if own is not None and card.proof is not None:
+            told.append((own, card.proof))
+        if any(key in known and known[key].proof != proof.tmv for key, proof in told):
+            found.add(card.serial)
+    return found
 
 
 def _wanted_commits(cards: Sequence[CardEvidence], open_rows: Sequence[OpenRow]) -> set[RideKey]:

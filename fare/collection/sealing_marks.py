@@ -14,6 +14,7 @@ from sqlmodel import Session
 
 from fare.collection.bulk import table_of
 from fare.collection.models import Ride
+from fare.collection.words import MediumKind
 
 _RIDE: Final = table_of(Ride)
 
@@ -57,6 +58,16 @@ def mark_sealed(session: Session, day: date) -> list[SealedMedium]:
     name = sa.literal(f"seal:{day.isoformat()}:") + _RIDE.c.medium_kind + ":" + _RIDE.c.medium_ref + ":1"
     _mark(session, day, ~sealed, name, marked, 1)
     return [SealedMedium(*medium, *marked[medium]) for medium in sorted(marked)]
+
+
+def sealed_credit(session: Session, serial: str) -> int:
+    """What owners and the city were credited for the sealed rides of one card, in rial."""
+    credit = sa.select(sa.func.sum(_RIDE.c.fare_rial - _RIDE.c.suspense_rial)).where(
+        _RIDE.c.medium_kind == MediumKind.CARD,
+        _RIDE.c.medium_ref == serial,
+        _RIDE.c.sealed_entry_id.is_not(None),
+    )
+    return int(session.connection().execute(credit).scalar() or 0)
 
 
 def _mark(

@@ -44,6 +44,7 @@ BANK = Kind.BANK.value
 PAYMENTS_IN_TRANSIT = Kind.PAYMENTS_IN_TRANSIT.value
 COMMISSION_REVENUE = Kind.COMMISSION_REVENUE.value
 COMPENSATION_DUE = Kind.COMPENSATION_DUE.value
+CAPPED_LOSSES = Kind.CAPPED_LOSSES.value
 
 
 def psp_receivable(terminal: str) -> str:

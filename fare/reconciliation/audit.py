@@ -73,6 +73,7 @@ def audit(session: Session) -> Audit:
         *_clearing(rows),
         *missing_findings,
         *_orphans(rows),
+        *_shared_counters(rows),
         *media_findings,
     ]
     return Audit(
@@ -203,6 +204,13 @@ def _orphans(rows: raw_rows.RawRows) -> Iterable[AuditFinding]:
             "orphan", f"ride {ride}", "no tap in the register brought it, and no later tap proved it"
         )
         for ride in rows.orphans
+    ]
+
+
+def _shared_counters(rows: raw_rows.RawRows) -> Iterable[AuditFinding]:
+    return [
+        AuditFinding("counter", name, "this commit and a ride stand under one counter of the card")
+        for name in rows.shared_counters
     ]
 
 

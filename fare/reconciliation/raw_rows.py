@@ -7,6 +7,8 @@ that wrote them would repeat its mistakes.
     seal:…     + stored value or hold   - clearing                         of the rides that name it
     load:…     + PSP receivable         - stored value                     of the order
     hold:…     + wallet                 - hold                             of the ticket
+    replacement:… + lost card          - the card that gets its balance   of the replacement
+    late_fare:…   + its heir, losses   - lost card                        of late rides after a replacement
     deposit:…  + bank                   - PSP receivable                   of the bank line (its bank leg)
     payment:…  + owner                  - in transit                       of the payment
     paid:…     + in transit             - bank                             of the confirmed payment
@@ -27,7 +29,9 @@ from sqlmodel import Session
 from fare.core.tap import Outcome
 
 Legs = Mapping[str, int]
-EXPLAINED_KINDS: Final = frozenset({"batch", "seal", "load", "hold", "deposit", "payment", "paid"})
+EXPLAINED_KINDS: Final = frozenset(
+    ["batch", "sighting", "seal", "load", "hold", "replacement", "late_fare", "deposit", "payment", "paid"]
+)
 """The causes of entries that can be worked out from other rows; an entry of another cause stands alone."""
 _QUEUED: Final = ("conflict", "pending", "bad")
 
@@ -52,9 +56,11 @@ _ORDER: Final = _table(
     "ledger_order", "order_id", "medium_kind", "medium_ref", "amount_rial", "terminal", "state"
 )
 _SIGNED: Final = _table(
-    "ledger_entitlement", "serial", "version", "loaded_total_rial", "withdrawn_total_rial"
+    "ledger_entitlement", "serial", "version", "loaded_total_rial", "withdrawn_total_rial", "order_id"
 )
 _TICKET: Final = _table("ledger_ticket_entitlement", "cti", "wallet_id", "hold_rial", "status")
+_REPLACEMENT: Final = _table("ledger_replacement", "old_serial", "new_serial", "moved_rial", "entry_id")
+_COMMIT: Final = _table("travel_card_commit", "medium_ref", "counter", "kind")
 _PAYMENT: Final = _table("ledger_payment", "payment_reference", "owner_id", "amount_rial", "state")
 _BANK_LINE: Final = _table("ledger_bank_line", "statement_id", "line_no", "amount_rial", "matched_to")
 
@@ -75,7 +81,8 @@ class RawRows:
 
     `entries` is what the journal says and `expected` what it should say, by entry and account. `rides_of`
     counts the rides behind each batch entry. `clearing` and `unsealed` are by day. `held` and `should_hold`
-    are by medium, as its holder sees it (credit positive).
+    are by medium, as its holder sees it (credit positive). `shared_counters` are rides whose counter another
+    commit of the same card has too.
     """
 
     entries: Mapping[str, Legs]
@@ -89,6 +96,7 @@ class RawRows:
     orphans: Sequence[str]
     held: Mapping[str, int]
     should_hold: Mapping[str, int]
+    shared_counters: Sequence[str] = ()
 
 
 class _Sums(defaultdict[str, defaultdict[str, int]]):
@@ -110,6 +118,8 @@ def read_all(session: Session) -> RawRows:
     _seals(connection, expected)
     _orders(connection, expected)
     _tickets(connection, expected)
+    _moves(connection, expected)
+    late = _late_fares(connection, expected, entries)
     _payments(connection, expected)
     _deposits(connection, expected, entries)
     balances = _balances(entries)
@@ -128,7 +138,8 @@ def read_all(session: Session) -> RawRows:
         unposted=_unposted(connection),
         orphans=_orphans(connection),
         held=_held(connection, balances),
-        should_hold=_should_hold(connection, balances),
+        should_hold=_should_hold(connection, balances, late),
+        shared_counters=_shared_counters(connection),
     )
 
 
@@ -208,6 +219,55 @@ def _tickets(connection: Connection, expected: _Sums) -> None:
         legs[f"holds:{cti}"] -= ticket.hold_rial
 
 
+def _moves(connection: Connection, expected: _Sums) -> None:
+    for moved in connection.execute(sa.select(_REPLACEMENT).where(_REPLACEMENT.c.moved_rial.is_not(None))):
+        legs = expected[moved.entry_id]
+        legs[f"stored_value:card:{moved.old_serial}"] += moved.moved_rial
+        legs[f"stored_value:card:{moved.new_serial}"] -= moved.moved_rial
+
+
+def _late_fares(
+    connection: Connection, expected: _Sums, entries: Mapping[str, Legs]
+) -> Mapping[int, tuple[int, int]]:
+    """By lost card: what was moved from it, and what its late rides come to in all.
+
+    The entries are named by what they come to in all so far, so each says by its name how much it adds; what
+    of it a card was charged stands in the entitlement that names the entry.
+    """
+    credited = _ridden(connection, _RIDE.c.fare_rial - _RIDE.c.suspense_rial)
+    funds = _funds(connection)
+    withdrawn = _withdrawn_by_cause(connection)
+    found: dict[int, tuple[int, int]] = {}
+    for moved in connection.execute(sa.select(_REPLACEMENT).where(_REPLACEMENT.c.moved_rial.is_not(None))):
+        old = moved.old_serial
+        beyond = credited.get(("card", str(old)), 0) + moved.moved_rial - funds.get(old, 0)
+        in_all = min(moved.moved_rial, max(0, beyond))
+        found[old] = moved.moved_rial, in_all
+        prefix = f"late_fare:{old}:"
+        said = {int(name.removeprefix(prefix)) for name in entries if name.startswith(prefix)}
+        before = 0
+        for step in sorted(rial for rial in {*said, in_all} if 0 < rial <= in_all):
+            legs = expected[f"{prefix}{step}"]
+            heir, charged = withdrawn.get(f"{prefix}{step}", (0, 0))
+            legs[f"stored_value:card:{old}"] -= step - before
+            legs[f"stored_value:card:{heir}"] += charged
+            legs["capped_losses"] += step - before - charged
+            before = step
+    return found
+
+
+def _withdrawn_by_cause(connection: Connection) -> dict[str, tuple[int, int]]:
+    """(card, rial) that a signed version withdrew, by the cause it names."""
+    before: dict[int, int] = {}
+    found: dict[str, tuple[int, int]] = {}
+    for row in connection.execute(sa.select(_SIGNED).order_by(_SIGNED.c.serial, _SIGNED.c.version)):
+        grown = row.withdrawn_total_rial - before.get(row.serial, 0)
+        before[row.serial] = row.withdrawn_total_rial
+        if grown and row.order_id:
+            found[row.order_id] = row.serial, grown
+    return found
+
+
 def _payments(connection: Connection, expected: _Sums) -> None:
     for payment in connection.execute(sa.select(_PAYMENT)):
         instructed = expected[f"payment:{payment.payment_reference}"]
@@ -269,6 +329,20 @@ def _orphans(connection: Connection) -> list[str]:
     return [f"{kind} {ref} {counter}" for kind, ref, counter in rows]
 
 
+def _shared_counters(connection: Connection) -> list[str]:
+    rows = connection.execute(
+        sa.select(_COMMIT.c.medium_ref, _COMMIT.c.counter, _COMMIT.c.kind)
+        .join(
+            _RIDE,
+            (_RIDE.c.medium_kind == "card")
+            & (_RIDE.c.medium_ref == _COMMIT.c.medium_ref)
+            & (_RIDE.c.counter == _COMMIT.c.counter),
+        )
+        .order_by(_COMMIT.c.medium_ref, _COMMIT.c.counter)
+    )
+    return [f"card {ref} {counter} ({kind})" for ref, counter, kind in rows]
+
+
 def _accepted(connection: Connection) -> int:
     accepted = sa.select(sa.func.count()).select_from(_TAP).where(_TAP.c.outcome == Outcome.ACCEPTED.value)
     return connection.execute(accepted).scalar_one()
@@ -291,12 +365,15 @@ def _held(connection: Connection, balances: Mapping[str, int]) -> dict[str, int]
     return held
 
 
-def _should_hold(connection: Connection, balances: Mapping[str, int]) -> dict[str, int]:
-    ridden = _ridden(connection)
+def _should_hold(
+    connection: Connection, balances: Mapping[str, int], late: Mapping[int, tuple[int, int]]
+) -> dict[str, int]:
+    ridden = _ridden(connection, _RIDE.c.fare_rial)
     should: dict[str, int] = defaultdict(int)
     for serial, funds in _funds(connection).items():
         card = f"stored_value:card:{serial}"
-        should[card] = funds - ridden.get(("card", str(serial)), 0)
+        moved_rial, late_rial = late.get(serial, (0, 0))
+        should[card] = funds - ridden.get(("card", str(serial)), 0) - moved_rial + late_rial
     for order in connection.execute(sa.select(_ORDER).where(_ORDER.c.state != "requested")):
         # A card's paid orders are in its signed funds, except those that could not be signed.
         if order.medium_kind == "wallet" or order.state == "paid":
@@ -318,10 +395,10 @@ def _funds(connection: Connection) -> dict[int, int]:
     return {row.serial: row.loaded_total_rial - row.withdrawn_total_rial for row in rows}
 
 
-def _ridden(connection: Connection) -> dict[tuple[str, str], int]:
-    """The fares of sealed rides by medium."""
+def _ridden(connection: Connection, column: sa.ColumnElement[int]) -> dict[tuple[str, str], int]:
+    """A column of sealed rides, summed by medium."""
     rows = connection.execute(
-        sa.select(_RIDE.c.medium_kind, _RIDE.c.medium_ref, sa.func.sum(_RIDE.c.fare_rial))
+        sa.select(_RIDE.c.medium_kind, _RIDE.c.medium_ref, sa.func.sum(column))
         .where(_RIDE.c.sealed_entry_id.is_not(None))
         .group_by(_RIDE.c.medium_kind, _RIDE.c.medium_ref)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fare.settlement.late_fares import LateFare, charge_late_fares, late_fares
 from fare.settlement.payments import (
     OwnerPayment,
     PaymentState,
@@ -17,14 +18,17 @@ from fare.settlement.sealing import SealReport, seal_day, sealed_at, sealed_days
 from fare.settlement.statements import OwnerStatement, make_statements, statements
 
 __all__ = [
+    "LateFare",
     "OwnerPayment",
     "OwnerStatement",
     "PaymentState",
     "QueueReason",
     "QueuedPayment",
     "SealReport",
+    "charge_late_fares",
     "confirm_payment",
     "instruct_payments",
+    "late_fares",
     "make_statements",
     "payment_file",
     "payments",

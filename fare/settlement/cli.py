@@ -34,6 +34,7 @@ def seal(day: DayArgument) -> None:
     from fare.core.calendar import service_day
     from fare.core.errors import OperatorError
     from fare.database.engine import open_engine, write
+    from fare.keys import LedgerKeys
     from fare.settings import LedgerSettings
     from fare.settlement import seal_day
     from fare.settlement.days import read_day
@@ -44,7 +45,7 @@ def seal(day: DayArgument) -> None:
     if wanted >= service_day(now, settings.zone_info, settings.day_starts_at):
         raise OperatorError(f"The service day {wanted} is not over: seal it when the next one has begun.")
     with write(open_engine(settings.database_url)) as session:
-        report = seal_day(session, wanted, now)
+        report = seal_day(session, wanted, now, LedgerKeys.open(settings.keys_dir))
     print(
         f"{wanted}: {report.rides} rides of {report.media} media sealed, {report.fare_rial:,} rial; "
         f"clearing {report.clearing_rial:,} rial."

@@ -14,7 +14,9 @@ from sqlmodel import Session, col, select
 
 from fare.collection.sealing_marks import SealedMedium, mark_sealed, seal_entry_id
 from fare.collection.words import MediumKind
+from fare.keys import KeyStore
 from fare.ledger import EntryDraft, accounts, clearing, post_many
+from fare.settlement.late_fares import charge_late_fares
 from fare.settlement.models import ServiceDay
 
 
@@ -34,11 +36,17 @@ class SealReport:
     sealed_at: datetime
 
 
-def seal_day(session: Session, day: date, now: datetime) -> SealReport:
-    """Seal all rides of the day that are not sealed yet; call it again after late rides."""
+def seal_day(session: Session, day: date, now: datetime, keys: KeyStore | None = None) -> SealReport:
+    """Seal all rides of the day that are not sealed yet; call it again after late rides.
+
+    With `keys`, late rides of lost cards are charged to the cards that have their balance now.
+    """
     row = _locked_day(session, day, now)
     marked = mark_sealed(session, day)
     post_many(session, [_entry(day, medium) for medium in marked], now)
+    if keys is not None:
+        cards = [int(medium.medium_ref) for medium in marked if medium.medium_kind == MediumKind.CARD]
+        charge_late_fares(session, keys, cards, day, now)
     return SealReport(
         service_day=day,
         media=len(marked),

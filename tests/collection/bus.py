@@ -277,10 +277,9 @@ class Bus:
         """A whole card tap. `torn`: "before" or "after" the card's Commit; `record` changes what is
         written.
         """
-        card.chip.power(False)
-        card.chip.power(True)
-        opened = run(open_card(self._keys(), lambda: drawn(16)), card.chip.transmit)
+        opened = self._open(card)
         evidence = self._evidence(opened, at, fare_rial, deliver, record or {})
+        assert evidence.record_written is not None
         run(stage(opened, fare_rial, evidence.record_written, deliver), card.chip.transmit)
         proof = None
         try:
@@ -298,11 +297,35 @@ class Bus:
             )
         )
 
-    def recover(self, card: RidersCard, torn: Tap, at: datetime = NOON) -> Tap:
-        """The same card back at this bus: its own proof completes the torn tap."""
+    def refuse(self, card: RidersCard, at: datetime = NOON, reason: str = "insufficient_balance") -> Tap:
+        """A card that is read and sent away."""
+        read = replace(self._read(card, at), record_written=None)
+        return self.write(at, reason=reason, card=read)
+
+    def block(self, card: RidersCard, at: datetime = NOON, *, torn: str = "", **record: Any) -> Tap:
+        """A denied card that gets a block written."""
+        opened = self._open(card)
+        evidence = self._evidence(opened, at, 0, None, {"blocked": True, **record})
+        assert evidence.record_written is not None
+        run(stage(opened, 0, evidence.record_written, None), card.chip.transmit)
+        proof = None
+        try:
+            proof = run(commit(opened), _torn(card.chip, torn) if torn else card.chip.transmit)
+        except CardTorn:
+            assert torn
+        return self.write(at, reason="card_denied", card=replace(evidence, proof=proof))
+
+    def _open(self, card: RidersCard) -> OpenCard:
         card.chip.power(False)
         card.chip.power(True)
-        opened = run(open_card(self._keys(), lambda: drawn(16)), card.chip.transmit)
+        return run(open_card(self._keys(), lambda: drawn(16)), card.chip.transmit)
+
+    def _read(self, card: RidersCard, at: datetime) -> CardEvidence:
+        return self._evidence(self._open(card), at, 0, None, {})
+
+    def recover(self, card: RidersCard, torn: Tap, at: datetime = NOON) -> Tap:
+        """The same card back at this bus: its own proof completes the torn tap."""
+        opened = self._open(card)
         assert torn.card is not None
         assert opened.newest_record == torn.card.record_written
         return self.write(

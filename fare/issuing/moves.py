@@ -1,0 +1,54 @@
+"""What settlement may read of replaced cards: where each one's balance went. It moves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from sqlmodel import Session, col, select
+
+from fare.issuing.models import Replacement
+
+_CHUNK: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class MovedBalance:
+    """A lost card whose balance was moved. `heir` is who has it now: a successor may be lost as well."""
+
+    old_serial: int
+    heir: int
+    moved_rial: int
+
+
+def moved_balances(session: Session, serials: Iterable[int]) -> list[MovedBalance]:
+    """Those of these cards whose balance was moved, by serial, locked until the transaction ends."""
+    wanted = sorted(set(serials))
+    found: list[MovedBalance] = []
+    for start in range(0, len(wanted), _CHUNK):
+        rows = session.exec(
+            select(Replacement)
+            .where(
+                col(Replacement.old_serial).in_(wanted[start : start + _CHUNK]),
+                col(Replacement.moved_at).is_not(None),
+            )
+            .order_by(col(Replacement.old_serial))
+            .with_for_update()
+        ).all()
+        found += [
+            MovedBalance(row.old_serial, _heir(session, row.new_serial), row.moved_rial or 0)
+            for row in rows
+            if row.new_serial is not None
+        ]
+    return found
+
+
+def _heir(session: Session, serial: int) -> int:
+    met = {serial}
+    while (following := session.get(Replacement, serial)) is not None:
+        if following.moved_at is None or following.new_serial is None or following.new_serial in met:
+            break
+        serial = following.new_serial
+        met.add(serial)
+    return serial
