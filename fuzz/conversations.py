@@ -21,7 +21,7 @@ from fare.core.desfire.application import (
     stage,
     write_entitlement,
 )
-from fare.core.desfire.frames import Conversation
+from fare.core.desfire.frames import MAX_FRAME_SIZE, Conversation
 from fare.core.desfire.keys import CardKeys, CardKeyStore
 from fare.core.desfire.personalisation import FACTORY_KEY
 from fare.core.desfire.transaction_mac import Reading
@@ -43,8 +43,13 @@ class Scenario:
     speak: Callable[[Draws], Conversation[Told]]
     truth: Callable[[CardState], Told]
     debit_rial: int = 0
+    answer_frame_bytes: int | None = None
     can_be_repeated: bool = True
     """Does the conversation succeed on any card an earlier one may have left behind?"""
+
+    def card_in_field(self, challenges: str) -> VirtualCard:
+        """The card, drawing its challenges from that label."""
+        return VirtualCard(self.card(), random_bytes=Draws(challenges), frame_bytes=self.answer_frame_bytes)
 
     def recorded(self) -> tuple[bytes, ...]:
         """The answers of one honest run, in another session than any later one."""
@@ -54,7 +59,7 @@ class Scenario:
 @cache
 def _recorded(name: str) -> tuple[bytes, ...]:
     scenario = next(one for one in SCENARIOS if one.name == name)
-    card = VirtualCard(scenario.card(), random_bytes=Draws("earlier card"))
+    card = scenario.card_in_field("earlier card")
     answers: list[bytes] = []
 
     def transmit(apdu: bytes) -> bytes:
@@ -124,9 +129,11 @@ def _ride(
     delivered: bytes | None = None,
     keys: CardKeyStore = world.VALIDATOR,
     reading: Reading = Reading(),  # noqa: B008 - frozen
+    frame_bytes: int = MAX_FRAME_SIZE,
 ) -> Callable[[Draws], Conversation[Told]]:
     def speak(draws: Draws) -> Conversation[Told]:
         card = yield from open_card(keys, draws, reading)
+        card.session.frame_size = frame_bytes
         yield from stage(card, debit_rial, world.RECORD, delivered)
         proof = yield from commit(card)
         entitlement = delivered or card.entitlement
@@ -172,6 +179,8 @@ SCENARIOS: Final = (
     Scenario("ride with a load", world.issued, _ride(_FARE, world.NEWER), _contents, _FARE),
     Scenario("ride in a roll", world.issued, _ride(_FARE, keys=world.ROLLING_VALIDATOR), _contents, _FARE),
     Scenario("ride after abort", world.issued, _ride(_FARE, reading=_ABORT), _contents, _FARE),
+    Scenario("ride in frames", world.issued, _ride(_FARE, world.NEWER, frame_bytes=40), _contents, _FARE, 59),
+    Scenario("inspect in frames", world.issued, _inspect, _everything_read, answer_frame_bytes=16),
     Scenario("issue", _blank(CardKey()), _issue(), _contents),
     Scenario("issue again", world.issued, _issue(), _contents),
     Scenario("issue as delivered", _blank(DELIVERED_KEY), _issue(), _contents),

@@ -47,6 +47,7 @@ class HostileField:
     choices: Choices
     sessions: list[Ev2Session]
     recorded: tuple[bytes, ...]
+    other_card: CardState
     answers: list[bytes] = field(default_factory=list[bytes])
     apdus: int = 0
     honest_for: int = 0
@@ -192,7 +193,7 @@ def _other_command(air: HostileField, apdu: bytes) -> bytes:
 
 
 def _of_another_card(air: HostileField, apdu: bytes) -> bytes:
-    other = VirtualCard(world.issued(world.OTHER_UID), random_bytes=Draws("other"))
+    other = VirtualCard(air.other_card, random_bytes=Draws("other"))
     return other.transmit(apdu)
 
 
@@ -228,9 +229,10 @@ def check(data: bytes) -> None:
     """Play one input; BrokenRule, or whatever the driver should not have raised, is a finding."""
     choices = Choices(data)
     scenario = choices.pick(SCENARIOS)
-    card = VirtualCard(scenario.card(), random_bytes=Draws("card"))
+    card = scenario.card_in_field("card")
+    recorded, other = scenario.recorded(), world.issued(world.OTHER_UID)
     with world.watched_sessions() as sessions:
-        air = HostileField(card, choices, sessions, scenario.recorded())
+        air = HostileField(card, choices, sessions, recorded, other)
         try:
             told = run(scenario.speak(Draws("reader")), air.transmit)
         except (CardFault, ReaderGone) as fault:

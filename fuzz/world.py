@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 from unittest.mock import patch
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -93,8 +94,8 @@ def watched_sessions() -> Generator[list[Ev2Session], None, None]:
     class Watched(Ev2Session):
         __slots__ = ()
 
-        def __init__(self, ti: bytes, cmd_ctr: int, ses_enc: bytes, ses_mac: bytes) -> None:
-            super().__init__(ti, cmd_ctr, ses_enc, ses_mac)
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
             opened.append(self)
 
     with patch.object(authentication, "Ev2Session", Watched):
