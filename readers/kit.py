@@ -1,33 +1,69 @@
 """What a validator is provisioned with: the kit from the ledger, and the key it makes for itself.
 
 A kit's two files are explained in `fare.core.kit`. They hold secrets and are refused unless only their owner
-can read them (mode 0600). No secret has a default and none is ever printed.
+can read them (mode 0600). Card keys may be in a PKCS#11 token instead, whose PIN stands in the kit's folder
+in `token-pin`, written there by the technician. No secret has a default and none is ever printed.
 """
 
 from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from fare.core.desfire.keys import CardKeyStore
 from fare.core.errors import OperatorError
-from fare.core.kit import CARD_KEYS_FILE, KIT_FILE, Kit, MalformedKit, decode
+from fare.core.kit import CARD_KEYS_FILE, KIT_FILE, Kit, MalformedKit, SamKeys, TokenKeys, decode
 
 DEVICE_KEY_FILE: Final = "device.key"
+PIN_FILE: Final = "token-pin"
 
 
 def read_kit(folder: Path) -> Kit:
     """Read both files of a kit. Raises OperatorError that says which file and what to do."""
     try:
-        return decode(_read(folder / KIT_FILE), _read(folder / CARD_KEYS_FILE))
+        kit = decode(_read(folder / KIT_FILE), _read(folder / CARD_KEYS_FILE))
     except MalformedKit as fault:
+        # The enrolment of a validator in use is worth keeping: card keys are renewed without it.
+        mend = "card-keys" if fault.file == CARD_KEYS_FILE else "enrol"
         raise OperatorError(
             f"{folder / fault.file} cannot be used ({fault}): "
-            "make the kit again with 'mancard fleet enrol DEVICE --out FOLDER'."
+            f"make it again with 'mancard fleet {mend} DEVICE --out FOLDER'."
         ) from fault
+    return replace(kit, card_keys=_opened(kit.card_keys, folder))
+
+
+def read_pin(file: Path) -> str:
+    """The PIN of a token, from a file that only its owner can read. Raises OperatorError."""
+    try:
+        _require_private(file)
+        pin = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise OperatorError(
+            f"The token's PIN is not in {file}: write it there, let this user own the file, mode 0600."
+        ) from None
+    if not pin:
+        raise OperatorError(f"The file {file} is empty: write the token's PIN into it.")
+    return pin
+
+
+def _opened(keys: CardKeyStore, folder: Path) -> CardKeyStore:
+    """The card keys where they are kept. Raises OperatorError for a token or module that cannot be used."""
+    if isinstance(keys, TokenKeys):
+        # Its library is an extra: a validator whose kit carries the keys runs without it.
+        from readers.keystores.token import TokenKeyStore  # noqa: PLC0415
+
+        return TokenKeyStore(keys, read_pin(folder / PIN_FILE))
+    if isinstance(keys, SamKeys):
+        raise OperatorError(
+            "The kit names a secure access module, and none has been tried with this version: use a token"
+            " or keys in the kit ('mancard fleet card-keys DEVICE --out FOLDER')."
+        )
+    return keys
 
 
 def device_key(state_folder: Path) -> Ed25519PrivateKey:

@@ -11,6 +11,7 @@ a card's key, 0.2 ms for a signature. Its library, python-pkcs11, is the extra `
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import threading
@@ -37,6 +38,10 @@ _ED25519_OID: Final = bytes.fromhex("06032b6570")  # RFC 8410: 1.3.101.112
 _MAX_PIN_BYTES: Final = 256
 
 T = TypeVar("T")
+
+# A process logs in once a token, and all its sessions share that: closing the one that logged in would end it
+# for all, so that one is kept for as long as the process lives.
+_logins: dict[tuple[str, str], Any] = {}
 
 _LOST: Final = (
     pkcs11_faults.SessionHandleInvalid,
@@ -245,6 +250,7 @@ class Token:
     def _change(self, operation: Callable[[Any], object]) -> None:
         """Run an operation that changes the token, in a session of its own that may."""
         with self._turn:
+            self._use(lambda session: list(session.get_objects({Attribute.LABEL: PREFIX})))  # still there?
             try:
                 session = self._open(rw=True)
                 try:
@@ -258,10 +264,9 @@ class Token:
     def _open(self, *, rw: bool = False) -> Any:
         try:
             token: Any = self._library().get_token(token_label=self._label)
-            try:
-                return token.open(rw=rw, user_pin=self._pin)
-            except pkcs11_faults.UserAlreadyLoggedIn:
-                return token.open(rw=rw)  # a process logs in once, for all its sessions
+            with contextlib.suppress(pkcs11_faults.UserAlreadyLoggedIn):
+                _logins[self._module, self._label] = token.open(user_pin=self._pin)
+            return token.open(rw=rw)
         except pkcs11_faults.NoSuchToken:
             raise OperatorError(
                 f"The PKCS#11 module {self._module} shows no token {self._label!r}: check the label, and that"

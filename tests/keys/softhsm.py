@@ -24,7 +24,7 @@ MODULES = (
     "/usr/local/lib/softhsm/libsofthsm2.so",
 )
 PIN = "0471-8220"
-TOKENS_A_WORKER = 14
+TOKENS_A_WORKER = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,24 @@ class SoftToken:
         }
 
 
+_made: list[Iterator[SoftToken]] = []
+
+
 @pytest.fixture(scope="session")
-def soft_tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Iterator[SoftToken]]:
-    """The tokens that are still empty."""
-    folder = tmp_path_factory.mktemp("softhsm")
+def soft_tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoftToken]:
+    """The tokens of this process that are still empty, whichever folder of tests asks."""
+    if not _made:
+        _made.append(iter(_make_tokens(tmp_path_factory.mktemp("softhsm"))))
+    return _made[0]
+
+
+@pytest.fixture
+def soft_token(soft_tokens: Iterator[SoftToken]) -> SoftToken:
+    """An empty token of this test's own."""
+    return next(soft_tokens)
+
+
+def _make_tokens(folder: Path) -> list[SoftToken]:
     (folder / "tokens").mkdir()
     configuration = folder / "softhsm2.conf"
     configuration.write_text(f"directories.tokendir = {folder / 'tokens'}\nlog.level = ERROR\n")
@@ -64,22 +78,11 @@ def soft_tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Iterator[S
     module = next(Path(path) for path in MODULES if Path(path).exists())
     tool = shutil.which("softhsm2-util")
     assert tool is not None, "softhsm2 is missing: run scripts/system-packages test"
-    before = os.environ.get("SOFTHSM2_CONF")
-    os.environ["SOFTHSM2_CONF"] = str(configuration)
+    os.environ["SOFTHSM2_CONF"] = str(configuration)  # for as long as this process, like the loaded module
     made: list[SoftToken] = []
     for number in range(TOKENS_A_WORKER):
         label = f"token-{number}"
         command = [tool, "--init-token", "--free", "--label", label, "--pin", PIN, "--so-pin", "5" * 8]
         subprocess.run(command, check=True, capture_output=True)
         made.append(SoftToken(module, label, pin_file))
-    yield iter(made)
-    if before is None:
-        del os.environ["SOFTHSM2_CONF"]
-    else:
-        os.environ["SOFTHSM2_CONF"] = before
-
-
-@pytest.fixture
-def soft_token(soft_tokens: Iterator[SoftToken]) -> SoftToken:
-    """An empty token of this test's own."""
-    return next(soft_tokens)
+    return made

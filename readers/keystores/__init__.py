@@ -1,0 +1,3 @@
+"""Where a validator finds the cards' keys when its kit does not carry them: a PKCS#11 token, or a SAM."""
+
+from __future__ import annotations
