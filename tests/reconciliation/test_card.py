@@ -6,8 +6,10 @@ import copy
 from dataclasses import replace
 from datetime import timedelta
 
-from fare.core.tap import Outcome
+from fare.collection.card_service import CommitTaken
+from fare.core.tap import ClockQuality, Outcome
 from hardware.emulator.card import VirtualCard
+from tests.collection import desk
 from tests.collection.bus import EVENING, FARE_RIAL, NOON, City, RidersCard, forged
 from tests.reconciliation.build import close, found, proofs, queue
 from tests.settlement.build import NEXT_DAY, loaded_card, next_morning, rode, seal
@@ -192,3 +194,113 @@ def test_an_accepted_tap_without_evidence_is_bad_and_not_missing(city: City) -> 
     bus.send()
     close(city)
     assert found(city) == ["card:bad_proof:1:2026-11-22"]
+
+
+# --- desks ------------------------------------------------------------------------------------------------
+
+
+def test_loads_and_blocks_at_a_desk_are_no_gaps(city: City) -> None:
+    bus = city.bus(1)
+    card, raw = loaded_card(city)
+    desk.tell(city, desk.personalised(city, card, desk.opened(city, card).previous))
+    desk.tell(city, desk.load(city, card, raw, NOON))
+    bus.ride(card, NOON + timedelta(minutes=5))
+    desk.tell(city, desk.load(city, card, card.load(city, 10_000), LATER))
+    desk.load(city, card, card.load(city, 10_000), LATER)  # nobody heard of this one
+    desk.tell(city, desk.mark(city, card, LATER, blocked=True))
+    desk.tell(city, desk.mark(city, card, LATER, blocked=False))
+    desk.load(city, card, card.load(city, 10_000), LATER)
+    desk.tell(city, desk.load(city, card, card.load(city, 10_000), LATER))
+    bus.ride(card, LATER + timedelta(hours=1))
+    bus.send()
+    close(city)
+    state = proofs(city)["card"]
+    assert (state.checked, state.matched, state.waiting, state.exceptions) == (2, 2, 0, 0)
+
+
+def test_what_was_spent_between_a_ride_and_a_block_is_found_by_its_amount(city: City) -> None:
+    bus, silent = city.bus(1), city.bus(2, "o-2")
+    card = rode(city, bus, 1)
+    for hour in (1, 2, 3):
+        silent.ride(card, NOON + timedelta(hours=hour))
+    bus.send()
+    desk.tell(city, desk.mark(city, card, NOON + timedelta(hours=4), blocked=True))
+    close(city)
+    assert [(i.kind, i.subject, i.amount_rial) for i in proofs(city)["card"].items] == [
+        ("unreported", f"{card.serial}:6", 3 * FARE_RIAL)
+    ]
+    silent.send(EVENING + timedelta(days=1))
+    seal(city, at=next_morning())
+    assert found(city, at=next_morning()) == []
+
+
+def test_a_card_that_a_desk_found_ahead_of_its_buses_waits_a_day(city: City) -> None:
+    bus, silent = city.bus(1), city.bus(2, "o-2")
+    card = rode(city, bus, 1)
+    silent.ride(card, LATER)
+    silent.ride(card, LATER + timedelta(hours=1))
+    bus.send()
+    desk.look(city, card)
+    close(city)
+    assert found(city) == []
+    name = f"card:card_ahead:{card.serial}:4"
+    assert found(city, NEXT_DAY, next_morning()) == [name]
+    silent.send(EVENING + timedelta(days=1))
+    seal(city, at=next_morning())
+    assert found(city, NEXT_DAY, next_morning()) == []
+    assert queue(city) == [(name, False)]
+
+
+def test_a_double_that_a_desk_saw_is_one_exception(city: City) -> None:
+    bus = city.bus(1)
+    card = rode(city, bus, 1)
+    double = cloned(card)
+    bus.ride(card, LATER)
+    bus.send()
+    assert desk.tell(city, desk.mark(city, double, blocked=True)) is CommitTaken.DOUBLE
+    close(city)
+    assert found(city) == [f"card:clone:{card.serial}"]
+
+
+def test_a_forged_block_accuses_its_device(city: City) -> None:
+    bus, thief = city.bus(1), city.bus(2, "o-2")
+    card = rode(city, bus, 1)
+    tap = thief.block(card, LATER)
+    assert tap.card is not None
+    assert tap.card.proof is not None
+    thief.journal[-1] = replace(tap, card=replace(tap.card, proof=forged(tap.card.proof))).encode()
+    bus.send()
+    thief.send()
+    close(city)
+    assert found(city) == ["card:bad_proof:2:2026-11-22"]
+    assert city.rows("SELECT status FROM ledger_card") == [("active",)]
+
+
+# --- travel -----------------------------------------------------------------------------------------------
+
+
+def test_two_vehicles_within_a_minute_are_impossible_travel_and_both_are_paid(city: City) -> None:
+    bus, other = city.bus(1), city.bus(2, "o-2")
+    card = rode(city, bus, 1)
+    other.ride(card, NOON + timedelta(seconds=59))
+    bus.send()
+    other.send()
+    close(city)
+    (item,) = proofs(city)["card"].items
+    assert (item.kind, item.subject, item.queue_role) == ("impossible_travel", f"{card.serial}:3", "finance")
+    assert "v-1" in item.detail
+    assert [r[6] for r in city.rides()] == [0, 0]
+
+
+def test_a_minute_apart_the_same_bus_or_a_clock_that_was_not_set_is_no_impossible_travel(city: City) -> None:
+    bus, other = city.bus(1), city.bus(2, "o-2")
+    card = rode(city, bus, 1)
+    other.ride(card, NOON + timedelta(seconds=60))
+    twice = rode(city, bus, 1)
+    bus.ride(twice, NOON + timedelta(seconds=5))
+    unset = rode(city, bus, 1)
+    other.ride(unset, NOON + timedelta(seconds=5), clock_quality=ClockQuality.UNSYNCHRONISED)
+    bus.send()
+    other.send()
+    close(city)
+    assert found(city) == []
