@@ -10,9 +10,10 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_NO_PROGRESS := 1
 # Options for pytest, for example: make test PYTEST='-k ride -x'
 PYTEST ?=
+BENCH ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench fuzz lock clean
+.PHONY: help run test lint format bench fuzz canaries lock clean
 
 help: ## Show this text
 	@echo "Mancard: the fare system of a city's buses."
@@ -35,12 +36,15 @@ format: $(VENV)/ready-to-test ## Rewrite the code in the house's format
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/ready-to-test ## Measure against the floors of the design (benchmarks/)
-	$(BIN)/python -m benchmarks
+bench: $(VENV)/ready-to-test ## Measure against the floors of the design (BENCH='--quick --json FILE --plot FILE.svg')
+	$(BIN)/python -m benchmarks $(BENCH)
 
 fuzz: $(VENV)/ready-to-test ## Feed hostile bytes to card, emulator and decoders (FUZZ_SECONDS=60 for each)
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-build --require-hashes -r requirements-fuzz.txt || true
 	@$(BIN)/python -m fuzz
+
+canaries: $(VENV)/ready-to-test ## Remove each defence in a copy of the tree: its test must fail
+	@scripts/canaries
 
 lock: $(VENV)/ready-to-test ## Resolve the dependencies anew into the two requirement files
 	$(BIN)/uv lock --upgrade
