@@ -67,7 +67,7 @@ class DayOptions:
     seed: int
     day: date
     offline_share: float
-    inject: Injection | None = None
+    inject: frozenset[Injection] = frozenset()
     corrupt: Corruption | None = None
 
 
@@ -207,10 +207,10 @@ class ServiceDay:
                 return
 
     def _inject_on_the_road(self, running: _Running) -> list[BusReport]:
-        if self._options.inject is Injection.DEVICE:
-            return [self._run_a_copied_validator(running)]
-        if self._options.inject is Injection.CARD:
+        if Injection.CARD in self._options.inject:
             self._tap_a_cloned_card(running)
+        if Injection.DEVICE in self._options.inject:
+            return [self._run_a_copied_validator(running)]
         return []
 
     def _run_a_copied_validator(self, running: _Running) -> BusReport:
@@ -263,7 +263,7 @@ class ServiceDay:
         day, city = self._options.day, running.city
         morning = self._local(day + timedelta(days=1), _CLOSES_NEXT_DAY)
         payments = list(running.payments)
-        if self._options.inject is Injection.CHANNEL:
+        if Injection.CHANNEL in self._options.inject:
             ghost = outside_world.RiderPayment("PSP-GHOST-1", payments[0].terminal, _GHOST_PAYMENT_RIAL, day)
             payments.append(ghost)
         bookings = outside_world.deposits(payments, morning.date())
@@ -272,7 +272,7 @@ class ServiceDay:
             make_statements(session, day, morning)
             instructed = payment_file(instruct_payments(session, day, morning))
             bookings += outside_world.executed_transfers(instructed, morning.date())
-        if self._options.inject is Injection.BANK:
+        if Injection.BANK in self._options.inject:
             stray = outside_world.BankBooking(
                 morning.date(), _UNKNOWN_BOOKING_RIAL, "TRF-UNKNOWN", "transfer"
             )

@@ -36,7 +36,9 @@ def day_command(
         float, typer.Option(min=0.0, max=1.0, help="Share of each bus's taps made with its uplink cut.")
     ] = 0.2,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone on standard output.")] = False,
-    inject: Annotated[Injection | None, typer.Option(help="Add one fault for one proof to find.")] = None,
+    inject: Annotated[
+        list[Injection] | None, typer.Option(help="Add one fault for one proof to find; may be repeated.")
+    ] = None,
     corrupt: Annotated[Corruption | None, typer.Option(help="Tamper with the database at the end.")] = None,
     database_url: Annotated[
         str | None, typer.Option(help="An empty database; SQLite in --state else.")
@@ -44,7 +46,7 @@ def day_command(
     state: Annotated[Path | None, typer.Option(help="Empty folder to keep everything in.")] = None,
 ) -> None:
     """Simulate a service day and prove that every rial of it is matched or explained."""
-    options = DayOptions(vehicles, taps, seed, _date(day), offline_share, inject, corrupt)
+    options = DayOptions(vehicles, taps, seed, _date(day), offline_share, frozenset(inject or ()), corrupt)
     with ExitStack() as stack:
         folder = state or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mancard-day-")))
         _require_empty(folder)
