@@ -95,6 +95,7 @@ def test_a_validator_that_lost_its_power_at_the_commit_completes_the_tap(
     bus.process.journal.write_outcome = write_outcome  # type: ignore[method-assign]
     bus.reader.remove()
     bus.process.journal.close()
+    bus.clock.pass_s(90)  # the bus was dark for a while: its rider has waited, and was shown no lamp
     again = open_bus(issuer, bus.folder, tmp_path / "state", clock=bus.clock)
     assert again.tap("one").recovered
     assert again.spent("one") == FARE_RIAL
