@@ -49,6 +49,7 @@ def _round(target: Target, play: object, round_no: int) -> None:
         max_examples=EXAMPLES_A_ROUND,
         database=None,
         deadline=None,
+        report_multiple_bugs=False,
         suppress_health_check=[HealthCheck.too_slow],
     )
     seed(round_no)(draw(given(st.binary(max_size=target.most_bytes))(play)))()  # type: ignore[operator]
