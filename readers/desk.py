@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import secrets
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self, cast
@@ -26,6 +27,9 @@ REPORT_PATH: Final = "/v1/desk/report"
 CONNECT_TIMEOUT_S: Final = 5.0
 ANSWER_TIMEOUT_S: Final = 30.0
 TRIES: Final = 3
+PAUSE_S: Final = 0.3
+"""Before a request is made again: a line that comes back takes that long at least."""
+NO_CONTENT: Final = 204
 MAX_STEPS: Final = 400
 _REQUEST_ID_BYTES: Final = 16
 _AWAY: Final = "The ledger does not answer: check the line and --server, then lay the card down again."
@@ -113,7 +117,8 @@ class DeskClient:
 
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
         """One request, asked again where its answer got lost: every one of them may be repeated."""
-        for _ in range(TRIES):
+        for already in range(TRIES):
+            time.sleep(PAUSE_S * already)
             try:
                 answer = self._http.request(method, path, json=body)
             except (httpx2.HTTPError, httpx2.StreamError, OSError):
@@ -123,7 +128,7 @@ class DeskClient:
 
 
 def _document(answer: httpx2.Response) -> dict[str, Any]:
-    if answer.status_code == httpx2.codes.NO_CONTENT:
+    if answer.status_code == NO_CONTENT:
         return {}
     try:
         document: Any = answer.json()

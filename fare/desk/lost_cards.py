@@ -52,9 +52,11 @@ def succeed(desk: Desk, old_serial: int, new_serial: int) -> Replaced:
     """Name the successor of a lost card, and move the balance if the waiting time is over."""
     now = desk.now()
     with write(desk.engine) as session:
-        if newest_ride_before(session, str(new_serial), MAX_TMC + 1) is not None:
-            raise IssuingRefused(IssuingRefusal.SUCCESSOR_IN_USE)
+        before = replacement_of(session, old_serial)
         noted = name_successor(session, old_serial, new_serial)
+        is_new = before is None or before.new_serial != new_serial
+        if is_new and newest_ride_before(session, str(new_serial), MAX_TMC + 1) is not None:
+            raise IssuingRefused(IssuingRefusal.SUCCESSOR_IN_USE)
         if now >= noted.moves_at:
             noted = _move(session, desk, old_serial)
     return _replaced(noted)
