@@ -20,6 +20,7 @@ from fare.core.desfire.keys import CardKey, KeyNotHeld, KeyPurpose, SecretKey, d
 from fare.core.desfire.layout import AID
 from fare.core.errors import OperatorError
 from fare.core.kit import TokenKeys
+from readers.keystores import KeyStoreFault
 
 try:
     import pkcs11
@@ -77,7 +78,7 @@ class TokenKeyStore:
         return self._keys.current
 
     def key(self, purpose: KeyPurpose, version: int, uid: bytes) -> CardKey:
-        """See CardKeyStore. Raises OperatorError when the token is gone."""
+        """See CardKeyStore. Raises KeyStoreFault when the token is gone."""
         if purpose is not KeyPurpose.VALIDATOR or version not in self._keys.wrapped:
             raise KeyNotHeld(purpose, version)
         message = b"\x01" + diversification_input(uid, AID, self._keys.system_id)
@@ -138,13 +139,15 @@ class TokenKeyStore:
         with self._turn:
             try:
                 return self._attempt(operation)
-            except _LOST:
+            except (*_LOST, OperatorError):
                 self._session = None
                 self._masters.clear()
             try:
                 return self._attempt(operation)
             except pkcs11_faults.PKCS11Error as fault:
-                raise _refused(self._keys.token, fault) from fault
+                raise KeyStoreFault(str(_refused(self._keys.token, fault))) from fault
+            except OperatorError as gone:
+                raise KeyStoreFault(str(gone)) from gone
 
     def _attempt(self, operation: Callable[[Any], T]) -> T:
         if self._session is None:
