@@ -200,7 +200,7 @@ def _add_session(router: APIRouter, context: Context, relay: Relay, worker: Call
         )
 
     @router.delete(SESSION_PATH, summary="Sign a desk out; its jobs end", status_code=204)
-    def delete_session(at_work: Annotated[_Worker, Depends(worker)]) -> Response:
+    def delete_session(at_work: _Worker = Depends(worker)) -> Response:
         relay.drop(at_work.session)
         with write(context.engine) as session:
             close_session(session, at_work.token)
@@ -209,7 +209,7 @@ def _add_session(router: APIRouter, context: Context, relay: Relay, worker: Call
 
 def _add_jobs(router: APIRouter, context: Context, relay: Relay, worker: Callable[..., _Worker]) -> None:
     @router.post(JOBS_PATH, summary="Begin a job; the answer is its first step")
-    def post_job(asked: Job, at_work: Annotated[_Worker, Depends(worker)]) -> JobStep:
+    def post_job(asked: Job, at_work: _Worker = Depends(worker)) -> JobStep:
         if not at_work.who.may(RIGHT_FOR[asked.kind]):
             raise ApiError(403, "no_right", f"Your account may not '{asked.kind}': ask somebody who may.")
         desk = desk_of(
@@ -228,7 +228,7 @@ def _add_jobs(router: APIRouter, context: Context, relay: Relay, worker: Callabl
     def post_answer(
         job_id: Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")],
         answer: Answer,
-        at_work: Annotated[_Worker, Depends(worker)],
+        at_work: _Worker = Depends(worker),
     ) -> JobStep:
         try:
             step = relay.answer(at_work.session, job_id, answer.step, bytes.fromhex(answer.reply))
@@ -237,7 +237,7 @@ def _add_jobs(router: APIRouter, context: Context, relay: Relay, worker: Callabl
         return _told(context, step)
 
     @router.post(REPORT_PATH, summary="The report of a batch, to print and sign or for a spreadsheet")
-    def post_report(asked: Rows, at_work: Annotated[_Worker, Depends(worker)]) -> Report:
+    def post_report(asked: Rows, at_work: _Worker = Depends(worker)) -> Report:
         told = BatchReport(
             context.settings.city_name,
             at_work.who.member.staff_id,
