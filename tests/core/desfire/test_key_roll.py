@@ -75,6 +75,7 @@ def test_a_card_already_rolled_is_only_asked_to_prove_it() -> None:
     run(roll_keys(RING, UID, rnd_a), virtual.transmit)
     air = Field(virtual)
     assert run(roll_keys(RING, UID, rnd_a), air.transmit) == 2
+    assert len(air.sent) == 12
     said = {apdu[1] for apdu in air.sent}
     assert not said & {0x55, 0x56, 0x57, 0xC4, 0xC6}
 
