@@ -22,20 +22,20 @@ class MovedBalance:
     moved_rial: int
 
 
-def moved_balances(session: Session, serials: Iterable[int]) -> list[MovedBalance]:
-    """Those of these cards whose balance was moved, by serial, locked until the transaction ends."""
+def moved_balances(session: Session, serials: Iterable[int], *, lock: bool = False) -> list[MovedBalance]:
+    """Those of these cards whose balance was moved, by serial; locked until the transaction ends if asked."""
     wanted = sorted(set(serials))
     found: list[MovedBalance] = []
     for start in range(0, len(wanted), _CHUNK):
-        rows = session.exec(
+        moved = (
             select(Replacement)
             .where(
                 col(Replacement.old_serial).in_(wanted[start : start + _CHUNK]),
                 col(Replacement.moved_at).is_not(None),
             )
             .order_by(col(Replacement.old_serial))
-            .with_for_update()
-        ).all()
+        )
+        rows = session.exec(moved.with_for_update() if lock else moved).all()
         found += [
             MovedBalance(row.old_serial, _heir(session, row.new_serial), row.moved_rial or 0)
             for row in rows

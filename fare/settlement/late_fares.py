@@ -50,7 +50,7 @@ def charge_late_fares(
     `day` is the service day that was just sealed.
     """
     charged: list[LateFare] = []
-    for moved in moved_balances(session, serials):
+    for moved in moved_balances(session, serials, lock=True):
         before_rial = _charged_before(session, moved.old_serial)
         late_rial = _late_in_all(session, moved) - before_rial
         if late_rial > 0:

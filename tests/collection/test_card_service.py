@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from fare.collection.card_service import CommitTaken
+from fare.issuing import denied as denied_media
 from hardware.emulator.card import VirtualCard
 from tests.collection.bus import EVENING, FARE_RIAL, NOON, OWNER_RIAL, City, RidersCard
 from tests.collection.desk import (
@@ -283,6 +284,7 @@ def test_a_restored_card_is_denied_in_either_order_and_a_late_third_copy_changes
             states.append(denied(city, card))
         assert states[0] == "active"
         assert states[1:] == ["denied", "denied"]
+        assert card.serial in city.session(denied_media)[0], "the next bundle refuses it"
         rides = city.rows(
             "SELECT counter, device_id FROM travel_ride WHERE medium_ref = :r", r=str(card.serial)
         )
