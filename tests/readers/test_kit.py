@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from fare.core.desfire.keys import ValidatorKeys
 from fare.core.desfire.layout import AID
 from fare.core.errors import OperatorError
 from readers.kit import device_key, read_kit
@@ -44,7 +45,7 @@ def change(path: Path, **fields: Any) -> None:
 def test_a_kit_is_read_and_its_secrets_are_not_printed(tmp_path: Path, issuer: Issuer) -> None:
     kit = read_kit(write_kit(tmp_path / "kit", issuer))
     assert (kit.device, kit.ledger_url, kit.claim_code) == (7, "http://127.0.0.1:9", "c" * 32)
-    assert dict(kit.card_keys.k1_masters) == {1: issuer.masters.k1}
+    assert kit.card_keys == ValidatorKeys({1: issuer.masters.k1}, SYSTEM_ID)
     printed = repr(kit)
     assert "cccc" not in printed
     assert repr(issuer.masters.k1)[2:-1] not in printed
@@ -65,6 +66,8 @@ FAULTS: list[tuple[Callable[[Path], object], str]] = [
     (lambda kit: change(kit / "kit.json", ledger_url="ftp://x"), "out of range"),
     (lambda kit: change(kit / "card-keys.json", k1_masters={"1": "00"}), "card-keys.json"),
     (lambda kit: change(kit / "card-keys.json", aid="000000"), "another card application"),
+    (lambda kit: change(kit / "card-keys.json", format=1), "format is 1 .* fleet card-keys DEVICE"),
+    (lambda kit: change(kit / "kit.json", format=0), "format is 0 .* fleet enrol DEVICE"),
 ]
 
 
