@@ -33,7 +33,9 @@ def issue_batch(address: str, job: Job, count: int, files: Sequence[Path], rende
         check_report(file)
     with Counter(address) as counter:
         batch = _watched(counter, job, count)
-    if not batch.rows and not batch.stopped:
+    if batch.broken_off is not None:
+        typer.echo(batch.broken_off, err=True)
+    elif not batch.rows and not batch.stopped:
         raise OperatorError("There is no blank card there: make one with 'mancard emulator new FOLDER NAME'.")
     typer.echo(f"{batch.done} of {count} cards are issued, {batch.failed} failed.")
     for file in files:

@@ -76,10 +76,13 @@ class Row:
 
 @dataclass(slots=True)
 class Batch:
-    """What became of a batch. `stopped`: a person ended it before its count was reached."""
+    """What became of a batch. `stopped`: a person ended it before its count was reached; `broken_off`: why it
+    could not go on.
+    """
 
     rows: list[Row] = field(default_factory=list[Row])
     stopped: bool = False
+    broken_off: str | None = None
 
     @property
     def done(self) -> int:
@@ -133,14 +136,19 @@ class Counter:
     def batch(self, job: Job, count: int, tell: Tell, show: Callable[[Batch], None]) -> Batch:
         """Run a job with card after card until `count` succeeded, the tray is empty, or a person stops it.
 
-        A card that fails is named with its sentence and the batch goes on. The first Ctrl-C ends the batch
-        after the card that is under way, a second one at once.
+        A card that fails is named with its sentence and the batch goes on; an OperatorError of the job ends
+        it, since the next card would meet the same. The first Ctrl-C ends the batch after the card that is
+        under way, a second one at once.
         """
         batch = Batch()
         virtual = self._equipment.tray is not None
         with _stopped_by_a_person() as stop:
             for card in self._laid(tell, stop, None):
-                ended = job(card.transmit)
+                try:
+                    ended = job(card.transmit)
+                except OperatorError as fault:
+                    batch.broken_off = str(fault)
+                    break
                 if virtual and ended.error in _ALREADY:
                     continue  # a folder holds cards of earlier batches too
                 name = card.name or f"card {len(batch.rows) + 1}"
