@@ -21,9 +21,9 @@ from benchmarks import apdus, card_tap, over_pcsc, personalising, plot, qr_decis
 from benchmarks.measuring import Effort, Measured
 from benchmarks.pcsc_service import PcscMissing
 
-USUAL = Effort(rounds=60, repeats=20)
+USUAL = Effort(rounds=240, repeats=5)
 TABLE_WIDTH = 120
-QUICK = Effort(rounds=10, repeats=5)
+QUICK = Effort(rounds=40, repeats=5)
 
 
 def main() -> None:

@@ -77,5 +77,5 @@ def _batch(service: PcscService, effort: Effort) -> Measured:
                 cards.play(one.commands, one.answers, link.transmit)
 
         what = f"personalising {BLANK_CARDS} cards over pcscd + vpcd"
-        once = Effort(max(2, effort.rounds // 20), 1)
+        once = Effort(max(4, effort.rounds // 30), 1)
         return compare_wall("issue-pcsc", what, ours, floor, _FLOOR, None, once, BLANK_CARDS)

@@ -33,6 +33,6 @@ def measure(effort: Effort) -> list[Measured]:
             cards.play(one.commands, one.answers, cards.blank(number).transmit)
 
     what = f"personalising {BLANK_CARDS} cards in process"
-    once = Effort(max(2, effort.rounds // 20), 1)
+    once = Effort(max(4, effort.rounds // 20), 1)
     floor_is = "the same APDUs to the same cards"
     return [compare_wall("issue-in-process", what, ours, floor, floor_is, None, once, BLANK_CARDS)]
