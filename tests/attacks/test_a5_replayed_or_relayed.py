@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 from fare.core.tap import Outcome
 from hardware.emulator.faults import Fault, FaultKind
 from readers.card_taps import MAX_READING_MS
 from readers.shown import Lamp
+from tests.collection.bus import NOON, City
 from tests.readers.bus import FARE_RIAL, Bus, Issuer, ManualClock, open_bus
 from tests.readers.chips import Transmit, chip_with, present, put_back
 from tests.readers.conftest import bus, cards, issuer
 from tests.readers.exact_cards import spent
+from tests.reconciliation.build import close, found
+from tests.settlement.build import loaded_card
 
 __all__ = ["bus", "cards", "issuer"]
 
@@ -152,3 +156,15 @@ def test_a_reader_whose_answers_really_come_late_is_measured(
     assert late.tap("one").reason == "card_too_slow"
     assert late.spent("one") == 0
     late.process.stop()
+
+
+def test_a_relay_that_is_fast_enough_is_found_by_its_travel(city: City) -> None:
+    """The rider's own tap and the thief's, seconds apart on two buses: no card is in both."""
+    here, far_away = city.bus(1, "o-1"), city.bus(2, "o-2")
+    card, load = loaded_card(city)
+    here.ride(card, NOON, deliver=load)
+    far_away.ride(card, NOON + timedelta(seconds=20))
+    here.send()
+    far_away.send()
+    close(city)
+    assert found(city) == [f"card:impossible_travel:{card.serial}:3"]
