@@ -5,7 +5,14 @@ from dataclasses import replace
 import pytest
 
 from fare.core.desfire import transaction_mac as tm
-from fare.core.proof.card import CardEvidence, CommitProof, personalisation_tmi, tap_tmi, verify_commit
+from fare.core.proof.card import (
+    CardEvidence,
+    CommitProof,
+    load_tmi,
+    personalisation_tmi,
+    tap_tmi,
+    verify_commit,
+)
 
 UID = bytes.fromhex("04A1B2C3D4E5F6")
 TM_KEY = bytes(range(16, 32))
@@ -53,6 +60,19 @@ def test_another_reading_gives_another_input() -> None:
 
 def test_the_first_commit_writes_the_entitlement_and_a_record() -> None:
     assert personalisation_tmi(DELIVERED, b"\x44" * 32).hex() == DELIVERY + RECORD
+
+
+def test_the_input_of_a_load_is_the_written_entitlement_alone() -> None:
+    assert load_tmi(DELIVERED).hex() == DELIVERY
+    assert load_tmi(DELIVERED, tm.Reading(backup_writes=False)) == b""
+    with pytest.raises(ValueError, match="128 bytes, not 127"):
+        load_tmi(DELIVERED[1:])
+
+
+def test_a_tap_that_only_read_its_card_has_no_commit_to_prove() -> None:
+    only_read = replace(EVIDENCE, record_written=None, debit_rial=0, proof=None)
+    with pytest.raises(ValueError, match="no commit"):
+        tap_tmi(only_read, READ, None)
 
 
 def test_a_proof_verifies_for_its_own_key_card_counter_and_input_alone() -> None:
