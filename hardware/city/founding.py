@@ -17,6 +17,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
+from sqlmodel import Session
 
 from fare.core.errors import OperatorError
 from fare.core.money import persian_digits
@@ -24,7 +25,7 @@ from fare.core.tariff.model import FareProduct, Tariff
 from fare.database.engine import open_engine, read, write
 from fare.database.migrate import migrate
 from fare.distribution import publish_tariff
-from fare.fleet import create_device, devices, import_assignments, write_kit
+from fare.fleet import create_device, devices, import_assignments, note_card_keys, write_kit
 from fare.keys import LedgerKeys
 from fare.network import import_feed
 from fare.settings import LedgerSettings
@@ -101,7 +102,7 @@ def found(settings: LedgerSettings, *, now: datetime, since: date, vehicles: int
         import_assignments(session, fleet_file, city.zone)
         publish_tariff(session, SAMPLE_TARIFF, starts_at=now)
         for device in range(1, vehicles + 1):
-            _enrol(city, create_device(session, device, now), device, ledger_url)
+            _enrol(city, session, device, now, ledger_url)
     return city
 
 
@@ -110,18 +111,21 @@ def renew_kits(city: City, ledger_url: str, now: datetime) -> None:
     with write(city.engine) as session:
         for state in devices(session):
             if state.enrolled_at is None and state.revoked_at is None:
-                _enrol(city, create_device(session, state.device_id, now), state.device_id, ledger_url)
+                _enrol(city, session, state.device_id, now, ledger_url)
 
 
-def _enrol(city: City, claim_code: str, device: int, ledger_url: str) -> None:
+def _enrol(city: City, session: Session, device: int, now: datetime, ledger_url: str) -> None:
+    claim_code = create_device(session, device, now)
+    card_keys = city.keys.validator_keys
     write_kit(
         city.kits / f"device-{device}",
         device_id=device,
         ledger_url=ledger_url,
         bundle_keys={city.keys.bundle.kid: city.keys.bundle.public_bytes},
         claim_code=claim_code,
-        card_keys=city.keys.validator_keys,
+        card_keys=card_keys,
     )
+    note_card_keys(session, device, card_keys.versions[-1])
 
 
 def fleet_csv(vehicles: int, since: date) -> str:
