@@ -18,7 +18,6 @@ from fare.issuing.cards import (
     deny_card,
     keys_found,
     personalisation,
-    personalise_card,
     register_card,
 )
 from fare.issuing.denylist import denied
@@ -81,7 +80,6 @@ __all__ = [
     "newest_funds",
     "open_wallet",
     "personalisation",
-    "personalise_card",
     "register_card",
     "release_expired_holds",
     "replacement_of",

@@ -25,9 +25,8 @@ from fare.core.desfire.personalisation import FACTORY_KEY
 from fare.core.entitlement import CardEntitlement
 from fare.core.proof.card import CommitProof
 from fare.issuing.models import Card, Entitlement, Replacement
-from fare.issuing.orders import confirm_paid, request_load
 from fare.issuing.refusals import IssuingRefusal, IssuingRefused
-from fare.issuing.words import CardStatus, Purse
+from fare.issuing.words import CardStatus
 from fare.keys import KeyStore
 
 CARD_LIFE: Final = timedelta(days=5 * 366)
@@ -166,42 +165,6 @@ def card_written(session: Session, serial: int, day: date) -> None:
         first.seen_day = day
         session.add(first)
         session.flush()
-
-
-def personalise_card(
-    session: Session,
-    keys: KeyStore,
-    *,
-    uid: bytes,
-    transmit: Callable[[bytes], bytes],
-    now: datetime,
-    rider_category: int = 0,
-    first_load_rial: int = 0,
-    issuer: int = 1,
-    expires_on: date | None = None,
-    terminal: str = ISSUING_TERMINAL,
-) -> int:
-    """Register a chip, write it with `transmit` (one APDU there and back), and load it; returns its serial.
-
-    One transaction around a card: where a torn card must be continued later, call `register_card` in a
-    transaction of its own first. A first load is an ordinary order paid at `terminal` under its own id; it
-    becomes version 2, which the first tap writes onto the card.
-    """
-    serial = register_card(
-        session,
-        keys,
-        uid=uid,
-        now=now,
-        issuer=issuer,
-        rider_category=rider_category,
-        expires_on=expires_on,
-    )
-    application.run(personalisation(session, keys, serial), transmit)
-    card_written(session, serial, now.date())
-    if first_load_rial:
-        order_id = request_load(session, Purse.CARD, str(serial), first_load_rial, "desk", terminal, now)
-        confirm_paid(session, keys, order_id, order_id, now)
-    return serial
 
 
 def deny_card(session: Session, serial: int) -> None:

@@ -22,12 +22,12 @@ from sqlmodel import Session
 from fare.core.money import persian_digits
 from fare.core.proof.phone import decode_entitlement
 from fare.database.engine import write
+from fare.desk import personalise_card
 from fare.issuing import (
     Purse,
     confirm_paid,
     issue_ticket_entitlement,
     open_wallet,
-    personalise_card,
     request_load,
 )
 from hardware.city.founding import SAMPLE_TARIFF, City

@@ -43,10 +43,12 @@ from fare.distribution import publish_tariff
 from fare.fleet import claim, create_device
 from fare.fleet.models import Contract, DeviceAssignment, Owner, Vehicle, VehicleAssignment
 from fare.issuing import (
+    card_written,
     confirm_paid,
     issue_ticket_entitlement,
     open_wallet,
-    personalise_card,
+    personalisation,
+    register_card,
     request_load,
 )
 from fare.keys import LedgerKeys
@@ -135,14 +137,12 @@ class City:
         uid = b"\x04" + next(self.uids).to_bytes(6, "big")
         chip = VirtualCard.factory(uid)
         with write(self.engine) as session:
-            serial = personalise_card(
-                session,
-                self.keys,
-                uid=uid,
-                transmit=chip.transmit,
-                now=NOON - timedelta(days=1),
-                rider_category=rider_category,
+            serial = register_card(
+                session, self.keys, uid=uid, now=NOON - timedelta(days=1), rider_category=rider_category
             )
+            # Its first proof is left on the card: whoever meets it next brings it.
+            run(personalisation(session, self.keys, serial), chip.transmit)
+            card_written(session, serial, NOON.date() - timedelta(days=1))
         return RidersCard(serial, chip)
 
     def phone(self, max_taps: int = 5) -> VirtualPhone:

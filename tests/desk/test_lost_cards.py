@@ -20,6 +20,7 @@ from fare.issuing import (
     card_view,
     cards,
     denied,
+    deny_card,
     entitlement_bytes,
     newest_funds,
     sign_next_entitlement,
@@ -99,6 +100,39 @@ def test_one_that_cannot_move_does_not_keep_the_others_waiting(counter: Counter)
     with write(counter.city.engine) as session:
         allow_card(session, blocked)
     assert [moved.old_serial for moved in move_due(counter.desk).moved] == [first]
+
+
+def test_a_load_that_only_claims_to_be_a_replacement_is_found(counter_on_both: Counter) -> None:
+    counter = counter_on_both
+    old, new = a_lost_card(counter), counter.issued(9).serial
+    counter.clock.now += WAIT
+    moved = succeed(counter.desk, old, new)
+    for serial, rial, cause in (
+        (new, 500, f"replacement:{old}"),
+        (new, 600, None),
+        (new, 700, "no-such-order"),
+    ):
+        with write(counter.city.engine) as session:
+            sign_next_entitlement(
+                session,
+                counter.city.keys,
+                serial,
+                add_loaded_rial=rial,
+                order_id=cause,
+                now=counter.clock.now,
+            )
+    found = counter.read(unordered_loads)
+    assert [(load.serial, load.amount_rial) for load in found] == [(new, 500), (new, 600), (new, 700)]
+    assert moved.moved_rial not in {load.amount_rial for load in found}
+
+
+def test_a_replaced_card_is_not_merely_denied_again(counter: Counter) -> None:
+    old = a_lost_card(counter)
+    counter.clock.now += WAIT
+    succeed(counter.desk, old, counter.issued(9).serial)
+    with write(counter.city.engine) as session:
+        deny_card(session, old)
+    assert counter.read(lambda session: card_view(session, old)).status == "replaced"
 
 
 def test_terms_and_passes_go_along(counter: Counter) -> None:

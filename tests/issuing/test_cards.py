@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date
 
 import pytest
@@ -10,9 +9,9 @@ from sqlalchemy import Engine
 
 from fare.core import card_record, entitlement
 from fare.core.desfire import application, layout
-from fare.core.desfire.errors import CardTorn
 from fare.core.proof.card import personalisation_tmi, verify_commit
 from fare.database.engine import read, write
+from fare.desk import personalise_card
 from fare.issuing import (
     IssuingRefusal,
     IssuingRefused,
@@ -22,15 +21,13 @@ from fare.issuing import (
     denied,
     deny_card,
     entitlements_waiting,
-    personalisation,
-    personalise_card,
     register_card,
 )
 from fare.issuing.cards import ISSUING_TERMINAL
 from fare.keys import LedgerKeys
 from fare.ledger import balance
 from hardware.emulator.card import VirtualCard
-from tests.issuing.build import AT, UID, a_card, uid_of
+from tests.issuing.build import AT, UID, a_card
 
 
 def a_chip(uid: bytes = UID) -> VirtualCard:
@@ -88,45 +85,6 @@ def test_a_first_load_is_a_paid_order_that_waits_for_the_first_tap(engine: Engin
         assert balance(session, f"psp_receivable:{ISSUING_TERMINAL}") == 200_000
     assert (waiting.version, waiting.loaded_total_rial) == (2, 200_000)
     assert entitlement.decode(opened(chip, keys).entitlement).version == 1
-
-
-def torn_after(chip: VirtualCard, replies: int) -> Callable[[bytes], bytes]:
-    """The card leaves the field after so many replies; the one it was about to give is lost."""
-    left = replies
-
-    def transmit(apdu: bytes) -> bytes:
-        nonlocal left
-        reply = chip.transmit(apdu)
-        left -= 1
-        return reply if left >= 0 else b""
-
-    return transmit
-
-
-def test_a_card_torn_anywhere_is_simply_put_back(engine: Engine, keys: LedgerKeys) -> None:
-    counted: list[bytes] = []
-    chip = a_chip(uid_of(0))
-
-    def count(apdu: bytes) -> bytes:
-        counted.append(apdu)
-        return chip.transmit(apdu)
-
-    with write(engine) as session:
-        personalise_card(session, keys, uid=uid_of(0), transmit=count, now=AT)
-    for cut in range(len(counted)):
-        uid = uid_of(cut + 1)
-        chip = a_chip(uid)
-        with write(engine) as session:
-            serial = register_card(session, keys, uid=uid, now=AT)
-        with read(engine) as session:
-            conversation = personalisation(session, keys, serial)
-        with pytest.raises(CardTorn):
-            application.run(conversation, torn_after(chip, cut))
-        chip.power(False)
-        chip.power(True)
-        with write(engine) as session:
-            assert personalise_card(session, keys, uid=uid, transmit=chip.transmit, now=AT) == serial
-        assert opened(chip, keys).previous.tmc == 1, f"torn after {cut} replies"
 
 
 def test_a_chip_is_issued_once(engine: Engine, keys: LedgerKeys) -> None:

@@ -21,6 +21,11 @@ def test_an_owner_sees_its_own_day_alone() -> None:
     assert RIGHTS[Role.OWNER] == {Right.READ_OWN_DAY}
 
 
+def test_only_a_clerk_issues_cards_and_it_is_a_money_right() -> None:
+    assert [role for role in Role if Right.ISSUE_MEDIA in RIGHTS[role]] == [Role.CLERK]
+    assert Right.ISSUE_MEDIA in MONEY_RIGHTS
+
+
 @pytest.mark.parametrize("role", Role)
 def test_every_role_has_rights(role: Role) -> None:
     assert RIGHTS[role]
