@@ -57,6 +57,7 @@ thead { display: table-header-group }
 tr { break-inside: avoid }
 th, td { border: .3pt solid #888; padding: 1mm 2mm; text-align: start; vertical-align: top }
 th { background: #eee }
+td:nth-child(4), td:nth-child(7) { white-space: nowrap }
 bdi { font-family: "DejaVu Sans Mono", monospace; font-size: 8.5pt }
 .failed td { background: #f6e3e3 }
 small { display: block; color: #555 }
@@ -143,7 +144,7 @@ class BatchReport:
             cells = [
                 persian_digits(str(int(done["serial"]))),
                 _ltr(done["uid"]),
-                _ltr(done["chip"]),
+                _ltr(str(done["chip"]).removeprefix("MIFARE ")),
                 persian_digits(str(int(done["key_version"]))),
                 persian_digits(str(int(done["tmc"]))),
                 f"{jalali_numeric(at.date())} {persian_digits(f'{at:%H:%M}')}",

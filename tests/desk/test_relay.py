@@ -147,11 +147,12 @@ def test_an_idle_job_ends_and_its_session_keys_with_it(relay: Relay, clock: SetC
 
 
 def test_jobs_are_limited_for_a_session_and_in_all(relay: Relay) -> None:
-    for number in range(MAX_JOBS_OF_A_SESSION):
-        last = relay.start("desk", str(number), ASKED, Scripted(1))
+    first, *_ = [
+        relay.start("desk", str(number), ASKED, Scripted(1)) for number in range(MAX_JOBS_OF_A_SESSION)
+    ]
     with refused(RelayRefusal.TOO_MANY_JOBS):
         relay.start("desk", "more", ASKED, Scripted())
-    relay.answer("desk", last.job_id, 1, b"a")  # one that has ended makes room
+    relay.answer("desk", first.job_id, 1, b"a")  # one that has ended makes room
     relay.start("desk", "more", ASKED, Scripted())
     for number in range(MAX_JOBS - MAX_JOBS_OF_A_SESSION):
         relay.start(f"desk {number}", "1", ASKED, Scripted())

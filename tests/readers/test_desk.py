@@ -32,7 +32,6 @@ from hardware.emulator.faults import Fault, FaultKind, arm_in_folder
 from hardware.emulator.field import tray_cards
 from hardware.emulator.image import create_image, read_image
 from hardware.emulator.reader import InProcessReader
-from readers import counter as counter_module
 from readers.addresses import Equipment
 from readers.batch import issue_batch
 from readers.counter import Batch, Counter, LaidCard
@@ -319,7 +318,7 @@ class Person:
 
 
 def at_counter(monkeypatch: pytest.MonkeyPatch, reader: Any) -> Counter:
-    monkeypatch.setattr(counter_module, "resolve", lambda _: Equipment(reader))
+    monkeypatch.setattr("readers.counter.resolve", lambda _: Equipment(reader))
     return Counter("any")
 
 
