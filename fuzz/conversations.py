@@ -101,6 +101,10 @@ def _meant(keys: CardKeys, tm_key: bytes) -> Told:
     return (*((key, keys.version) for key in (keys.picc, keys.k0, keys.k1, keys.k2)), tm_key)
 
 
+def _as_issued(state: CardState) -> Told:
+    return (*_contents(state), *_keys(state))
+
+
 def _everything_read(state: CardState) -> Told:
     """What an inspection reads under a MAC. Key versions are asked in plain and may be lies."""
     records = state.applications[layout.AID].files[layout.RECORD_FILE]
@@ -147,7 +151,8 @@ def _issue(factory_key: bytes = FACTORY_KEY) -> Callable[[Draws], Conversation[T
         proof = yield from personalise(
             world.KEYS, world.UID, world.ENTITLEMENT, world.FIRST_RECORD, draws, factory_key
         )
-        return (world.UID, world.ENTITLEMENT, world.FIRST_RECORD, proof.encode(), 0)
+        written = (world.UID, world.ENTITLEMENT, world.FIRST_RECORD, proof.encode(), 0)
+        return (*written, *_meant(world.KEYS, world.KEYS.tm))
 
     return speak
 
@@ -181,9 +186,9 @@ SCENARIOS: Final = (
     Scenario("ride after abort", world.issued, _ride(_FARE, reading=_ABORT), _contents, _FARE),
     Scenario("ride in frames", world.issued, _ride(_FARE, world.NEWER, frame_bytes=40), _contents, _FARE, 59),
     Scenario("inspect in frames", world.issued, _inspect, _everything_read, answer_frame_bytes=16),
-    Scenario("issue", _blank(CardKey()), _issue(), _contents),
-    Scenario("issue again", world.issued, _issue(), _contents),
-    Scenario("issue as delivered", _blank(DELIVERED_KEY), _issue(), _contents),
+    Scenario("issue", _blank(CardKey()), _issue(), _as_issued),
+    Scenario("issue again", world.issued, _issue(), _as_issued),
+    Scenario("issue as delivered", _blank(DELIVERED_KEY), _issue(), _as_issued),
     Scenario("inspect", world.issued, _inspect, _everything_read),
     Scenario("load", world.issued, _load, _contents),
     Scenario("roll", world.issued, _roll, _keys),
