@@ -71,6 +71,15 @@ class AlreadyPersonalised(CardFault):
         super().__init__("This card was already issued: take a fresh card.")
 
 
+class KeyNotTaken(CardFault):
+    """The card does not use the key it was given: its change was lost or kept from it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The card did not take its new key: lay it on the reader again, on another one if it repeats."
+        )
+
+
 class SessionOver(CardFault):
     """A command was asked of a session that has ended: after an error, a wrong MAC, a change of its key."""
 

@@ -6,10 +6,14 @@ away can simply be put back:
 
 0. PICC, DES key: the master key becomes the factory's AES key (`legacy`).
 1. PICC, factory key: delete a half-made Mancard application if one is there, create it.
-2. Application, first k0: files 01, 02, 03, 0F; then keys k2, k1, and k0 last.
-3. PICC, factory key: key settings, format disabled, then the PICC master key last. From here on the card is
-ours.
+2. Application, first k0: files 01, 02, 03, 0F; then keys k2, k1, and k0 last, which the card proves.
+3. PICC, factory key: key settings, format disabled, then the PICC master key last, which the card proves.
+From here on the card is ours.
 4. Application, k1: the entitlement, the first record, Commit: TMC 1.
+
+A session's own key is changed without a signed answer, so whoever relays might keep that command from the
+card and say "done". The card therefore authenticates with both such keys before it counts as issued, and its
+PICC master changes only after k0 was proven: a card that kept either factory key is still a fresh one.
 
 Run again on a card torn in 0 to 3 it starts anew; torn in 4 it continues, and when only the answer to the
 Commit was lost it returns the proof the card kept. Any other card of ours is AlreadyPersonalised.
@@ -25,6 +29,7 @@ from fare.core.desfire.errors import (
     AlreadyPersonalised,
     AuthenticationFailed,
     CardAnswered,
+    KeyNotTaken,
     NotACardOfThisSystem,
 )
 from fare.core.desfire.frames import Conversation, read_uid
@@ -52,7 +57,7 @@ def personalise(
 
     `entitlement` has 128 bytes, `first_record` 32; `rnd_a` gives 16 fresh random bytes at each call. Raises
     NotACardOfThisSystem, saying which, for another UID, another chip or foreign keys, AlreadyPersonalised for
-    a card in use.
+    a card in use, KeyNotTaken for one that cannot prove a key it was given.
 
     `factory_key` is the AES master key the chips are delivered with. The factory's own is public: whoever
     relays or overhears this conversation then can derive its session keys and decipher every key written. A
@@ -67,7 +72,9 @@ def personalise(
     if (yield from read_uid()) != uid:
         raise NotACardOfThisSystem("another card lies on the reader")
     yield from ask_chip()
-    if not (yield from _is_ours(keys, factory, rnd_a)):
+    if (yield from _is_ours(keys, factory, rnd_a)):
+        yield from _check_issuer_key(keys, rnd_a)
+    else:
         secret = factory_key != FACTORY_KEY
         first_key = keys.k0 if secret else FACTORY_KEY
         yield from _create_application(keys, factory, secret, rnd_a)
@@ -158,6 +165,7 @@ def _fill_application(keys: CardKeys, first_key: bytes, rnd_a: Callable[[], byte
     yield from commands.change_other_key(session, layout.VALIDATOR_KEY, keys.k1, keys.version, first_key)
     if first_key != keys.k0:
         yield from commands.change_own_key(session, layout.ISSUER_KEY, keys.k0, keys.version)
+        yield from _prove(layout.ISSUER_KEY, keys.k0, rnd_a)
 
 
 def _close_picc(keys: CardKeys, factory: SecretKey, rnd_a: Callable[[], bytes]) -> Conversation[None]:
@@ -165,6 +173,24 @@ def _close_picc(keys: CardKeys, factory: SecretKey, rnd_a: Callable[[], bytes]) 
     yield from commands.change_key_settings(session, layout.PICC_KEY_SETTINGS)
     yield from commands.set_configuration(session, _CONFIGURE_PICC, layout.PICC_CONFIGURATION)
     yield from commands.change_own_key(session, commands.PICC_AES_KEY_NO, keys.picc, keys.version)
+    yield from _prove(_PICC_MASTER_KEY, keys.picc, rnd_a)
+
+
+def _prove(key_no: int, key: bytes, rnd_a: Callable[[], bytes]) -> Conversation[None]:
+    """Let the card show that it took the session's own key; what was selected still is."""
+    try:
+        yield from authenticate_ev2_first(key_no, SecretKey(key), rnd_a())
+    except AuthenticationFailed as fault:
+        raise KeyNotTaken from fault
+
+
+def _check_issuer_key(keys: CardKeys, rnd_a: Callable[[], bytes]) -> Conversation[None]:
+    """A card under our PICC master proved its k0 before; one that cannot was not made in this way."""
+    yield from commands.select_application(layout.AID)
+    try:
+        yield from authenticate_ev2_first(layout.ISSUER_KEY, SecretKey(keys.k0), rnd_a())
+    except AuthenticationFailed as fault:
+        raise NotACardOfThisSystem("its issuer key is not its own") from fault
 
 
 def _finish(
