@@ -256,7 +256,7 @@ def _check_repeated(scenario: Scenario, card: VirtualCard) -> None:
 
 def _lives_on(air: HostileField) -> bool:
     """Could the driver go on in the newest session?"""
-    return len(air.sessions) > air.sessions_left and air.sessions[-1].alive and not air.forged
+    return len(air.sessions) > air.sessions_left and air.sessions[-1].alive
 
 
 def _check_card(scenario: Scenario, state: CardState) -> None:

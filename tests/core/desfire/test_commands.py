@@ -17,7 +17,9 @@ TI, ENC, MAC = b"\x01\x02\x03\x04", bytes(range(16)), bytes(range(16, 32))
 KEY = bytes.fromhex("F3847D627727ED3BC9C4CC050489B966")
 
 
-def talk(conversation: Callable[[Ev2Session], Conversation[Any]], body: str = "") -> tuple[str, str, Any]:
+def talk(
+    conversation: Callable[[Ev2Session], Conversation[Any]], body: str = "", session: Ev2Session | None = None
+) -> tuple[str, str, Any]:
     """(INS + clear header or MACed data, deciphered data, result) of one command answered with `body`."""
     sent: list[bytes] = []
 
@@ -26,7 +28,7 @@ def talk(conversation: Callable[[Ev2Session], Conversation[Any]], body: str = ""
         raw = bytes.fromhex(body)
         return raw + crypto.cmac(MAC, b"\x00\x01\x00" + TI + raw)[1::2] + b"\x91\x00"
 
-    result = run(conversation(Ev2Session(TI, 0, ENC, MAC)), card)
+    result = run(conversation(session or Ev2Session(TI, 0, ENC, MAC)), card)
     (apdu,) = sent
     payload = apdu[5:-9]
     assert apdu[-9:-1] == crypto.cmac(MAC, apdu[1:2] + b"\x00\x00" + TI + payload)[1::2]
@@ -157,8 +159,18 @@ def test_reads_take_their_answers_apart() -> None:
 def test_answers_of_another_size_are_refused(
     conversation: Callable[[Ev2Session], Conversation[Any]], body: str
 ) -> None:
+    session = Ev2Session(TI, 0, ENC, MAC)
     with pytest.raises(errors.MalformedAnswer):
-        talk(conversation, body)
+        talk(conversation, body, session)
+    assert not session.alive
+
+
+def test_data_where_none_belongs_is_refused_and_ends_the_session() -> None:
+    for conversation, _ in MACED:
+        session = Ev2Session(TI, 0, ENC, MAC)
+        with pytest.raises(errors.MalformedAnswer, match="none belongs"):
+            talk(conversation, "00", session)
+        assert not session.alive
 
 
 def test_a_change_of_the_own_key_ends_the_session() -> None:
