@@ -60,7 +60,7 @@ class FileSettings:
 def select_application(aid: bytes) -> Conversation[None]:
     """5A. NotACardOfThisSystem when the card has no such application or does not speak DESFire."""
     try:
-        _empty(Opcode.SELECT_APPLICATION, (yield from exchange(Opcode.SELECT_APPLICATION, aid)))
+        _empty(None, Opcode.SELECT_APPLICATION, (yield from exchange(Opcode.SELECT_APPLICATION, aid)))
     except NoSuchApplication as fault:
         raise NotACardOfThisSystem("no such application on it") from fault
     except NotWrapped as fault:
@@ -73,18 +73,18 @@ def get_version(session: Ev2Session | None = None) -> Conversation[Version]:
     try:
         return Version.decode(raw)
     except ValueError as fault:
-        raise MalformedAnswer(Opcode.GET_VERSION, str(fault)) from fault
+        raise _malformed(session, Opcode.GET_VERSION, str(fault)) from fault
 
 
 def get_card_uid(session: Ev2Session) -> Conversation[bytes]:
     """51, answered in full mode: the real 7-byte UID, even of a chip that shows a random one."""
     answer = yield from session.command(Opcode.GET_CARD_UID, mode=CommMode.FULL)
-    return _sized(Opcode.GET_CARD_UID, answer, UID_SIZE)
+    return _sized(session, Opcode.GET_CARD_UID, answer, UID_SIZE)
 
 
 def get_key_settings(session: Ev2Session | None) -> Conversation[KeySettings]:
     """45: of the selected application, or of the PICC level."""
-    answer = _sized(Opcode.GET_KEY_SETTINGS, (yield from _ask(session, Opcode.GET_KEY_SETTINGS)), 2)
+    answer = _sized(session, Opcode.GET_KEY_SETTINGS, (yield from _ask(session, Opcode.GET_KEY_SETTINGS)), 2)
     return KeySettings(answer[0], answer[1] & _KEY_COUNT, bool(answer[1] & _AES_KEYS))
 
 
@@ -92,7 +92,7 @@ def get_application_ids(session: Ev2Session | None) -> Conversation[tuple[bytes,
     """6A at the PICC level: the AIDs on the card, 3 bytes each."""
     answer = yield from _ask(session, Opcode.GET_APPLICATION_IDS)
     if len(answer) % _AID_SIZE:
-        raise MalformedAnswer(Opcode.GET_APPLICATION_IDS, f"{len(answer)} bytes")
+        raise _malformed(session, Opcode.GET_APPLICATION_IDS, f"{len(answer)} bytes")
     return tuple(answer[start : start + _AID_SIZE] for start in range(0, len(answer), _AID_SIZE))
 
 
@@ -104,7 +104,7 @@ def get_file_ids(session: Ev2Session | None) -> Conversation[tuple[int, ...]]:
 def free_memory(session: Ev2Session | None) -> Conversation[int]:
     """6E: bytes still free on the card."""
     answer = yield from _ask(session, Opcode.FREE_MEMORY)
-    return int.from_bytes(_sized(Opcode.FREE_MEMORY, answer, 3), "little")
+    return int.from_bytes(_sized(session, Opcode.FREE_MEMORY, answer, 3), "little")
 
 
 def format_picc(session: Ev2Session) -> Conversation[None]:
@@ -115,7 +115,7 @@ def format_picc(session: Ev2Session) -> Conversation[None]:
 def get_key_version(session: Ev2Session | None, key_no: int) -> Conversation[int]:
     """64: the version byte of a key of the selected application."""
     answer = yield from _ask(session, Opcode.GET_KEY_VERSION, bytes([key_no]))
-    return _sized(Opcode.GET_KEY_VERSION, answer, 1)[0]
+    return _sized(session, Opcode.GET_KEY_VERSION, answer, 1)[0]
 
 
 def create_application(
@@ -261,14 +261,14 @@ def get_file_settings(session: Ev2Session | None, file_no: int) -> Conversation[
     """F5: Type Comm AR(2) and what the file type adds."""
     answer = yield from _ask(session, Opcode.GET_FILE_SETTINGS, bytes([file_no]))
     if len(answer) < 4:
-        raise MalformedAnswer(Opcode.GET_FILE_SETTINGS, f"only {len(answer)} bytes")
+        raise _malformed(session, Opcode.GET_FILE_SETTINGS, f"only {len(answer)} bytes")
     return FileSettings(answer[0], answer[1], answer[2:4], answer[4:])
 
 
 def read_data(session: Ev2Session, file_no: int, offset: int, length: int) -> Conversation[bytes]:
     """AD: `length` bytes (never 0) of a data or Transaction MAC file."""
     header = bytes([file_no]) + _u24(offset) + _u24(length)
-    return _sized(Opcode.READ_DATA, (yield from session.command(Opcode.READ_DATA, header)), length)
+    return _sized(session, Opcode.READ_DATA, (yield from session.command(Opcode.READ_DATA, header)), length)
 
 
 def write_data(session: Ev2Session, file_no: int, offset: int, data: bytes) -> Conversation[None]:
@@ -282,14 +282,14 @@ def read_records(
     """AB: `count` records (never 0); number 0 is the newest, and several come oldest first."""
     header = bytes([file_no]) + _u24(record_no) + _u24(count)
     answer = yield from session.command(Opcode.READ_RECORDS, header)
-    return _sized(Opcode.READ_RECORDS, answer, count * record_size)
+    return _sized(session, Opcode.READ_RECORDS, answer, count * record_size)
 
 
 def read_all_records(session: Ev2Session, file_no: int, record_size: int) -> Conversation[tuple[bytes, ...]]:
     """AB with count 0: every record the file holds, newest first here (the card sends them oldest first)."""
     answer = yield from session.command(Opcode.READ_RECORDS, bytes([file_no]) + _u24(0) + _u24(0))
     if not answer or len(answer) % record_size:
-        raise MalformedAnswer(Opcode.READ_RECORDS, f"{len(answer)} bytes in records of {record_size}")
+        raise _malformed(session, Opcode.READ_RECORDS, f"{len(answer)} bytes in records of {record_size}")
     return tuple(
         answer[start : start + record_size] for start in range(len(answer) - record_size, -1, -record_size)
     )
@@ -303,7 +303,7 @@ def write_record(session: Ev2Session, file_no: int, offset: int, data: bytes) ->
 def get_value(session: Ev2Session, file_no: int) -> Conversation[int]:
     """6C: the signed content of a value file."""
     answer = yield from session.command(Opcode.GET_VALUE, bytes([file_no]))
-    return int.from_bytes(_sized(Opcode.GET_VALUE, answer, 4), "little", signed=True)
+    return int.from_bytes(_sized(session, Opcode.GET_VALUE, answer, 4), "little", signed=True)
 
 
 def debit(session: Ev2Session, file_no: int, amount: int) -> Conversation[None]:
@@ -324,7 +324,7 @@ def limited_credit(session: Ev2Session, file_no: int, amount: int) -> Conversati
 def commit_transaction(session: Ev2Session) -> Conversation[bytes]:
     """C7 with option 01: TMC(4) ‖ TMV(8)."""
     answer = yield from session.command(Opcode.COMMIT_TRANSACTION, _RETURN_PROOF)
-    return _sized(Opcode.COMMIT_TRANSACTION, answer, 12)
+    return _sized(session, Opcode.COMMIT_TRANSACTION, answer, 12)
 
 
 def abort_transaction(session: Ev2Session) -> Conversation[None]:
@@ -339,7 +339,7 @@ def commit_reader_id(session: Ev2Session, reader_id: bytes) -> Conversation[byte
     `transaction_mac.decipher_reader_id`.
     """
     answer = yield from session.command(Opcode.COMMIT_READER_ID, b"", reader_id)
-    return _sized(Opcode.COMMIT_READER_ID, answer, crypto.BLOCK_SIZE)
+    return _sized(session, Opcode.COMMIT_READER_ID, answer, crypto.BLOCK_SIZE)
 
 
 def _ask(session: Ev2Session | None, ins: int, header: bytes = b"") -> Conversation[bytes]:
@@ -351,18 +351,25 @@ def _ask(session: Ev2Session | None, ins: int, header: bytes = b"") -> Conversat
 def _tell(
     session: Ev2Session, ins: int, header: bytes = b"", data: bytes = b"", mode: CommMode = CommMode.MAC
 ) -> Conversation[None]:
-    _empty(ins, (yield from session.command(ins, header, data, mode)))
+    _empty(session, ins, (yield from session.command(ins, header, data, mode)))
 
 
-def _empty(ins: int, answer: bytes) -> None:
+def _empty(session: Ev2Session | None, ins: int, answer: bytes) -> None:
     if answer:
-        raise MalformedAnswer(ins, "data where none belongs")
+        raise _malformed(session, ins, "data where none belongs")
 
 
-def _sized(ins: int, answer: bytes, size: int) -> bytes:
+def _sized(session: Ev2Session | None, ins: int, answer: bytes, size: int) -> bytes:
     if len(answer) != size:
-        raise MalformedAnswer(ins, f"{len(answer)} bytes instead of {size}")
+        raise _malformed(session, ins, f"{len(answer)} bytes instead of {size}")
     return answer
+
+
+def _malformed(session: Ev2Session | None, ins: int, what: str) -> MalformedAnswer:
+    """The fault to raise. Its MAC was right, so the session still stood: it ends like after any error."""
+    if session is not None:
+        session.end()
+    return MalformedAnswer(ins, what)
 
 
 def _key_exchange(new_key: bytes, new_version: int, old_key: bytes) -> bytes:

@@ -85,6 +85,7 @@ def _prove_application(keys: CardKeyStore, uid: bytes, rnd_a: Callable[[], bytes
     )
     for number in range(len(_PURPOSES)):
         if (yield from commands.get_key_version(session, number)) != newest:
+            session.end()
             raise CardNotGenuine
 
 
