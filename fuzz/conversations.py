@@ -29,6 +29,7 @@ from fuzz import world
 from fuzz.choices import Draws
 from hardware.emulator.card import VirtualCard
 from hardware.emulator.files import CyclicFile, DataFile, TransactionMacFile
+from hardware.emulator.kinds import version_frames
 from hardware.emulator.state import DELIVERED_KEY, CardKey, CardState
 
 Told = tuple[object, ...]
@@ -106,11 +107,12 @@ def _as_issued(state: CardState) -> Told:
 
 
 def _everything_read(state: CardState) -> Told:
-    """What an inspection reads under a MAC. Key versions are asked in plain and may be lies."""
-    records = state.applications[layout.AID].files[layout.RECORD_FILE]
+    application = state.applications[layout.AID]
+    records = application.files[layout.RECORD_FILE]
     if not isinstance(records, CyclicFile):
         raise TypeError("file 03 changed its type")
-    return (*_contents(state), records.records)
+    chip = b"".join(version_frames(state.kind, state.uid))
+    return (*_contents(state), records.records, tuple(key.version for key in application.keys), chip)
 
 
 def _blank(master: CardKey) -> Callable[[], CardState]:
@@ -161,7 +163,7 @@ def _inspect(draws: Draws) -> Conversation[Told]:
     seen = yield from inspect_card(world.RING, draws)
     newest = seen.records[0] if seen.records else b""
     read = (seen.uid, seen.entitlement, newest, seen.proof.encode(), seen.spent)
-    return (*read, seen.records)
+    return (*read, seen.records, seen.key_versions, seen.version.raw)
 
 
 def _load(draws: Draws) -> Conversation[Told]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+from collections.abc import Iterator
+
 import pytest
 
 from fare.core.desfire import errors
@@ -17,6 +21,7 @@ from tests.core.desfire.card_field import (
     RING,
     UID,
     VALIDATOR,
+    Field,
     issued,
     opened,
     put_back,
@@ -35,6 +40,23 @@ def test_an_inspection_reads_everything_and_changes_nothing() -> None:
     put_back(virtual)
     again = run(inspect_card(RING, rnd_a), virtual.transmit)
     assert again == seen
+
+
+def test_who_relays_an_inspection_cannot_answer_for_the_card() -> None:
+    virtual, _ = issued()
+    honest = Field(virtual)
+    truth = run(inspect_card(RING, rnd_a), honest.transmit)
+    assert len(honest.sent) == 15
+    for number in range(len(honest.sent)):
+        put_back(virtual)
+        step = itertools.count()
+
+        def lying(apdu: bytes, step: Iterator[int] = step, at: int = number) -> bytes:
+            answer = virtual.transmit(apdu)
+            return answer if next(step) != at else bytes([answer[0] ^ 3]) + answer[1:]
+
+        with contextlib.suppress(errors.CardFault):
+            assert run(inspect_card(RING, rnd_a), lying) == truth, f"APDU {number}"
 
 
 def test_an_inspection_gives_the_newest_record_first() -> None:
@@ -65,14 +87,15 @@ def test_an_inspection_gives_the_newest_record_first() -> None:
     ],
 )
 def test_another_chip_is_named(version: str, named: str) -> None:
-    answers = iter((UID + b"\x90\x00", b"\x91\x00", bytes.fromhex(version) + bytes(21) + b"\x91\x00"))
+    told = bytes.fromhex(version) + bytes(21) + b"\x91\x00"
+    answers = iter((UID + b"\x90\x00", b"\x91\xa0", b"\x91\x00", told))
     with pytest.raises(errors.NotACardOfThisSystem, match=named):
         run(inspect_card(VALIDATOR, rnd_a), lambda _: next(answers))
 
 
 @pytest.mark.parametrize("status", ["6d00", "6a81", "6e00", "911c", "917e"])
 def test_a_card_that_fails_get_version_is_refused_as_no_desfire(status: str) -> None:
-    answers = iter((UID + b"\x90\x00", b"\x91\x00", bytes.fromhex(status)))
+    answers = iter((UID + b"\x90\x00", bytes.fromhex(status), b"\x91\x00", bytes.fromhex(status)))
     with pytest.raises(errors.NotACardOfThisSystem, match="Classic"):
         run(inspect_card(VALIDATOR, rnd_a), lambda _: next(answers))
 
