@@ -1,7 +1,8 @@
 """Reading a whole card at a desk, without changing it. Never judges what it reads, never commits.
 
-    FF CA · 5A PICC · 60 · 5A · 64 k0 k1 k2 · 71 · AF · AD 01 · AD 0F · AB 03 all · 6C 02
+    FF CA · 5A · 64 k1 · 71 · AF · 60 · 64 k0 k1 k2 · AD 01 · AD 0F · AB 03 all · 6C 02
 
+All that is reported was said inside the session, under its MAC: who relays can answer for a card outside.
 What is read belongs to a transaction that is never committed: selecting the application again forgets it.
 """
 
@@ -24,9 +25,9 @@ from fare.core.proof.card import CommitProof
 class Inspection:
     """Everything a Mancard card says of itself.
 
-    `version` is what the chip claims to be. `key_versions` are those of k0, k1, k2. `entitlement` (128 bytes)
-    is as stored, its signature not yet checked; `records` (32 bytes each) come newest first; `proof` is of
-    the last commit; `spent` is rial, ever.
+    `version` is what the chip is. `key_versions` are those of k0, k1, k2. `entitlement` (128 bytes) is as
+    stored, its signature not yet checked; `records` (32 bytes each) come newest first; `proof` is of the last
+    commit; `spent` is rial, ever.
     """
 
     uid: bytes
@@ -70,26 +71,28 @@ def inspect_card(keys: CardKeyStore, rnd_a: Callable[[], bytes]) -> Conversation
     CardNotGenuine for a card whose key is not its own.
     """
     uid = yield from read_uid()
-    chip = yield from ask_chip()
     try:
         yield from commands.select_application(layout.AID)
-    except NotACardOfThisSystem as fault:
+    except (NotACardOfThisSystem, CardAnswered, MalformedAnswer) as fault:
+        chip = yield from ask_chip()
         raise NotACardOfThisSystem(f"a {chip.kind} without the Mancard application") from fault
-    versions = (
-        (yield from commands.get_key_version(None, layout.ISSUER_KEY)),
-        (yield from commands.get_key_version(None, layout.VALIDATOR_KEY)),
-        (yield from commands.get_key_version(None, layout.LOAD_KEY)),
-    )
-    k1 = key_of_generation(keys, KeyPurpose.VALIDATOR, versions[layout.VALIDATOR_KEY], uid)
+    generation = yield from commands.get_key_version(None, layout.VALIDATOR_KEY)
+    k1 = key_of_generation(keys, KeyPurpose.VALIDATOR, generation, uid)
     session = yield from authenticate_ev2_first(layout.VALIDATOR_KEY, k1, rnd_a())
+    version = yield from commands.get_version(session)
+    key_versions = (
+        (yield from commands.get_key_version(session, layout.ISSUER_KEY)),
+        (yield from commands.get_key_version(session, layout.VALIDATOR_KEY)),
+        (yield from commands.get_key_version(session, layout.LOAD_KEY)),
+    )
     entitlement = yield from commands.read_data(session, layout.ENTITLEMENT_FILE, 0, layout.ENTITLEMENT_SIZE)
     proof = yield from commands.read_data(session, layout.PROOF_FILE, 0, layout.PROOF_SIZE)
     records = yield from commands.read_all_records(session, layout.RECORD_FILE, layout.RECORD_SIZE)
     value = yield from commands.get_value(session, layout.VALUE_FILE)
     return Inspection(
         uid=uid,
-        version=chip,
-        key_versions=versions,
+        version=version,
+        key_versions=key_versions,
         entitlement=entitlement,
         records=records,
         proof=CommitProof.decode(proof),
