@@ -22,6 +22,7 @@ from enum import StrEnum
 from typing import Final
 
 from fare.core.desfire.application import Conversation
+from fare.database.faults import DatabaseUnavailable
 from fare.desk.outcomes import Outcome
 from fare.desk.requests import FAULTS, Failure, failure_of
 
@@ -32,6 +33,7 @@ MAX_STEPS: Final = 300
 """A personalisation has some 50; with every frame doubled it still fits."""
 MAX_REPLY_BYTES: Final = 258
 _ID_BYTES: Final = 16
+_DATABASE_AWAY: Final = "The ledger's database does not answer now: lay the card down again later."
 
 
 class RelayRefusal(StrEnum):
@@ -115,6 +117,10 @@ class _Job:
             self.step = Step(self._id, number, command, None, None)
         except StopIteration as end:
             self.step = Step(self._id, number, None, end.value, None)
+        except DatabaseUnavailable:
+            # Its own sentence names hosts and files: that is for the operator, not for a desk.
+            failure = Failure("database_unavailable", _DATABASE_AWAY)
+            self.step = Step(self._id, number, None, None, failure)
         except FAULTS as fault:
             self.step = Step(self._id, number, None, None, failure_of(fault))
 

@@ -89,7 +89,7 @@ def test_other_chips_are_refused_by_name_and_leave_no_trace(counter: Counter) ->
     assert counter.read(cards) == []
 
 
-def test_a_transport_key_keeps_the_public_key_out_of_the_air(counter: Counter) -> None:
+def test_with_a_transport_key_a_chip_that_has_the_public_one_is_refused(counter: Counter) -> None:
     desk = dataclasses.replace(counter.desk, factory_key=bytes(range(16)))
     with pytest.raises(NotACardOfThisSystem, match="master key"):
         run(issue(desk, Terms()), a_chip(1).transmit)

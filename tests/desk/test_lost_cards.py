@@ -28,7 +28,9 @@ from fare.issuing import (
 from fare.issuing.models import Card
 from fare.issuing.trails import unordered_loads
 from fare.ledger import trial_balance
-from tests.collection.bus import FARE_RIAL, drawn
+from fare.reconciliation import audit
+from fare.settlement import seal_day
+from tests.collection.bus import FARE_RIAL, NOON, OWNER_RIAL, drawn
 from tests.desk.build import Counter, a_chip, every_cut, laid_again, length_of, run_torn
 
 WAIT = timedelta(hours=72)
@@ -172,6 +174,28 @@ def test_the_spent_that_counts_is_the_highest_proven_one(counter: Counter) -> No
     bus.send()
     counter.clock.now += WAIT
     assert succeed(counter.desk, card.serial, counter.issued(2).serial).moved_rial == 100_000 - FARE_RIAL
+
+
+def test_a_ride_that_arrives_after_the_move_is_paid_and_charged_to_the_successor(counter: Counter) -> None:
+    city = counter.city
+    card, bus, late = counter.issued(1), city.bus(1), city.bus(2, owner="o-2")
+    bus.ride(card, deliver=card.load(city, 100_000))
+    bus.send()
+    late.ride(card, counter.clock.now + timedelta(minutes=30))  # by a bus that stays away for a week
+    report(counter.desk, card.serial)
+    counter.clock.now += WAIT
+    new = counter.issued(2).serial
+    moved = succeed(counter.desk, card.serial, new)
+    assert moved.moved_rial == 100_000 - FARE_RIAL
+    after = counter.clock.now + timedelta(days=4)
+    late.send(after)
+    with write(city.engine) as session:
+        assert seal_day(session, NOON.date(), after, city.keys).clearing_rial == 0
+    assert city.balance("owner_payable:o-2") == -OWNER_RIAL
+    assert city.balance(f"stored_value:card:{card.serial}") == 0
+    assert counter.read(lambda session: newest_funds(session, [new])) == {new: (100_000 - 2 * FARE_RIAL, 0)}
+    checked = counter.read(audit)
+    assert checked.holds, checked.findings
 
 
 def test_what_is_refused(counter: Counter) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from fare.core.desfire.application import Conversation
 from fare.core.desfire.errors import CardTorn
+from fare.database.faults import DatabaseUnavailable
 from fare.desk import Outcome
 from fare.desk.outcomes import Rolled
 from fare.desk.relay import (
@@ -125,6 +126,11 @@ def test_a_known_fault_is_told_and_any_other_ends_the_job(relay: Relay) -> None:
     assert told.failure is not None
     assert (told.failure.error, told.outcome) == ("card_torn", None)
     assert "hold it still" in told.failure.sentence
+    away = DatabaseUnavailable("The PostgreSQL server at 10.0.0.7 cannot be reached.")
+    told = relay.answer("desk", relay.start("desk", "3", ASKED, Scripted(1, away)).job_id, 1, b"")
+    assert told.failure is not None
+    assert told.failure.error == "database_unavailable"
+    assert "10.0.0.7" not in told.failure.sentence
     job_id = relay.start("desk", "2", ASKED, Scripted(1, ZeroDivisionError())).job_id
     with pytest.raises(ZeroDivisionError):
         relay.answer("desk", job_id, 1, b"")
