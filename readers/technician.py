@@ -41,7 +41,8 @@ def list_readers(
         typer.echo(json.dumps([_as_document(*one) for one in readers], ensure_ascii=False, indent=1))
         return
     for seen, profile, told in readers:
-        facts = [profile.model, *(f"{what} {value}" for what, value in told.items()), _state(seen)]
+        doubts = [f"unconfirmed: {doubt}" for doubt in profile.doubts]
+        facts = [profile.model, *doubts, *(f"{what} {value}" for what, value in told.items()), _state(seen)]
         typer.echo(f"{seen.name}\n  " + "\n  ".join(facts))
     if not readers:
         typer.echo("There is no PC/SC reader on this machine: plug one in.")
@@ -103,6 +104,7 @@ def _as_document(seen: SeenReader, profile: Profile, told: dict[str, str]) -> di
     return {
         "name": seen.name,
         "profile": profile.model if profile.names else None,
+        "unconfirmed": list(profile.unconfirmed),
         "card": seen.present,
         "mute": seen.mute,
         "in_use": seen.in_use,

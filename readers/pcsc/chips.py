@@ -1,7 +1,9 @@
 """What kind of chip lies on a reader, in words, without any key. It decides nothing: issuing does.
 
-GetVersion tells a DESFire's generation (hardware type and major version, NXP AN10833); the ATR cannot, but
-names the storage cards that a reader serves itself (PC/SC part 3 supplement: RID A0 00 00 03 06, SS, name).
+GetVersion tells the chip (fare.core.desfire.chip); the ATR cannot, but names the storage cards that a reader
+serves itself: RID A0 00 00 03 06 of the PC/SC workgroup, standard, name. The names are those of PC/SC part 3,
+supplement, as pcsc-tools' smartcard_list.txt and ACS's ACR1252U manual (V1.17, 5.2.1.1) print them. FF and a
+SAK are ACS's own for a card without a name; pcsc-tools has a DESFire EV3 that was seen so (FF 20).
 """
 
 from __future__ import annotations
@@ -9,14 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from fare.core.desfire.commands import Version, get_version
+from fare.core.desfire.chip import ChipKind, Version
+from fare.core.desfire.commands import get_version
 from fare.core.desfire.errors import CardFault, CardTorn
 from fare.core.desfire.frames import run
 
 VENDOR_NXP: Final = 0x04
-_TYPES: Final = {0x02: "MIFARE Plus", 0x03: "MIFARE Ultralight", 0x04: "NTAG", 0x08: "MIFARE DESFire Light"}
-_GENERATIONS: Final = {0x00: "D40", 0x01: "EV1", 0x12: "EV2", 0x33: "EV3"}
-USABLE_MAJORS: Final = frozenset((0x12, 0x33))
 _STORAGE_CARD: Final = bytes.fromhex("4F0CA000000306")
 _STORAGE_NAMES: Final = {
     0x0001: "MIFARE Classic 1K",
@@ -25,8 +25,13 @@ _STORAGE_NAMES: Final = {
     0x0026: "MIFARE Mini",
     0x0036: "MIFARE Plus SL1 2K",
     0x0037: "MIFARE Plus SL1 4K",
+    0x0038: "MIFARE Plus SL2 2K",
+    0x0039: "MIFARE Plus SL2 4K",
     0x003A: "MIFARE Ultralight C",
+    0x003D: "MIFARE Ultralight EV1",
 }
+_UNNAMED: Final = 0xFF
+_SAK_OF_A_SMART_CARD: Final = 0x20
 
 
 def chip_kind(atr: bytes, transmit: Callable[[bytes], bytes]) -> tuple[str, bool]:
@@ -40,23 +45,17 @@ def chip_kind(atr: bytes, transmit: Callable[[bytes], bytes]) -> tuple[str, bool
         raise
     except CardFault:
         return "a chip that does not know GetVersion (no DESFire)", False
-    return version_in_words(version), is_usable(version)
+    return version_in_words(version), version.issuable
 
 
 def version_in_words(version: Version) -> str:
     """For example "MIFARE DESFire EV3"."""
-    maker = "" if version.vendor == VENDOR_NXP else f" of vendor {version.vendor:02X} (not NXP: maybe a copy)"
-    # The upper half of the type tells the antenna's capacitance and packages.
-    kind = version.hardware_type & 0x0F
-    if kind != 0x01:
-        return _TYPES.get(kind, f"an unknown chip of type {version.hardware_type:02X}") + maker
-    known = _GENERATIONS.get(version.hardware_major)
-    return f"MIFARE DESFire {known or f'of unknown version {version.hardware_major:02X}'}{maker}"
-
-
-def is_usable(version: Version) -> bool:
-    """Whether it is a DESFire EV2 or EV3."""
-    return version.hardware_type & 0x0F == 0x01 and version.hardware_major in USABLE_MAJORS
+    if version.vendor != VENDOR_NXP:
+        return f"a chip of vendor {version.vendor:02X} (not NXP: maybe a copy)"
+    if version.kind is ChipKind.OTHER:
+        of_type, major = version.hardware_type, version.hardware_major
+        return f"an unknown chip of hardware type {of_type:02X}, version {major:02X}"
+    return version.kind.value
 
 
 def _storage_card(atr: bytes) -> str:
@@ -65,4 +64,6 @@ def _storage_card(atr: bytes) -> str:
     if at < 0 or len(name) < 2:
         return ""
     number = int.from_bytes(name, "big")
+    if name[0] == _UNNAMED and name[1] & _SAK_OF_A_SMART_CARD:
+        return f"a smart card (SAK {name[1]:02X}) that this reader did not switch to ISO 14443-4"
     return _STORAGE_NAMES.get(number, f"a storage card of number {number:04X}")

@@ -123,6 +123,8 @@ class Examination:
         self._good(f"The PC/SC service runs and has the reader '{name}' ({profile.model}).")
         if not profile.names:
             self._note("No profile describes this model: cards work, its lamp and buzzer are left alone.")
+        if profile.doubts:
+            self._note(f"No public source confirms of this model: {', '.join(profile.doubts)}.")
         self._introduce(reader, name)
         self._escapes(reader, name, profile)
         link = reader.wait_for_card(0)

@@ -10,9 +10,11 @@ misspelt one.
     usb_ids = ["072f:2200"]
     setup = ["FF 00 52 00 00"]          escape commands for a reader that has just come
     install = ["E0 00 00 21 01 77"]     the same for what the reader keeps: sent once, by a technician
-    card_lost = ["63 00"]               whole answers that mean: the card has left
+    card_lost = ["63 00"]               whole answers that mean: the card has left. The rider then reads
+                                        "hold it longer", not "not genuine"; no debit depends on it
     apdu_timeout_ms = 2000              a reader that takes longer hangs
     hold_ms = 1500                      how long an answer is shown before `idle`
+    unconfirmed = ["card_lost"]         fields that no public source confirms: the technician is told
     notes = "…"                         for the technician
     [lamps]                             escape commands; a colour left out shows nothing
     green = ["…"]  amber = [ ]  red = [ ]  idle = [ ]
@@ -48,7 +50,15 @@ _PLAIN_FIELDS: Final = (
     "hold_ms",
     "notes",
 )
-_FIELDS: Final = frozenset((*_PLAIN_FIELDS, "setup", "install", "card_lost", "lamps", "sources"))
+_SOURCED: Final = {
+    "names": "its name",
+    "usb_ids": "its USB number",
+    "setup": "what is sent to it at each plug",
+    "install": "the settings that it keeps",
+    "card_lost": "what it answers when a card has left",
+    "lamps": "its lamp and buzzer commands",
+}
+_FIELDS: Final = frozenset((*_PLAIN_FIELDS, *_SOURCED, "unconfirmed", "sources"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +84,7 @@ class Profile:
     card_lost: frozenset[bytes] = frozenset()
     apdu_timeout_ms: int = 2000
     hold_ms: int = 1500
+    unconfirmed: tuple[str, ...] = ()
     notes: str = ""
     lamps: LampCommands = field(default_factory=LampCommands)
 
@@ -81,6 +92,11 @@ class Profile:
     def contact_slots(self) -> tuple[tuple[str, str], ...]:
         """Pairs (beginning, mark): what is no antenna when a reader is looked for by name."""
         return tuple((name, mark) for name in self.names for mark in self.contact_slot_marks)
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What no public source confirms, in words with the field's name."""
+        return tuple(f"{_SOURCED[name]} ({name})" for name in self.unconfirmed)
 
     @property
     def has_lamps(self) -> bool:
@@ -137,8 +153,7 @@ class _Form:
         self._known(self._document, _FIELDS, "")
         lamps = self._table("lamps")
         self._known(lamps, frozenset(_COLOURS), "lamps.")
-        sourced = frozenset(("names", "usb_ids", "setup", "install", "card_lost", "lamps"))
-        self._known(self._sources, sourced, "sources.")
+        self._known(self._sources, frozenset(_SOURCED), "sources.")
         names = self._texts("names")
         if not names:
             raise self._wrong("names", "is empty", "give the beginning of its PC/SC name")
@@ -153,6 +168,7 @@ class _Form:
             card_lost=self._card_lost(),
             apdu_timeout_ms=self._number("apdu_timeout_ms", 2000, 100, 30_000),
             hold_ms=self._number("hold_ms", 1500, 0, 60_000),
+            unconfirmed=self._unconfirmed(),
             notes=self._text("notes", ""),
             lamps=shown,
         )
@@ -199,6 +215,15 @@ class _Form:
         if len(texts) != len(items):
             raise self._wrong(prefix + name, "is no list of texts", f'write {name} = ["…"]')
         return texts
+
+    def _unconfirmed(self) -> tuple[str, ...]:
+        found = self._texts("unconfirmed")
+        for name in found:
+            if name not in _SOURCED or name not in self._document:
+                raise self._wrong(
+                    "unconfirmed", f"names '{name}'", "name fields of this file that [sources] may explain"
+                )
+        return found
 
     def _usb_ids(self) -> tuple[str, ...]:
         found = self._texts("usb_ids")

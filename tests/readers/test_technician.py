@@ -22,6 +22,7 @@ __all__ = ["pcscd", "tray"]
 ESCAPES_EXPECTED = """
 model = "Virtual with lamps"
 names = ["Virtual PCD"]
+unconfirmed = ["lamps"]
 [lamps]
 green = ["FF 00 40 0E 04 01 00 01 01"]
 [sources]
@@ -91,6 +92,10 @@ def test_every_failure_has_its_mend(
     assert "modprobe -r pn533_usb" in faults["The kernel's own NFC driver is loaded (pn533, pn533_usb)"]
     assert "ifdDriverOptions to 0x0001" in faults["Lamp and buzzer stay silent"]
     assert "lay a DESFire card" in faults["No card was found, or another program holds it."]
+    doubt = "No public source confirms of this model: its lamp and buzzer commands (lamps)."
+    assert doubt in [one.sentence for one in told]
+    assert "  unconfirmed: its lamp and buzzer commands (lamps)\n" in mancard_reader("list").stdout
+    assert json.loads(mancard_reader("list", "--json").stdout)[0]["unconfirmed"] == ["lamps"]
     result = mancard_reader("test", "ACME")
     assert result.exit_code == 1
     assert "There is no PC/SC reader 'ACME'" in result.stdout

@@ -25,8 +25,8 @@ def test_the_kinds_in_words() -> None:
         (4, 0x08, 0x30, "MIFARE DESFire Light", False),
         (4, 0x02, 0x11, "MIFARE Plus", False),
         (4, 0x04, 0x30, "NTAG", False),
-        (4, 0x01, 0x77, "MIFARE DESFire of unknown version 77", False),
-        (9, 0x01, 0x33, "MIFARE DESFire EV3 of vendor 09 (not NXP: maybe a copy)", True),
+        (4, 0x01, 0x78, "an unknown chip of hardware type 01, version 78", False),
+        (9, 0x01, 0x33, "a chip of vendor 09 (not NXP: maybe a copy)", False),
     ):
         answers = iter(versions(vendor, kind, major))
         assert chip_kind(DESFIRE_ATR, lambda _, left=answers: next(left)) == (words, usable)
@@ -37,6 +37,12 @@ def test_a_storage_card_is_named_by_its_atr_and_asked_nothing() -> None:
         raise AssertionError("asked")
 
     assert chip_kind(CLASSIC_ATR, never) == ("MIFARE Classic 1K", False)
+    # pcsc-tools, smartcard_list.txt: a DESFire EV3 4K on a reader that left it in ISO 14443-3.
+    ev3 = bytes.fromhex("3B8F8001804F0CA00000030603FF2000000000B4")
+    assert chip_kind(ev3, never) == (
+        "a smart card (SAK 20) that this reader did not switch to ISO 14443-4",
+        False,
+    )
     assert (
         chip_kind(CLASSIC_ATR.replace(b"\x00\x01", b"\x12\x34"), never)[0] == "a storage card of number 1234"
     )
