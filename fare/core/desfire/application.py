@@ -23,10 +23,10 @@ from dataclasses import dataclass
 
 from fare.core.desfire import commands, layout
 from fare.core.desfire import transaction_mac as tm
-from fare.core.desfire.authentication import authenticate_ev2_first
 from fare.core.desfire.desk_load import write_entitlement
 from fare.core.desfire.frames import Conversation, read_uid, run
-from fare.core.desfire.inspection import Inspection, inspect_card, key_of_generation
+from fare.core.desfire.generations import open_session
+from fare.core.desfire.inspection import Inspection, inspect_card
 from fare.core.desfire.key_roll import roll_keys
 from fare.core.desfire.keys import CardKeyStore, KeyPurpose
 from fare.core.desfire.messaging import Ev2Session
@@ -73,16 +73,12 @@ def open_card(
     """Select, authenticate with k1 and read everything a tap needs; `rnd_a` gives 16 fresh random bytes.
 
     While `keys` hold more than one generation, the card is asked first which of them it has (one APDU more).
-    Raises NotACardOfThisSystem, AuthenticationFailed or CardNotGenuine for cards to refuse, CardTorn for a
-    lost card.
+    Raises NotACardOfThisSystem, AuthenticationFailed or CardNotGenuine for cards to refuse,
+    KeysOfAnotherGeneration for one whose keys are not held here, CardTorn for a lost card.
     """
     uid = yield from read_uid()
     yield from commands.select_application(layout.AID)
-    version = keys.versions[-1]
-    if len(keys.versions) > 1:
-        version = yield from commands.get_key_version(None, layout.VALIDATOR_KEY)
-    k1 = key_of_generation(keys, KeyPurpose.VALIDATOR, version, uid)
-    session = yield from authenticate_ev2_first(layout.VALIDATOR_KEY, k1, rnd_a())
+    session, version = yield from open_session(keys, KeyPurpose.VALIDATOR, layout.VALIDATOR_KEY, uid, rnd_a)
     entitlement = yield from commands.read_data(session, layout.ENTITLEMENT_FILE, 0, layout.ENTITLEMENT_SIZE)
     proof = yield from commands.read_data(session, layout.PROOF_FILE, 0, layout.PROOF_SIZE)
     record = yield from commands.read_records(session, layout.RECORD_FILE, 0, 1, layout.RECORD_SIZE)

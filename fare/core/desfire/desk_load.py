@@ -12,10 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fare.core.desfire import commands, layout
-from fare.core.desfire.authentication import authenticate_ev2_first
 from fare.core.desfire.errors import NotACardOfThisSystem
 from fare.core.desfire.frames import Conversation, read_uid
-from fare.core.desfire.inspection import key_of_generation
+from fare.core.desfire.generations import open_session
 from fare.core.desfire.keys import CardKeyStore, KeyPurpose
 from fare.core.proof.card import CommitProof
 
@@ -25,8 +24,8 @@ def write_entitlement(
 ) -> Conversation[CommitProof]:
     """Write the 128-byte `entitlement` onto the card `uid` and take the card's proof of it.
 
-    NotACardOfThisSystem when another card lies on the reader; ValueError, before a word is said, for another
-    size. A CardFault means *unconfirmed* once Commit was sent: inspect the card and compare file 01.
+    NotACardOfThisSystem when another card lies on the reader, KeysOfAnotherGeneration when its key is not
+    held here; ValueError, before a word is said, for another size. A CardFault means *unconfirmed* once Commit was sent: inspect the card and compare file 01.
     """
     if len(entitlement) != layout.ENTITLEMENT_SIZE:
         raise ValueError(
@@ -35,10 +34,6 @@ def write_entitlement(
     if (yield from read_uid()) != uid:
         raise NotACardOfThisSystem("another card lies on the reader")
     yield from commands.select_application(layout.AID)
-    version = keys.versions[-1]
-    if len(keys.versions) > 1:
-        version = yield from commands.get_key_version(None, layout.LOAD_KEY)
-    k2 = key_of_generation(keys, KeyPurpose.LOAD, version, uid)
-    session = yield from authenticate_ev2_first(layout.LOAD_KEY, k2, rnd_a())
+    session, _ = yield from open_session(keys, KeyPurpose.LOAD, layout.LOAD_KEY, uid, rnd_a)
     yield from commands.write_data(session, layout.ENTITLEMENT_FILE, 0, entitlement)
     return CommitProof.decode((yield from commands.commit_transaction(session)))

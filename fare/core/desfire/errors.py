@@ -7,6 +7,7 @@ fault it is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from fare.core.desfire.opcodes import command_name
@@ -62,6 +63,23 @@ class NotACardOfThisSystem(CardFault):
 
     def __init__(self, what: str) -> None:
         super().__init__(f"This is not a card of this system ({what}): present a Mancard card.")
+
+
+class KeysOfAnotherGeneration(NotACardOfThisSystem):
+    """The card's keys are of a generation that is not held here. `found` is its version, `held` those here.
+
+    Nobody is to blame but whoever brings this device its keys: the card may well be genuine.
+    """
+
+    def __init__(self, found: int, held: Sequence[int]) -> None:
+        self.found = found
+        self.held = tuple(held)
+        here = " and ".join(str(version) for version in self.held)
+        CardFault.__init__(
+            self,
+            f"The card's keys are of generation {found}, those held here of {here}: bring this device the card "
+            "keys of that generation.",
+        )
 
 
 class AlreadyPersonalised(CardFault):

@@ -1,6 +1,6 @@
 """Reading a whole card at a desk, without changing it. Never judges what it reads, never commits.
 
-    FF CA · 5A · 64 k1 · 71 · AF · 60 · 64 k0 k1 k2 · AD 01 · AD 0F · AB 03 all · 6C 02
+    FF CA · 5A · [64 k1] · 71 · AF · 60 · 64 k0 k1 k2 · AD 01 · AD 0F · AB 03 all · 6C 02
 
 All that is reported was said inside the session, under its MAC: who relays can answer for a card outside.
 What is read belongs to a transaction that is never committed: selecting the application again forgets it.
@@ -12,11 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fare.core.desfire import commands, layout
-from fare.core.desfire.authentication import authenticate_ev2_first
 from fare.core.desfire.chip import Version
 from fare.core.desfire.errors import CardAnswered, MalformedAnswer, NotACardOfThisSystem
 from fare.core.desfire.frames import Conversation, exchange, read_uid
-from fare.core.desfire.keys import CardKey, CardKeyStore, KeyNotHeld, KeyPurpose
+from fare.core.desfire.generations import open_session
+from fare.core.desfire.keys import CardKeyStore, KeyPurpose
 from fare.core.desfire.opcodes import Opcode
 from fare.core.proof.card import CommitProof
 
@@ -56,19 +56,11 @@ def ask_chip() -> Conversation[Version]:
     return version
 
 
-def key_of_generation(keys: CardKeyStore, purpose: KeyPurpose, version: int, uid: bytes) -> CardKey:
-    """The card's key of the generation the card names; NotACardOfThisSystem when it is not held here."""
-    try:
-        return keys.key(purpose, version, uid)
-    except KeyNotHeld as fault:
-        raise NotACardOfThisSystem("its keys are of a generation that is not held here") from fault
-
-
 def inspect_card(keys: CardKeyStore, rnd_a: Callable[[], bytes]) -> Conversation[Inspection]:
     """Read everything under k1; `rnd_a` gives 16 fresh random bytes.
 
-    Raises NotACardOfThisSystem, naming the chip, for a fresh or foreign card; AuthenticationFailed or
-    CardNotGenuine for a card whose key is not its own.
+    Raises NotACardOfThisSystem, naming the chip, for a fresh or foreign card, KeysOfAnotherGeneration for one
+    whose keys are not held here; AuthenticationFailed or CardNotGenuine for a card whose key is not its own.
     """
     uid = yield from read_uid()
     try:
@@ -76,9 +68,7 @@ def inspect_card(keys: CardKeyStore, rnd_a: Callable[[], bytes]) -> Conversation
     except (NotACardOfThisSystem, CardAnswered, MalformedAnswer) as fault:
         chip = yield from ask_chip()
         raise NotACardOfThisSystem(f"a {chip.kind} without the Mancard application") from fault
-    generation = yield from commands.get_key_version(None, layout.VALIDATOR_KEY)
-    k1 = key_of_generation(keys, KeyPurpose.VALIDATOR, generation, uid)
-    session = yield from authenticate_ev2_first(layout.VALIDATOR_KEY, k1, rnd_a())
+    session, _ = yield from open_session(keys, KeyPurpose.VALIDATOR, layout.VALIDATOR_KEY, uid, rnd_a)
     version = yield from commands.get_version(session)
     key_versions = (
         (yield from commands.get_key_version(session, layout.ISSUER_KEY)),

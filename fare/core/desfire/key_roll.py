@@ -19,7 +19,7 @@ from fare.core.desfire import commands, layout
 from fare.core.desfire.authentication import authenticate_ev2_first
 from fare.core.desfire.errors import CardNotGenuine, IntegrityError, NotACardOfThisSystem
 from fare.core.desfire.frames import Conversation, read_uid
-from fare.core.desfire.inspection import key_of_generation
+from fare.core.desfire.generations import key_of_generation
 from fare.core.desfire.keys import KEY_SIZE, CardKeyStore, KeyPurpose
 from fare.core.desfire.messaging import Ev2Session
 
@@ -33,7 +33,7 @@ def roll_keys(keys: CardKeyStore, uid: bytes, rnd_a: Callable[[], bytes]) -> Con
 
     A card already there is only asked to prove it. `keys` must reveal the new keys (KeySealed otherwise) and
     hold k0 and the PICC master of the card's generation. NotACardOfThisSystem for another card on the reader,
-    or one of a generation not held or newer than any held here.
+    or one newer than the current generation; KeysOfAnotherGeneration for one not held here.
     """
     if (yield from read_uid()) != uid:
         raise NotACardOfThisSystem("another card lies on the reader")
@@ -50,9 +50,9 @@ def roll_keys(keys: CardKeyStore, uid: bytes, rnd_a: Callable[[], bytes]) -> Con
 def _roll_application(
     keys: CardKeyStore, uid: bytes, in_use: int, rnd_a: Callable[[], bytes]
 ) -> Conversation[None]:
-    if in_use > keys.current:
-        raise NotACardOfThisSystem("its keys are of a newer generation than any held here")
     k0 = key_of_generation(keys, KeyPurpose.ISSUER, in_use, uid)
+    if in_use > keys.current:
+        raise NotACardOfThisSystem("its keys are newer than those that new cards get")
     session = yield from authenticate_ev2_first(layout.ISSUER_KEY, k0, rnd_a())
     blank = (bytes(KEY_SIZE),) * len(_PURPOSES)
     try:
