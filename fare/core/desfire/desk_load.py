@@ -25,7 +25,8 @@ def write_entitlement(
     """Write the 128-byte `entitlement` onto the card `uid` and take the card's proof of it.
 
     NotACardOfThisSystem when another card lies on the reader, KeysOfAnotherGeneration when its key is not
-    held here; ValueError, before a word is said, for another size. A CardFault means *unconfirmed* once Commit was sent: inspect the card and compare file 01.
+    held here; ValueError, before a word is said, for another size. A CardFault means *unconfirmed* once
+    Commit was sent: inspect the card and compare file 01.
     """
     if len(entitlement) != layout.ENTITLEMENT_SIZE:
         raise ValueError(

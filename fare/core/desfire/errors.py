@@ -77,8 +77,8 @@ class KeysOfAnotherGeneration(NotACardOfThisSystem):
         here = " and ".join(str(version) for version in self.held)
         CardFault.__init__(
             self,
-            f"The card's keys are of generation {found}, those held here of {here}: bring this device the card "
-            "keys of that generation.",
+            f"The card's keys are of generation {found}, those held here of {here}: bring this device the "
+            "card keys of that generation.",
         )
 
 
