@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from fare.core.tap import Acknowledgement, Batch, Outcome, Tap, chain_hash, decode_tap, genesis_hash
+from fare.core.batch import Acknowledgement, Batch, chain_hash, genesis_hash
+from fare.core.tap import Outcome, Tap, decode_tap
 from readers.journal_store import FILE_NAME, open_store
 from readers.ports import RandomBytes
 

@@ -14,8 +14,8 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
+from fare.core.batch import chain_hash, genesis_hash
 from fare.core.errors import OperatorError
-from fare.core.tap import chain_hash, genesis_hash
 
 SCHEMA_VERSION: Final = 1
 FILE_NAME: Final = "journal.db"

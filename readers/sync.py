@@ -17,14 +17,9 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from fare.core.batch import MAX_TAPS_IN_BATCH, Acknowledgement, Batch, decode_acknowledgement
 from fare.core.signed import ACKNOWLEDGEMENT, BATCH, DEVICE_KID, open_envelope, seal
-from fare.core.tap import (
-    MAX_TAPS_IN_BATCH,
-    Acknowledgement,
-    Batch,
-    ClockQuality,
-    decode_acknowledgement,
-)
+from fare.core.tap import ClockQuality
 from readers.bundles import Bundles
 from readers.journal import Journal, JournalFault
 from readers.ports import Clock, RandomBytes

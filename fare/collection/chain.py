@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fare.core.tap import Batch, chain_hash
+from fare.core.batch import Batch, chain_hash
 
 
 @dataclass(frozen=True, slots=True)

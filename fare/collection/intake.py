@@ -30,11 +30,12 @@ from fare.collection.tap_time import tapped_at
 from fare.collection.unravelling import Unravelled, Witness, unravel
 from fare.collection.upload import City, Upload, claimed_device
 from fare.collection.words import BatchRefusal, Flag, MediumKind, ProofState, QuarantineReason
+from fare.core.batch import MAX_BATCH_BYTES, Acknowledgement, Batch, decode_batch, genesis_hash
 from fare.core.calendar import DAY_STARTS_AT
 from fare.core.errors import MalformedDocument
 from fare.core.proof.phone import MalformedTicket, decode_ticket
 from fare.core.signed import ACKNOWLEDGEMENT, BATCH, DEVICE_KID, BadSignature, open_envelope, seal, split
-from fare.core.tap import MAX_BATCH_BYTES, Acknowledgement, Batch, Tap, decode_batch, decode_tap, genesis_hash
+from fare.core.tap import Tap, decode_tap
 from fare.fleet import DeviceKey, device_public_key
 from fare.keys import KeyStore
 

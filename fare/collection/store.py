@@ -17,7 +17,7 @@ from fare.collection.chain import RawTap
 from fare.collection.models import Quarantined, RegisteredTap, StoredBatch, Stream
 from fare.collection.rides import TapSource
 from fare.collection.words import QuarantineReason
-from fare.core.tap import Batch
+from fare.core.batch import Batch
 
 _STREAM = table_of(Stream)
 _BATCH = table_of(StoredBatch)

@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from fare.collection.words import Flag
-from fare.core.tap import Batch, ClockQuality, Tap
+from fare.core.batch import Batch
+from fare.core.tap import ClockQuality, Tap
 
 AHEAD_MAX: Final = timedelta(minutes=10)
 """How far ahead of the server a validator's clock may be and still be believed."""

@@ -7,9 +7,9 @@ from datetime import date, datetime, time
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from fare.core.batch import Batch
 from fare.core.calendar import DAY_STARTS_AT, service_day
 from fare.core.errors import MalformedDocument
-from fare.core.tap import Batch
 
 _BATCH_HEAD: Final = b"\xab\x00\x01\x01"  # a map of eleven, format 1, then the device
 

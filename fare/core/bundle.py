@@ -21,11 +21,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from fare.core.entitlement import SIZE as ENTITLEMENT_SIZE
 from fare.core.errors import MalformedDocument
+from fare.core.fields import array, byte_string, mapping, numbered, text, uint
 from fare.core.signed import BUNDLE, canonical, decode_canonical, open_envelope
 from fare.core.tap import BundleVersion
 from fare.core.tariff.model import Tariff, from_document
@@ -99,15 +100,15 @@ def open_bundle(envelope: bytes, trusted: Mapping[int, Ed25519PublicKey]) -> Bun
 
 def decode_bundle(payload: bytes) -> Bundle:
     """Decode a verified payload. Raises MalformedDocument."""
-    document = decode_canonical(payload)
+    document = mapping(decode_canonical(payload), "a bundle")
     try:
-        if document["format"] != FORMAT:
+        if uint(document["format"], "bundle: format") != FORMAT:
             raise MalformedDocument(
                 f"bundle format {document['format']} is not known here: update the software"
             )
         return _read(document)
-    except (KeyError, TypeError, ValueError, AttributeError) as fault:
-        raise MalformedDocument(f"bundle: {fault}") from fault
+    except KeyError as missing:
+        raise MalformedDocument(f"bundle: it has no {missing}") from missing
 
 
 def supersedes(new: Bundle, current: Bundle | None) -> bool:
@@ -119,33 +120,51 @@ def supersedes(new: Bundle, current: Bundle | None) -> bool:
     return new.issued_at_s >= current.issued_at_s
 
 
-def _read(document: Any) -> Bundle:
+def _read(document: Mapping[object, object]) -> Bundle:
+    n = uint(document["n"], "bundle: n")
+    entitlements = _numbered(document, "entitlements")
     return Bundle(
-        version=BundleVersion(_sized(document["ledger_epoch"], 8), int(document["n"])),
-        issued_at_s=int(document["issued_at_s"]),
-        city=str(document["city"]),
-        zone=str(document["zone"]),
-        day_starts_s=int(document["day_starts_s"]),
-        issuer=int(document["issuer"]),
+        version=BundleVersion(byte_string(document["ledger_epoch"], 8, "bundle: ledger_epoch"), n),
+        issued_at_s=uint(document["issued_at_s"], "bundle: issued_at_s"),
+        city=text(document["city"], "bundle: city"),
+        zone=text(document["zone"], "bundle: zone"),
+        day_starts_s=uint(document["day_starts_s"], "bundle: day_starts_s"),
+        issuer=uint(document["issuer"], "bundle: issuer"),
         tariff=from_document(document["tariff"]),
-        card_keys={int(kid): _sized(key, 32) for kid, key in document["card_keys"].items()},
-        channel_keys={int(kid): _sized(key, 32) for kid, key in document["channel_keys"].items()},
-        acknowledgement_keys={
-            int(kid): _sized(key, 32) for kid, key in document["acknowledgement_keys"].items()
+        card_keys=_keys(document, "card_keys"),
+        channel_keys=_keys(document, "channel_keys"),
+        acknowledgement_keys=_keys(document, "acknowledgement_keys"),
+        denied_cards=frozenset(
+            uint(serial, "bundle: a denied card") for serial in _list(document, "denied_cards")
+        ),
+        denied_tickets=frozenset(
+            byte_string(cti, 8, "bundle: a denied ticket") for cti in _list(document, "denied_tickets")
+        ),
+        devices={device: _configuration(value) for device, value in _numbered(document, "devices").items()},
+        entitlements={
+            serial: byte_string(raw, ENTITLEMENT_SIZE, "bundle: a waiting entitlement")
+            for serial, raw in entitlements.items()
         },
-        denied_cards=frozenset(int(serial) for serial in document["denied_cards"]),
-        denied_tickets=frozenset(_sized(cti, 8) for cti in document["denied_tickets"]),
-        devices={
-            int(device): DeviceConfiguration(
-                int(c["line"]), str(c["line_name"]), int(c["area"]), str(c["vehicle"])
-            )
-            for device, c in document["devices"].items()
-        },
-        entitlements={int(serial): _sized(raw, 128) for serial, raw in document["entitlements"].items()},
     )
 
 
-def _sized(value: object, size: int) -> bytes:
-    if not isinstance(value, bytes) or len(value) != size:
-        raise MalformedDocument(f"bundle: a byte string of {size} was expected")
-    return value
+def _configuration(value: object) -> DeviceConfiguration:
+    fields = mapping(value, "bundle: a device")
+    return DeviceConfiguration(
+        line=uint(fields["line"], "bundle: a device's line"),
+        line_name=text(fields["line_name"], "bundle: a device's line_name"),
+        area=uint(fields["area"], "bundle: a device's area"),
+        vehicle=text(fields["vehicle"], "bundle: a device's vehicle"),
+    )
+
+
+def _keys(document: Mapping[object, object], name: str) -> dict[int, bytes]:
+    return {kid: byte_string(key, 32, f"bundle: {name}") for kid, key in _numbered(document, name).items()}
+
+
+def _numbered(document: Mapping[object, object], name: str) -> dict[int, object]:
+    return numbered(document[name], f"bundle: {name}")
+
+
+def _list(document: Mapping[object, object], name: str) -> list[object]:
+    return array(document[name], None, f"bundle: {name}")

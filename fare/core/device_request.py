@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from fare.core.errors import MalformedDocument
+from fare.core.fields import array, byte_string, text, uint
+from fare.core.identifiers import MAX_DEVICE_ID
 from fare.core.signed import (
     DEVICE_KID,
     REQUEST,
@@ -77,10 +79,11 @@ def _decode_header(header: str) -> bytes:
 
 
 def _read(payload: bytes) -> DeviceRequest:
-    match decode_canonical(payload):
-        case [int() as device, int() as at_ms, str() as method, str() as path, bytes() as nonce] if (
-            len(nonce) == 16
-        ):
-            return DeviceRequest(device, at_ms, method, path, nonce)
-        case _:
-            raise MalformedDocument("a request is [device, at_ms, method, path, nonce of 16 bytes]")
+    device, at_ms, method, path, nonce = array(decode_canonical(payload), 5, "a request")
+    return DeviceRequest(
+        device=uint(device, "a request's device", MAX_DEVICE_ID),
+        at_ms=uint(at_ms, "a request's at_ms"),
+        method=text(method, "a request's method"),
+        path=text(path, "a request's path"),
+        nonce=byte_string(nonce, 16, "a request's nonce"),
+    )

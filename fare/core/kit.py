@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from fare.core.desfire.keys import CardKey, CardKeyStore, KeyPurpose, KeySealed, ValidatorKeys
 from fare.core.desfire.layout import AID
 from fare.core.errors import MalformedDocument
+from fare.core.fields import text, uint
 from fare.core.identifiers import MAX_DEVICE_ID
 
 FORMAT: Final = 1
@@ -33,6 +34,7 @@ KIT_FILE: Final = "kit.json"
 CARD_KEYS_FILE: Final = "card-keys.json"
 PKCS11_STORE: Final = "pkcs11"
 SAM_STORE: Final = "sam"
+_MAX_KEY_ENTRY: Final = 0xFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,19 +146,19 @@ def decode(kit: bytes, card_keys: bytes) -> Kit:
     keys = _card_keys(card_keys)
     try:
         found = Kit(
-            device=int(document["device"]),
-            ledger_url=str(document["ledger_url"]),
+            device=uint(document["device"], "device", MAX_DEVICE_ID),
+            ledger_url=text(document["ledger_url"], "ledger_url"),
             bundle_keys={
-                int(kid): Ed25519PublicKey.from_public_bytes(bytes.fromhex(key))
+                _number(kid): Ed25519PublicKey.from_public_bytes(bytes.fromhex(key))
                 for kid, key in document["bundle_keys"].items()
             },
-            claim_code=str(document["claim_code"]),
+            claim_code=text(document["claim_code"], "claim_code"),
             card_keys=keys,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as fault:
         raise MalformedKit(KIT_FILE, fault) from fault
     on_the_web = found.ledger_url.startswith(("http://", "https://"))
-    if not 1 <= found.device <= MAX_DEVICE_ID or not found.bundle_keys or not on_the_web:
+    if found.device < 1 or not found.bundle_keys or not on_the_web:
         raise MalformedKit(KIT_FILE, "device, ledger_url or bundle_keys is out of range")
     return found
 
@@ -178,15 +180,27 @@ def _card_keys(raw: bytes) -> KitKeys:
 def _described(document: dict[str, Any], system_id: bytes) -> KitKeys:
     store = document.get("store")
     if store == PKCS11_STORE:
-        wrapped = {int(version): bytes.fromhex(key) for version, key in document["k1_wrapped"].items()}
-        return TokenKeys(str(document["module"]), str(document["token"]), wrapped, system_id)
+        wrapped = {_number(version): bytes.fromhex(key) for version, key in document["k1_wrapped"].items()}
+        module, token = text(document["module"], "module"), text(document["token"], "token")
+        return TokenKeys(module, token, wrapped, system_id)
     if store == SAM_STORE:
-        entries = {int(version): int(entry) for version, entry in document["k1_entries"].items()}
-        return SamKeys(str(document["reader"]), entries, system_id)
+        entries = {
+            _number(version): uint(entry, "an entry", _MAX_KEY_ENTRY)
+            for version, entry in document["k1_entries"].items()
+        }
+        return SamKeys(text(document["reader"], "reader"), entries, system_id)
     if store is not None:
         raise ValueError("its store is of a kind that this version does not know")
-    masters = {int(version): bytes.fromhex(key) for version, key in document["k1_masters"].items()}
+    masters = {_number(version): bytes.fromhex(key) for version, key in document["k1_masters"].items()}
     return ValidatorKeys(masters, system_id)
+
+
+def _number(name: str) -> int:
+    """A number that is the name of a field, in its one form. Raises ValueError."""
+    number = int(name)
+    if str(number) != name or number < 0:
+        raise ValueError(f"{name!r:.20} is not a number of a key")
+    return number
 
 
 def _json(document: dict[str, Any]) -> str:
@@ -201,8 +215,7 @@ def _document(file: str, raw: bytes, known_format: int) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise MalformedKit(file, "it is not an object")
     fields = cast("dict[str, Any]", document)
-    if fields.get("format") != known_format:
-        raise MalformedKit(
-            file, f"its format is {fields.get('format')!r:.20} and this version reads {known_format}"
-        )
+    format_ = fields.get("format")
+    if type(format_) is not int or format_ != known_format:  # true and 1.0 equal 1
+        raise MalformedKit(file, f"its format is {format_!r:.20} and this version reads {known_format}")
     return fields

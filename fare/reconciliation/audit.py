@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from sqlmodel import Session
 
 from fare.collection.journals import batches_over, holes
+from fare.core.batch import decode_batch
 from fare.core.errors import MalformedDocument
 from fare.core.signed import split
-from fare.core.tap import Outcome, decode_batch, decode_tap
+from fare.core.tap import Outcome, decode_tap
 from fare.ledger import TrialBalance, trial_balance
 from fare.reconciliation import raw_rows
 from fare.reconciliation.raw_rows import Legs

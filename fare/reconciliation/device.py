@@ -26,9 +26,9 @@ from fare.collection.journals import (
     taken_in,
 )
 from fare.collection.words import QuarantineReason, SuspenseReason
+from fare.core.batch import Batch, decode_batch
 from fare.core.errors import MalformedDocument
 from fare.core.signed import BATCH, DEVICE_KID, BadSignature, open_envelope
-from fare.core.tap import Batch, decode_batch
 from fare.fleet import device_public_key
 from fare.reconciliation.findings import Finding, Kind, Outcome, Queue
 

@@ -6,9 +6,10 @@ import cbor2
 import pytest
 
 from fare.collection import BatchRefusal
+from fare.core.batch import decode_batch
 from fare.core.errors import MalformedDocument
 from fare.core.signed import split
-from fare.core.tap import MAX_TAP_BYTES, decode_batch, decode_tap
+from fare.core.tap import MAX_TAP_BYTES, decode_tap
 from tests.collection.bus import NOON, City
 
 SAME_HASH = 2**61 - 1

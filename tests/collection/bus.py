@@ -20,23 +20,14 @@ from sqlmodel import Session
 
 from fare.collection import BatchRefusal, take_in
 from fare.core import entitlement
+from fare.core.batch import Acknowledgement, Batch, chain_hash, decode_acknowledgement, genesis_hash
 from fare.core.card_record import CardRecord
 from fare.core.desfire.application import OpenCard, commit, open_card, run, stage
 from fare.core.desfire.errors import CardTorn
 from fare.core.desfire.keys import ValidatorKeys
 from fare.core.proof.card import CardEvidence, CommitProof
 from fare.core.signed import ACKNOWLEDGEMENT, BATCH, open_envelope, seal
-from fare.core.tap import (
-    Acknowledgement,
-    Batch,
-    BundleVersion,
-    ClockQuality,
-    Outcome,
-    Tap,
-    chain_hash,
-    decode_acknowledgement,
-    genesis_hash,
-)
+from fare.core.tap import BundleVersion, ClockQuality, Outcome, Tap
 from fare.core.tariff.model import FareProduct, Tariff
 from fare.database.engine import read, write
 from fare.distribution import publish_tariff

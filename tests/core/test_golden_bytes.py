@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from fare.core import bundle, card_record, entitlement, signed, tap
+from fare.core import batch, bundle, card_record, entitlement, signed, tap
 from fare.core.errors import MalformedDocument
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -139,22 +139,22 @@ def test_batch() -> None:
     envelope = bytes.fromhex(document["envelope_hex"])
     payload = signed.open_envelope(signed.BATCH, envelope, {0: key.public_key()})
     assert payload.hex() == document["payload_hex"]
-    batch = tap.decode_batch(payload)
+    read = batch.decode_batch(payload)
     meaning = document["meaning"]
-    assert (batch.device, batch.first_seq, batch.last_seq, batch.newest_seq) == (
+    assert (read.device, read.first_seq, read.last_seq, read.newest_seq) == (
         meaning["device"], meaning["first_seq"], meaning["last_seq"], meaning["newest_seq"])  # fmt: skip
-    assert batch.head_hash.hex() == meaning["head_hash"]
-    assert batch.encode() == payload
+    assert read.head_hash.hex() == meaning["head_hash"]
+    assert read.encode() == payload
     assert signed.seal(signed.BATCH, payload, 0, key) == envelope
-    assert tap.genesis_hash(batch.device, batch.journal_id).hex() == document["genesis_hash"]
+    assert batch.genesis_hash(read.device, read.journal_id).hex() == document["genesis_hash"]
 
 
 def test_a_batch_whose_chain_is_broken_is_refused() -> None:
     payload = bytes.fromhex(golden("batch")["payload_hex"])
-    whole = tap.decode_batch(payload)
+    whole = batch.decode_batch(payload)
     broken = replace(whole, taps=whole.taps[:1])
     with pytest.raises(MalformedDocument, match="chain"):
-        tap.decode_batch(broken.encode())
+        batch.decode_batch(broken.encode())
 
 
 def test_acknowledgement() -> None:
@@ -162,7 +162,7 @@ def test_acknowledgement() -> None:
     key = key_of(document)
     envelope = bytes.fromhex(document["envelope_hex"])
     payload = signed.open_envelope(signed.ACKNOWLEDGEMENT, envelope, {1: key.public_key()})
-    read = tap.decode_acknowledgement(payload)
+    read = batch.decode_acknowledgement(payload)
     meaning = document["meaning"]
     assert (read.device, read.acked_seq, read.server_time_ms) == (
         meaning["device"], meaning["acked_seq"], meaning["server_time_ms"])  # fmt: skip

@@ -15,6 +15,7 @@ from typing import Any
 import zstandard
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from fare.core.batch import Acknowledgement, chain_hash, decode_batch, genesis_hash
 from fare.core.bundle import Bundle, DeviceConfiguration
 from fare.core.card_record import first_record
 from fare.core.desfire.application import personalise, run
@@ -25,16 +26,7 @@ from fare.core.kit import Kit
 from fare.core.proof.card import tap_tmi, verify_commit
 from fare.core.proof.phone import EntitlementClaims, sign_entitlement
 from fare.core.signed import ACKNOWLEDGEMENT, BATCH, BUNDLE, open_envelope, seal
-from fare.core.tap import (
-    Acknowledgement,
-    BundleVersion,
-    ClockQuality,
-    Tap,
-    chain_hash,
-    decode_batch,
-    decode_tap,
-    genesis_hash,
-)
+from fare.core.tap import BundleVersion, ClockQuality, Tap, decode_tap
 from fare.core.tariff.model import FareProduct, Tariff
 from hardware.emulator.image import create_image
 from hardware.emulator.phone import VirtualPhone

@@ -10,17 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from fare.core.batch import Acknowledgement, chain_hash, decode_batch, genesis_hash
 from fare.core.errors import OperatorError
-from fare.core.tap import (
-    Acknowledgement,
-    BundleVersion,
-    ClockQuality,
-    Outcome,
-    Tap,
-    chain_hash,
-    decode_batch,
-    genesis_hash,
-)
+from fare.core.tap import BundleVersion, ClockQuality, Outcome, Tap
 from readers.journal import KEEP_ACKNOWLEDGED_MS, Journal, JournalFault, ReplayClaim
 from tests.readers.bus import DEVICE, EPOCH, NOW_S
 

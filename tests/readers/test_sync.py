@@ -10,9 +10,9 @@ import pytest
 import zstandard
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from fare.core.batch import Acknowledgement, decode_batch
 from fare.core.errors import MalformedDocument
 from fare.core.signed import ACKNOWLEDGEMENT, BadSignature, seal, split
-from fare.core.tap import Acknowledgement, decode_batch
 from hardware.emulator.reader import InProcessReader
 from readers.addresses import Equipment
 from readers.bundles import BundleRefused

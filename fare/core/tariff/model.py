@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from fare.core.errors import MalformedDocument
+from fare.core.fields import array, numbered, text, uint
 
 
 class FareMedium(StrEnum):
@@ -57,12 +58,22 @@ def from_document(document: Any) -> Tariff:
     """Read a bundle's tariff. Raises MalformedDocument; category 0 must be priced."""
     try:
         categories = {
-            int(number): FareProduct(str(product_id), str(name), int(amount))
-            for number, (product_id, name, amount) in document["rider_categories"].items()
+            number: _product(product)
+            for number, product in numbered(document["rider_categories"], "tariff: rider_categories").items()
         }
-        tariff = Tariff(int(document["version"]), str(document["name"]), categories)
-    except (KeyError, TypeError, ValueError, AttributeError) as fault:
+        version = uint(document["version"], "tariff: version")
+        tariff = Tariff(version, text(document["name"], "tariff: name"), categories)
+    except (KeyError, TypeError) as fault:
         raise MalformedDocument("tariff: version, name and rider_categories are needed") from fault
-    if 0 not in categories or any(p.amount_rial < 0 for p in categories.values()):
-        raise MalformedDocument("tariff: category 0 must have a fare, and no fare is negative")
+    if 0 not in categories:
+        raise MalformedDocument("tariff: category 0 must have a fare")
     return tariff
+
+
+def _product(value: object) -> FareProduct:
+    product_id, name, amount_rial = array(value, 3, "tariff: a rider category")
+    return FareProduct(
+        text(product_id, "tariff: a product"),
+        text(name, "tariff: a product's name"),
+        uint(amount_rial, "tariff: a fare"),
+    )
