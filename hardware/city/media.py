@@ -19,10 +19,14 @@ from typing import Any, Final, cast
 
 from sqlmodel import Session
 
+from fare.core.desfire.application import run
+from fare.core.errors import OperatorError
 from fare.core.money import persian_digits
 from fare.core.proof.phone import decode_entitlement
 from fare.database.engine import write
-from fare.desk import personalise_card
+from fare.desk import JobKind, JobRequest, begin, personalise_card
+from fare.desk.context import LOCAL
+from fare.desk.opening import desk_of
 from fare.issuing import (
     Purse,
     confirm_paid,
@@ -36,6 +40,7 @@ from hardware.emulator.card import VirtualCard
 from hardware.emulator.image import CardImage, create_image, image_path, replace_file, write_image
 from hardware.emulator.phone import SUFFIX as PHONE_SUFFIX
 from hardware.emulator.phone import VirtualPhone
+from hardware.emulator.reader import InProcessReader
 
 SANDBOX_TERMINAL: Final = "sandbox-1"
 """The terminal of the PSP's sandbox: every payment of a simulated city is made there."""
@@ -43,6 +48,8 @@ TICKET_LIFETIME: Final = timedelta(hours=72)
 _CHANNEL: Final = "online"
 _NXP: Final = b"\x04"
 _UID_REST_BYTES: Final = 6
+_REFERENCE_BYTES: Final = 8
+_FIELD_TIMEOUT_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +186,29 @@ def load_card(city: City, serial: int, amount_rial: int, now: datetime) -> Rider
     """A rider pays for a top-up of a card, and the PSP confirms it."""
     with write(city.engine) as session:
         return _load(city, session, Purse.CARD, str(serial), amount_rial, now)
+
+
+def load_card_at_desk(city: City, card: IssuedCard, amount_rial: int, now: datetime) -> RiderPayment:
+    """The same at a counter with a reader of its own: the load is written onto the card at once."""
+    psp_reference = f"SBX-{secrets.token_hex(_REFERENCE_BYTES)}"
+    desk = desk_of(city.settings, city.keys, city.engine, lambda: now, LOCAL)
+    asked = JobRequest(
+        JobKind.LOAD,
+        card.serial,
+        amount_rial=amount_rial,
+        terminal=SANDBOX_TERMINAL,
+        reference=psp_reference,
+    )
+    reader = InProcessReader(city.media, name="counter")
+    reader.place(card.name)
+    try:
+        link = reader.wait_for_card(_FIELD_TIMEOUT_S)
+        if link is None:
+            raise OperatorError(f"The card {card.name} does not lie on the counter's reader: run it again.")
+        run(begin(desk, asked), link.transmit)
+    finally:
+        reader.remove()
+    return RiderPayment(psp_reference, SANDBOX_TERMINAL, amount_rial, now.astimezone(city.zone).date())
 
 
 def load_wallet(city: City, wallet_id: str, amount_rial: int, now: datetime) -> RiderPayment:

@@ -100,16 +100,26 @@ class Verdict:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What went on outside the ledger: the cards, how many rides each phone saw turn green (by cti), and how
+    many loads a counter wrote onto cards.
+    """
+
+    cards: Sequence[IssuedCard]
+    green_rides: Mapping[bytes, int]
+    desk_loads: int
+
+
 def judge(
     city: City,
     day: date,
     now: datetime,
     reports: Sequence[BusReport],
-    cards: Sequence[IssuedCard],
-    green_rides: Mapping[bytes, int],
+    seen: Seen,
     tampered_entry: str | None,
 ) -> Verdict:
-    """Compare both ends. `green_rides`: how many rides each phone saw turn green, by cti."""
+    """Compare both ends."""
     with write(city.engine) as session:
         proofs = run_proofs(session, day, now, city.zone)
         checked = audit(session)
@@ -117,7 +127,7 @@ def judge(
         own = [report for report in reports if not report.copied]
         outcomes = Counter(tap["outcome"] for report in own for tap in report.taps)
         posted, missing, again = posting.of_accepted(own)
-        wrong_media = _wrong_cards(session, city, cards) + _wrong_phones(session, green_rides)
+        wrong_media = _wrong_cards(session, city, seen.cards) + _wrong_phones(session, seen.green_rides)
         exceptions = [item for proof in proofs.values() for item in proof.items]
         findings = [
             *(str(finding) for finding in checked.findings),
@@ -131,7 +141,7 @@ def judge(
             refused=outcomes["refused"],
             unconfirmed=outcomes["unconfirmed"],
             settled_later=posting.settled_later,
-            loads=sum(tap["carried_load"] for report in own for tap in report.taps),
+            loads=seen.desk_loads + sum(tap["carried_load"] for report in own for tap in report.taps),
             posted=posted,
             posted_twice=again + checked.posted_twice,
             missing=len(missing),
