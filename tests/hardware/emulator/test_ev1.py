@@ -167,6 +167,14 @@ def test_the_card_level(bench: Ev1Terminal) -> None:
     assert int.from_bytes(bench.plain(0x6E), "little") < free
     bench.plain(0xDA, b"\x01\x02\x03")
     bench.full(0x5C, b"\x00", b"\x00")
+    bench.full(0x5C, b"\x01", K1.ljust(24, b"\x00") + b"\x07")
+    bench.plain(0xCA, b"\x01\x02\x03\x0f\x81")
+    bench.select(b"\x01\x02\x03")
+    bench.authenticate(0, K1)
+    bench.select(bytes(3))
+    bench.authenticate(0, ZERO_KEY)
+    assert bench.status(lambda: bench.full(0x5C, b"\x02", b"\x00")) == 0x9E
+    bench.authenticate(0, ZERO_KEY)
     bench.plain(0xFC)
     assert bench.plain(0x6A) == b""
     bench.change_key(0x80, K0, None, 1)
@@ -380,6 +388,21 @@ def test_a_delivered_card_becomes_an_aes_card_in_a_d40_session() -> None:
     assert card.state.picc_key == CardKey(K0, 7)
     assert t.native(0x0A, b"\x00")[1] == 0xAE
     t.authenticate(0, K0)
+
+
+def test_a_d40_session_sets_the_default_key() -> None:
+    card, t = delivered()
+    session = d40(t)
+    new = K1.ljust(24, b"\x00") + b"\x07"
+    sent = session.send(new + crc16(new) + bytes(5), bytes(8), decrypt=True)
+    assert t.native(0x5C, b"\x01" + sent[:16])[1] == 0x7E
+    session = d40(t)
+    sent = session.send(new + crc16(new) + bytes(5), bytes(8), decrypt=True)
+    assert t.native(0x5C, b"\x02" + sent)[1] == 0x9E
+    session = d40(t)
+    sent = session.send(new + crc16(new) + bytes(5), bytes(8), decrypt=True)
+    assert t.native(0x5C, b"\x01" + sent) == (b"", 0)
+    assert card.state.default_key == CardKey(K1, 7)
 
 
 def test_a_des_master_key_is_never_set_again() -> None:

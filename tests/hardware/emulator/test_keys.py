@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from hardware.emulator.card import VirtualCard
+from hardware.emulator.memory import Fields, card_document, read_card
+from hardware.emulator.state import CardKey
 from tests.hardware.emulator.card_vectors import raw
 from tests.hardware.emulator.conftest import UID
 from tests.hardware.emulator.terminal import AID, K0, K1, K2, ZERO_KEY, Terminal
@@ -120,11 +124,75 @@ def test_frozen_settings_stay(blank: Pair) -> None:
     assert t.status(lambda: t.full(0x54, b"", b"\x0f")) == 0x9D
 
 
-@pytest.mark.parametrize(("option", "flags", "status"), [(0, 2, 0x9E), (1, 0, 0x9E), (0, 1, 0)])
-def test_configuration(blank: Pair, option: int, flags: int, status: int) -> None:
+@pytest.mark.parametrize(
+    ("option", "data", "status"),
+    [
+        (0, "02", 0x9E),  # a random UID
+        (0, "01", 0),
+        (0, "0100", 0x7E),
+        (1, "00", 0x7E),
+        (1, "00" * 17, 0x7E),
+        (1, "00" * 24, 0x7E),
+        (1, "00" * 25, 0),
+        (1, "00" * 26, 0x7E),
+        (2, "00", 0x9E),  # another ATS
+        (4, "00" * 25, 0x9E),
+    ],
+)
+def test_configuration(blank: Pair, option: int, data: str, status: int) -> None:
     _, t = blank
     t.authenticate(0, ZERO_KEY)
-    assert t.status(lambda: t.full(0x5C, bytes([option]), bytes([flags]))) == status
+    assert t.status(lambda: t.full(0x5C, bytes([option]), raw(data))) == status
+
+
+DEFAULT = K1.ljust(24, b"\x00") + b"\x07"
+
+
+def test_new_applications_begin_with_the_default_key(blank: Pair) -> None:
+    card, t = blank
+    t.plain(0xCA, raw("010203 0F 82"))
+    t.authenticate(0, ZERO_KEY)
+    t.full(0x5C, b"\x01", DEFAULT)
+    t.maced(0xCA, AID + raw("09 93 01 00 02 10 00"))
+    assert card.state.applications[AID].keys == (CardKey(K1, 7),) * 3
+    assert card.state.applications[raw("010203")].keys == (CardKey(),) * 2  # it was there before
+    assert card.state.picc_key == CardKey()
+    t.open(0, K1)
+    assert t.maced(0x64, b"\x02") == b"\x07"
+    t.open(1, K1)
+    assert t.status(lambda: t.open(0, ZERO_KEY)) == 0xAE
+    t.select(PICC)
+    t.authenticate(0, ZERO_KEY)
+    t.full(0x5C, b"\x01", bytes(25))
+    t.maced(0xDA, AID)
+    t.maced(0xCA, AID + raw("09 81"))
+    t.open(0, ZERO_KEY)
+
+
+def test_the_default_key_stays_without_power_and_when_the_card_is_formatted(blank: Pair) -> None:
+    card, t = blank
+    t.authenticate(0, ZERO_KEY)
+    t.full(0x5C, b"\x01", DEFAULT)
+    t.maced(0xFC)
+    assert K1.hex() not in repr(card.state)
+    document = json.loads(json.dumps(card_document(card.state)))
+    kept = VirtualCard(read_card(Fields(document, "the card")))
+    assert kept.state == card.state
+    again = Terminal(kept.transmit)
+    again.plain(0xCA, AID + raw("09 81"))
+    again.open(0, K1)
+
+
+def test_only_the_cards_master_sets_the_default_key(blank: Pair) -> None:
+    card, t = blank
+    assert t.exchange(0x5C, b"\x01" + DEFAULT)[1] == 0xAE
+    t.plain(0xCA, AID + raw("09 81"))
+    t.open(0, ZERO_KEY)
+    assert t.status(lambda: t.full(0x5C, b"\x01", DEFAULT)) == 0x9D
+    t.select(PICC)
+    t.authenticate(0, ZERO_KEY)
+    assert t.status(lambda: t.maced(0x5C, b"\x01" + DEFAULT)) == 0x7E  # never in clear
+    assert card.state.default_key == CardKey()
 
 
 def test_settings_of_an_application_are_the_issuers(fare_card: Pair) -> None:
