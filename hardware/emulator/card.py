@@ -30,7 +30,9 @@ Where the public description leaves a byte open, this card chooses:
 - A right that is F on every path is 9D, any other missing right AE. A free right (E) among those that would
   grant forces plain mode even inside a session. A file of the wrong type is 9D.
 - Commands that belong to no file are MACed inside a session and plain outside; ChangeKeySettings and
-  SetConfiguration are enciphered; SetConfiguration knows option 00 alone, and refuses a random UID with 9E.
+  SetConfiguration are enciphered. SetConfiguration knows option 00, of which it refuses a random UID with 9E,
+  and option 01, the default key: its first 16 bytes and its version are those of every key of an application
+  created afterwards, key sets not in use excepted; the 8 bytes between them are for longer keys and ignored.
 - Legacy reads (BD, BB) come in frames of 59 bytes, GetVersion in 7 + 7 + the rest, anything longer than 253
   bytes in frames of 253, unless another size was ordered. Writes may be sent in frames of any size, continued
   by ``AF``.

@@ -9,16 +9,18 @@ from dataclasses import replace
 
 from hardware.emulator.chip import Chip, fresh_keys
 from hardware.emulator.kinds import ChipKind, version_frames
-from hardware.emulator.session import CommMode
+from hardware.emulator.session import CommMode, configuration_bytes
 from hardware.emulator.state import (
     AID_BYTES,
     FREE_CREATE_DELETE,
     FREE_LISTING,
+    KEY_BYTES,
     MASTER_KEY,
     MEMORY_BYTES,
     PICC_AID,
     SETTINGS_CHANGEABLE,
     Application,
+    CardKey,
     KeySet,
 )
 from hardware.emulator.status import Status, require
@@ -28,6 +30,7 @@ AES_KEYS = 0x80
 DES_KEYS = 0x00
 KEY_SETS_FOLLOW = 0x10
 MAX_KEY_SETS = 16
+DEFAULT_KEY_OPTION = b"\x01"
 
 
 def select_application(chip: Chip, ins: int, data: bytes) -> bytes:
@@ -77,26 +80,27 @@ def create_application(chip: Chip, ins: int, data: bytes) -> bytes:
     require(options & 0xE0 == AES_KEYS and 1 <= count <= MAX_KEYS, Status.PARAMETER_ERROR)
     change_key = key_settings >> 4
     require(change_key < count or change_key in (0xE, 0xF), Status.PARAMETER_ERROR)
-    sets: tuple[KeySet, ...] = (KeySet(fresh_keys(count)),)
+    active = KeySet((chip.state.default_key,) * count)
+    sets: tuple[KeySet, ...] = (active,)
     roll_key: int | None = None
     if options & KEY_SETS_FOLLOW:
         require(chip.state.kind is not ChipKind.EV1, Status.PARAMETER_ERROR)
-        sets, roll_key = _declared_key_sets(plain[5:], count)
+        sets, roll_key = _declared_key_sets(plain[5:], active)
     else:
         require(len(plain) == 5, Status.LENGTH_ERROR)
     chip.store_application(Application(aid, key_settings, sets, roll_key))
     return chip.wrap(mode)
 
 
-def _declared_key_sets(extra: bytes, key_count: int) -> tuple[tuple[KeySet, ...], int]:
+def _declared_key_sets(extra: bytes, active: KeySet) -> tuple[tuple[KeySet, ...], int]:
+    key_count = len(active.keys)
     require(len(extra) == 5, Status.LENGTH_ERROR)
     key_settings_3, active_version, set_count, max_key_bytes, roll_settings = extra
     require(key_settings_3 == 0x01, Status.PARAMETER_ERROR)
     require(2 <= set_count <= MAX_KEY_SETS and max_key_bytes == 0x10, Status.PARAMETER_ERROR)
     require(roll_settings < key_count, Status.PARAMETER_ERROR)
-    active = KeySet(fresh_keys(key_count), active_version)
     declared = KeySet(fresh_keys(key_count), 0, initialized=False, finalized=False)
-    return (active, *(declared,) * (set_count - 1)), roll_settings
+    return (replace(active, version=active_version), *(declared,) * (set_count - 1)), roll_settings
 
 
 def free_memory(chip: Chip, ins: int, data: bytes) -> bytes:
@@ -133,15 +137,22 @@ def format_card(chip: Chip, ins: int, data: bytes) -> bytes:
 
 
 def set_configuration(chip: Chip, ins: int, data: bytes) -> bytes:
-    """5C 00 E(flags): only option 00 with bit 0 (disable format); bit 1, a random UID, is refused with 9E."""
+    """5C 00 E(flags) or 5C 01 E(key(24) version): disable format, or set the default key; no other option.
+
+    Of the flags only bit 0 (disable format) is taken; bit 1, a random UID, is refused with 9E. Source of
+    option 01: libfreefare, ``mifare_desfire_set_default_key``, and liblogicalaccess, ``setConfiguration``.
+    """
     plain = chip.unwrap(CommMode.FULL, ins, data, 1)
-    require(len(plain) == 2, Status.LENGTH_ERROR)
     require(chip.at_card_level, Status.PERMISSION_DENIED)
     chip.require_master()
-    option, flags = plain
-    require(option == 0 and flags & ~0x01 == 0, Status.PARAMETER_ERROR)
+    option, value = plain[:1], plain[1:]
+    require(len(value) == configuration_bytes(option), Status.LENGTH_ERROR)
+    if option == DEFAULT_KEY_OPTION:
+        chip.store(replace(chip.state, default_key=CardKey(value[:KEY_BYTES], value[-1])))
+        return chip.wrap(CommMode.FULL)
+    require(value[0] & ~0x01 == 0, Status.PARAMETER_ERROR)
     # One way: a zero bit leaves an earlier one standing.
-    chip.store(replace(chip.state, format_disabled=chip.state.format_disabled or bool(flags & 1)))
+    chip.store(replace(chip.state, format_disabled=chip.state.format_disabled or bool(value[0] & 1)))
     return chip.wrap(CommMode.FULL)
 
 

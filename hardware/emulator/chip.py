@@ -164,5 +164,5 @@ class Chip:
 
 
 def fresh_keys(count: int) -> tuple[CardKey, ...]:
-    """Factory keys: all zero, version 0."""
+    """Keys of a set that is not in use: all zero, version 0."""
     return (CardKey(bytes(KEY_BYTES), 0),) * count

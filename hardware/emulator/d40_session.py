@@ -12,12 +12,14 @@ from __future__ import annotations
 import hmac
 
 from hardware.emulator.legacy_crypto import DES_BLOCK_BYTES, BlockCipher, crc_a, exclusive_or, padded_size
-from hardware.emulator.session import CommMode
+from hardware.emulator.session import CommMode, configuration_bytes
 from hardware.emulator.status import CardRefusal, Status, require
 
 CRC_BYTES = 2
-# Enciphered commands and how much of their data is: ChangeKey, ChangeKeySettings, SetConfiguration 00.
-ENCIPHERED_SIZES = {0xC4: 17, 0x54: 1, 0x5C: 1}
+INS_SET_CONFIGURATION = 0x5C
+# How much data of these is enciphered: ChangeKey, ChangeKeySettings. SetConfiguration has its own sizes.
+FIXED_SIZES = {0xC4: 17, 0x54: 1}
+ENCIPHERED = {*FIXED_SIZES, INS_SET_CONFIGURATION}
 
 
 def read_deciphered(cipher: BlockCipher, sent: bytes) -> bytes:
@@ -41,10 +43,10 @@ class D40Session:
 
     def unwrap(self, mode: CommMode, ins: int, data: bytes, header_bytes: int) -> bytes:
         """``E(data ‖ CRC_A(data) ‖ zeros)`` for the three enciphered commands, everything else as it is."""
-        if mode is not CommMode.FULL or ins not in ENCIPHERED_SIZES:
+        if mode is not CommMode.FULL or ins not in ENCIPHERED:
             return data
         head, sent = data[:header_bytes], data[header_bytes:]
-        size = ENCIPHERED_SIZES[ins]
+        size = FIXED_SIZES.get(ins) or configuration_bytes(head)
         end = size + CRC_BYTES
         if len(head) != header_bytes or len(sent) != padded_size(end, DES_BLOCK_BYTES):
             raise CardRefusal(Status.LENGTH_ERROR)

@@ -13,7 +13,7 @@ import hmac
 
 from hardware.emulator.crypto import key_checksum
 from hardware.emulator.legacy_crypto import BlockCipher, padded_size
-from hardware.emulator.session import CommMode
+from hardware.emulator.session import CommMode, configuration_bytes
 from hardware.emulator.status import CardRefusal, Status, require
 
 MAC_BYTES = 8
@@ -94,9 +94,7 @@ def _enciphered_size(ins: int, head: bytes) -> int:
     if ins in DATA_WRITES:
         return int.from_bytes(head[4:7], "little")
     if ins == INS_SET_CONFIGURATION:
-        # Only option 00 has a size that this card knows.
-        require(head == b"\x00", Status.PARAMETER_ERROR)
-        return 1
+        return configuration_bytes(head)
     size = FIXED_SIZES.get(ins)
     if size is None or (not head and ins != 0x54):
         raise CardRefusal(Status.LENGTH_ERROR)

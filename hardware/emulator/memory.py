@@ -86,7 +86,7 @@ class Fields:
 
 
 def card_document(state: CardState) -> Json:
-    """The document of :func:`read_card`; an EV3 is not named."""
+    """The document of :func:`read_card`; an EV3 is not named, nor a default key that is the maker's."""
     document: Json = {
         "uid": state.uid.hex(),
         "picc_key": _key_document(state.picc_key),
@@ -94,6 +94,8 @@ def card_document(state: CardState) -> Json:
         "format_disabled": state.format_disabled,
         "applications": {aid.hex(): _application_document(app) for aid, app in state.applications.items()},
     }
+    if state.default_key != CardKey():
+        document["default_key"] = _key_document(state.default_key)
     return document if state.kind is ChipKind.EV3 else document | {"kind": state.kind.value}
 
 
@@ -116,6 +118,7 @@ def read_card(fields: Fields) -> CardState:
         fields.flag("format_disabled"),
         applications,
         kind,
+        _read_key(fields.object("default_key")) if fields.has("default_key") else CardKey(),
     )
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Protocol
 
+from hardware.emulator.status import Status, require
+
 
 class CommMode(IntEnum):
     """Communication mode as stored in a file's settings."""
@@ -16,6 +18,17 @@ class CommMode(IntEnum):
     PLAIN = 0
     MAC = 1
     FULL = 3
+
+
+# SetConfiguration: 00 flags, 01 the default key (24 bytes and its version).
+CONFIGURATION_BYTES = {0x00: 1, 0x01: 25}
+
+
+def configuration_bytes(option: bytes) -> int:
+    """How much data SetConfiguration has behind its option; 9E for one that this card does not know."""
+    require(len(option) == 1, Status.LENGTH_ERROR)
+    require(option[0] in CONFIGURATION_BYTES, Status.PARAMETER_ERROR)
+    return CONFIGURATION_BYTES[option[0]]
 
 
 class Session(Protocol):

@@ -85,7 +85,8 @@ class Application:
 class CardState:
     """The whole non-volatile memory of one card; ``uid`` is 7 bytes (4 on a Classic).
 
-    Chips that are no DESFire have a UID and a kind, and nothing else of this.
+    Every key of an application begins as ``default_key``. Chips that are no DESFire have a UID and a kind,
+    and nothing else of this.
     """
 
     uid: bytes
@@ -94,6 +95,7 @@ class CardState:
     format_disabled: bool = False
     applications: Mapping[bytes, Application] = field(default_factory=dict[bytes, Application])
     kind: ChipKind = ChipKind.EV3
+    default_key: CardKey = CardKey()
 
     def with_application(self, application: Application) -> CardState:
         state = replace(self, applications={**self.applications, application.aid: application})
