@@ -95,11 +95,11 @@ def _keys(state: CardState) -> Told:
     if not isinstance(proof, TransactionMacFile):
         raise TypeError("file 0F changed its type")
     held = (state.picc_key, *application.keys)
-    return (*((key.value, key.version) for key in held), proof.key)
+    return (*((key.value, key.version) for key in held), proof.key, state.default_key)
 
 
 def _meant(keys: CardKeys, tm_key: bytes) -> Told:
-    return (*((key, keys.version) for key in (keys.picc, keys.k0, keys.k1, keys.k2)), tm_key)
+    return (*((key, keys.version) for key in (keys.picc, keys.k0, keys.k1, keys.k2)), tm_key, CardKey())
 
 
 def _as_issued(state: CardState) -> Told:
@@ -178,6 +178,7 @@ def _roll(draws: Draws) -> Conversation[Told]:
 
 _ABORT: Final = Reading(abort_after_reads=True)
 _FARE: Final = world.FARE_RIAL
+_TRANSPORT: Final = bytes(range(100, 116))
 
 SCENARIOS: Final = (
     Scenario("open", world.issued, _open(), _contents),
@@ -191,6 +192,7 @@ SCENARIOS: Final = (
     Scenario("issue", _blank(CardKey()), _issue(), _as_issued),
     Scenario("issue again", world.issued, _issue(), _as_issued),
     Scenario("issue as delivered", _blank(DELIVERED_KEY), _issue(), _as_issued),
+    Scenario("issue by transport key", _blank(CardKey(_TRANSPORT)), _issue(_TRANSPORT), _as_issued),
     Scenario("inspect", world.issued, _inspect, _everything_read),
     Scenario("load", world.issued, _load, _contents),
     Scenario("roll", world.issued, _roll, _keys),
