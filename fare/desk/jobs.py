@@ -200,12 +200,13 @@ def try_to_deliver(desk: Desk, serial: int) -> Conversation[tuple[bool, str | No
     """Write the newest entitlement onto the card on the reader: (it is there, what a person must know)."""
     try:
         return True, (yield from _deliver(desk, serial))
-    except CardFault as fault:
+    except (CardFault, IssuingRefused) as fault:
+        # What was paid and signed stands, whatever lies on the reader by now.
         return False, str(fault)
 
 
 def _deliver(desk: Desk, serial: int) -> Conversation[str | None]:
-    card, known = yield from _open(desk)
+    card, known = yield from _open(desk, serial)
     with read(desk.engine) as session:
         newest = entitlement_bytes(session, [(serial, known.version)])[serial, known.version]
     if card.entitlement == newest:
@@ -230,12 +231,12 @@ def _mark(desk: Desk, serial: int, *, with_card: bool, blocked: bool) -> Convers
 
 
 def _write_flag(desk: Desk, serial: int, *, blocked: bool) -> Conversation[str | None]:
-    card, _ = yield from _open(desk)
+    card, _ = yield from _open(desk, serial)
     on_card = _verified(desk, card.uid, card.entitlement)
     if isinstance(on_card, EntitlementFault):
         # Junk there would make the block unprovable; the ledger's own words cure it.
         yield from _deliver(desk, serial)
-        card, _ = yield from _open(desk)
+        card, _ = yield from _open(desk, serial)
         on_card = _verified(desk, card.uid, card.entitlement)
     newest = _record(card.newest_record)
     if isinstance(newest, CardRecord) and newest.blocked == blocked:
@@ -275,8 +276,12 @@ def _write_flag(desk: Desk, serial: int, *, blocked: bool) -> Conversation[str |
         return _taken(session, desk, commit)
 
 
-def _open(desk: Desk) -> Conversation[tuple[OpenCard, CardView]]:
-    """Open the card under k1 and report what it carries. Raises IssuingRefused (unknown_card)."""
+def _open(desk: Desk, serial: int) -> Conversation[tuple[OpenCard, CardView]]:
+    """Open the card under k1 and report what it carries. Raises IssuingRefused: unknown_card, other_card,
+    copied.
+
+    A desk may have laid down another card since its number was asked for: the job is about this one alone.
+    """
     card = yield from application.open_card(desk.keys.cards, desk.random)
     now = desk.now()
     version = _version(_verified(desk, card.uid, card.entitlement))
@@ -284,6 +289,8 @@ def _open(desk: Desk) -> Conversation[tuple[OpenCard, CardView]]:
         known = card_with_uid(session, card.uid)
         if known is None:
             raise IssuingRefused(IssuingRefusal.UNKNOWN_CARD)
+        if known.serial != serial:
+            raise IssuingRefused(IssuingRefusal.OTHER_CARD)
         keys_found(session, known.serial, card.key_version)
         sighting = CardSighting(known.serial, version, card.newest_record, card.spent, card.previous, now)
         sighted = _seen(session, desk, sighting, now)
