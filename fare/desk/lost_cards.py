@@ -16,7 +16,7 @@ from fare.core.desfire.application import Conversation
 from fare.core.desfire.transaction_mac import MAX_TMC
 from fare.core.errors import OperatorError
 from fare.database.engine import read, write
-from fare.desk.context import Desk
+from fare.desk.context import LOCAL, Desk
 from fare.desk.jobs import Terms, issue, try_to_deliver
 from fare.desk.outcomes import Replaced
 from fare.issuing import (
@@ -49,12 +49,17 @@ def report(desk: Desk, old_serial: int) -> Replaced:
 
 
 def succeed(desk: Desk, old_serial: int, new_serial: int) -> Replaced:
-    """Name the successor of a lost card, and move the balance if the waiting time is over."""
+    """Name the successor of a lost card, and move the balance if the waiting time is over.
+
+    It takes two people: who reported the loss does not name the card that gets the money.
+    """
     now = desk.now()
     with write(desk.engine) as session:
         before = replacement_of(session, old_serial)
         noted = name_successor(session, old_serial, new_serial)
         is_new = before is None or before.new_serial != new_serial
+        if is_new:
+            _check_second_person(desk, noted)
         if is_new and newest_ride_before(session, str(new_serial), MAX_TMC + 1) is not None:
             raise IssuingRefused(IssuingRefusal.SUCCESSOR_IN_USE)
         if now >= noted.moves_at:
@@ -89,6 +94,8 @@ def replace_with_card(desk: Desk, old_serial: int) -> Conversation[Replaced]:
         raise IssuingRefused(IssuingRefusal.NOT_REPORTED_LOST)
     if noted.moved_at is not None:
         raise IssuingRefused(IssuingRefusal.ALREADY_REPLACED)
+    if noted.new_serial is None:
+        _check_second_person(desk, noted)
     uid = yield from application.read_uid()
     with read(desk.engine) as session:
         there = card_with_uid(session, uid)
@@ -102,6 +109,12 @@ def replace_with_card(desk: Desk, old_serial: int) -> Conversation[Replaced]:
         return done
     on_card, note = yield from try_to_deliver(desk, new_serial)
     return Replaced(done.old_serial, done.new_serial, done.moves_at, done.moved_rial, on_card, note)
+
+
+def _check_second_person(desk: Desk, noted: ReplacementView) -> None:
+    """Alone, a clerk could report any card lost and take its balance home on one of his own."""
+    if desk.by == noted.reported_by and desk.by != LOCAL:
+        raise IssuingRefused(IssuingRefusal.SAME_PERSON)
 
 
 def _move(session: Session, desk: Desk, old_serial: int) -> ReplacementView:

@@ -35,12 +35,14 @@ def sign_next_entitlement(
     add_withdrawn_rial: int = 0,
     passes: tuple[Pass, ...] | None = None,
     order_id: str | None = None,
+    even_denied: bool = False,
     now: datetime,
 ) -> bytes:
     """Sign the card's next version over its newest one and store it; returns its 128 bytes.
 
     Rider category, overdraft and expiry are those the card has now; `passes` None keeps those of the version
-    before. `order_id` names what asked for it: an order, or the entry that replaced a lost card.
+    before. `order_id` names what asked for it: an order, or the entry that replaced a lost card. A denied
+    card gets one only if `even_denied` says so: it is charged, not given.
 
     Raises IssuingRefused: unknown_card, not_active, amount_out_of_range, or card_is_full when a counter on
     the card would run over.
@@ -51,7 +53,7 @@ def sign_next_entitlement(
     card = session.exec(select(Card).where(col(Card.serial) == serial).with_for_update()).first()
     if card is None:
         raise IssuingRefused(IssuingRefusal.UNKNOWN_CARD)
-    if card.status != CardStatus.ACTIVE:
+    if card.status != CardStatus.ACTIVE and not (even_denied and card.status == CardStatus.DENIED):
         raise IssuingRefused(IssuingRefusal.NOT_ACTIVE)
     newest = newest_entitlement(session, serial)
     loaded = newest.loaded_total_rial + add_loaded_rial

@@ -15,11 +15,15 @@ _CHUNK: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class MovedBalance:
-    """A lost card whose balance was moved. `heir` is who has it now: a successor may be lost as well."""
+    """A lost card whose balance was moved. `heir` is who has it now: a successor may be lost as well.
+
+    `reached_rial` came to the heir with the last of these moves: it may be less, or be other money.
+    """
 
     old_serial: int
     heir: int
     moved_rial: int
+    reached_rial: int
 
 
 def moved_balances(session: Session, serials: Iterable[int], *, lock: bool = False) -> list[MovedBalance]:
@@ -37,18 +41,20 @@ def moved_balances(session: Session, serials: Iterable[int], *, lock: bool = Fal
         )
         rows = session.exec(moved.with_for_update() if lock else moved).all()
         found += [
-            MovedBalance(row.old_serial, _heir(session, row.new_serial), row.moved_rial or 0)
+            MovedBalance(row.old_serial, last.new_serial, row.moved_rial or 0, last.moved_rial or 0)
             for row in rows
-            if row.new_serial is not None
+            if (last := _last_move(session, row)).new_serial is not None
         ]
     return found
 
 
-def _heir(session: Session, serial: int) -> int:
-    met = {serial}
-    while (following := session.get(Replacement, serial)) is not None:
-        if following.moved_at is None or following.new_serial is None or following.new_serial in met:
+def _last_move(session: Session, first: Replacement) -> Replacement:
+    """The move at the end of the chain that begins with this one."""
+    met, last = {first.old_serial}, first
+    while last.new_serial is not None and last.new_serial not in met:
+        met.add(last.new_serial)
+        following = session.get(Replacement, last.new_serial)
+        if following is None or following.moved_at is None or following.new_serial is None:
             break
-        serial = following.new_serial
-        met.add(serial)
-    return serial
+        last = following
+    return last

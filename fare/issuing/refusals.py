@@ -32,6 +32,7 @@ class IssuingRefusal(StrEnum):
     NOT_YET = "not_yet"
     SAME_CARD = "same_card"
     SUCCESSOR_IN_USE = "successor_in_use"
+    SAME_PERSON = "same_person"
 
 
 _SENTENCES: Final[Mapping[IssuingRefusal, str]] = {
@@ -57,6 +58,7 @@ _SENTENCES: Final[Mapping[IssuingRefusal, str]] = {
     IssuingRefusal.SUCCESSOR_IN_USE: (
         "The new card was loaded, ridden, denied or never written: take a freshly issued one."
     ),
+    IssuingRefusal.SAME_PERSON: "Who reported a card lost does not name its successor: ask a second person.",
 }
 
 

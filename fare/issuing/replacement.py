@@ -102,9 +102,9 @@ def move_balance(
     """Move what is left of a lost card to its successor; moved already: as it was moved.
 
     `spent_rial` is the most that the lost card is proven to have spent, ever. A card in debt moves 0: what it
-    owes stays with it. Category, its expiry, passes and overdraft go along. `now` is in the city's time.
-    Raises IssuingRefused: unknown_card, not_reported_lost, no_successor, not_yet, and what
-    `sign_next_entitlement` raises for the new card.
+    owes stays with it, and lessens the overdraft, which goes along like category, its expiry and passes.
+    `now` is in the city's time. Raises IssuingRefused: unknown_card, not_reported_lost, no_successor, not_yet,
+    and what `sign_next_entitlement` raises for the new card.
     """
     old = _locked(session, old_serial)
     replacement = _reported(session, old_serial)
@@ -115,11 +115,13 @@ def move_balance(
     if now < replacement.moves_at:
         raise IssuingRefused(IssuingRefusal.NOT_YET)
     signed = entitlement.decode(newest_entitlement(session, old_serial).raw)
-    moved_rial = max(0, signed.balance_rial(spent_rial))
+    balance_rial = signed.balance_rial(spent_rial)
+    moved_rial = max(0, balance_rial)
     new = _locked(session, replacement.new_serial)
     new.rider_category = old.rider_category
     new.category_expires_day = old.category_expires_day
-    new.overdraft_rial = old.overdraft_rial
+    # What is owed was lent once: the new card lends what is left of it.
+    new.overdraft_rial = max(0, old.overdraft_rial + min(0, balance_rial))
     session.add(new)
     entry_id = f"{CAUSE}:{old_serial}"
     sign_next_entitlement(

@@ -6,8 +6,9 @@
               - stored value of the lost card    + stored value of the card that has its balance now
                                                  + capped losses, for what that card does not hold any more
 
-The new card pays by a newer entitlement that raises what was withdrawn, never by a debit. What the lost card
-spent beyond its loads is no late fare: it stays in suspense, or the debt of that card.
+The new card pays by a newer entitlement that raises what was withdrawn, never by a debit: also while it is
+denied, and never more than what came to it by the move, since it may be in a stranger's hand by then. What
+the lost card spent beyond its loads is no late fare: it stays in suspense, or the debt of that card.
 """
 
 from __future__ import annotations
@@ -74,13 +75,23 @@ def _late_in_all(session: Session, moved: MovedBalance) -> int:
 
 
 def _charged_before(session: Session, old_serial: int) -> int:
-    account = accounts.stored_value(MediumKind.CARD, str(old_serial))
+    """What late rides of this card came to so far."""
+    return -_posted(session, old_serial, col(Posting.amount_rial) < 0)
+
+
+def _charged_to(session: Session, heir: int) -> int:
+    """What this card was charged for late rides of those before it."""
+    return _posted(session, heir, col(Posting.amount_rial) > 0)
+
+
+def _posted(session: Session, serial: int, which: sa.ColumnElement[bool]) -> int:
+    account = accounts.stored_value(MediumKind.CARD, str(serial))
     total = session.exec(
         select(sa.func.sum(col(Posting.amount_rial)))
         .join(Entry, col(Entry.entry_id) == col(Posting.entry_id))
-        .where(col(Posting.account_id) == account, col(Entry.cause_kind) == CAUSE)
+        .where(col(Posting.account_id) == account, col(Entry.cause_kind) == CAUSE, which)
     ).one()
-    return -int(total or 0)
+    return int(total or 0)
 
 
 def _charge(
@@ -94,7 +105,8 @@ def _charge(
 ) -> LateFare:
     cause_id = f"{moved.old_serial}:{in_all_rial}"
     funds_rial, _ = newest_funds(session, [moved.heir])[moved.heir]
-    charged_rial = max(0, min(late_rial, funds_rial - proven_spent(session, moved.heir)))
+    reached_rial = moved.reached_rial - _charged_to(session, moved.heir)
+    charged_rial = max(0, min(late_rial, reached_rial, funds_rial - proven_spent(session, moved.heir)))
     if charged_rial:
         try:
             sign_next_entitlement(
@@ -103,10 +115,11 @@ def _charge(
                 moved.heir,
                 add_withdrawn_rial=charged_rial,
                 order_id=f"{CAUSE}:{cause_id}",
+                even_denied=True,
                 now=now,
             )
         except IssuingRefused:
-            charged_rial = 0  # denied meanwhile: what it holds is not its rider's to pay with
+            charged_rial = 0  # its counters are full
     post(
         session,
         CAUSE,

@@ -52,7 +52,6 @@ class Counter:
             issuer=1,
             day_starts_at=time(4),
             waiting=timedelta(hours=72),
-            by="omid",
         )
 
     def with_keys(self, keys: KeyStore) -> Desk:

@@ -98,7 +98,8 @@ def place(migrated_sqlite: Path, tmp_path: Path, password_hash: str) -> Iterator
     settings = LedgerSettings(state_dir=tmp_path, database_url=f"sqlite:///{file}")
     engine, keys = open_engine(settings.database_url), LedgerKeys.open(settings.keys_dir)
     with write(engine) as session:
-        create_account(session, "omid", Role.CLERK, password_hash, NOON)
+        for clerk in ("omid", "reza"):
+            create_account(session, clerk, Role.CLERK, password_hash, NOON)
     for number in range(3):
         create_image(tmp_path / "media", f"blank-{number}", b"\x04desk" + bytes([0, number]), label="")
     with TestClient(create_app(settings), raise_server_exceptions=False) as ledger:
@@ -400,8 +401,8 @@ def typed(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call
 
     monkeypatch.setattr(readers.desk.DeskClient, "__init__", over_the_line)
 
-    def run(*words: str, password: Path | None = file) -> tuple[int, str]:
-        where = ["--server", "http://127.0.0.1:1", "--login", "omid"]
+    def run(*words: str, password: Path | None = file, login: str = "omid") -> tuple[int, str]:
+        where = ["--server", "http://127.0.0.1:1", "--login", login]
         named = [] if password is None else ["--password-file", str(password)]
         done = CliRunner().invoke(app, [*words, *where, *named])
         assert "Traceback" not in done.output
@@ -426,7 +427,8 @@ def test_a_counter_does_all_that_a_local_reader_does(
     assert "is unblocked" in typed("unblock", "2", *reader)[1]
     assert "generation 1" in typed("roll", "2", *reader)[1]
     assert "may move from" in typed("replace", "1", "--report-lost")[1]
-    assert "will go to card 3" in typed("replace", "1", *reader, "--card", "blank-2")[1]
+    assert "ask a second person" in typed("replace", "1", *reader, "--card", "blank-2")[1]
+    assert "will go to card 3" in typed("replace", "1", *reader, "--card", "blank-2", login="reza")[1]
     status, said = typed("load", "2", "50000", *reader, "--card", "blank-0")
     assert (status, "Another card lies" in said) == (1, True)
 
