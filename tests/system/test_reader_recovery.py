@@ -17,7 +17,7 @@ from readers.process import ValidatorOptions, ValidatorProcess, compose
 from readers.shown import Lamp
 from tests.readers.bus import NOW_S, Disk, Issuer, ManualClock
 from tests.readers.conftest import cards, issuer
-from tests.readers.pcsc.conftest import HurtPcscd, pcscd, tray, wait_for
+from tests.readers.pcsc.conftest import HurtPcscd, impatient, pcscd, tray, wait_for
 from tests.services.pcsc import PcscService
 
 __all__ = ["cards", "issuer", "pcscd", "tray"]
@@ -59,9 +59,10 @@ def test_phones_ride_while_the_reader_hangs_and_cards_ride_again_afterwards(
 ) -> None:
     process = start(pcsc_service.reader_name)
     phone = issuer.phone()
-    ride(process, tray, "one")
-    pcscd.freeze()
-    wait_for("the validator to notice", lambda: "did not answer" in process.reader_problem)
+    with impatient():
+        ride(process, tray, "one")
+        pcscd.freeze()
+        wait_for("the validator to notice", lambda: "did not answer" in process.reader_problem)
     assert process.scan(phone.ticket_text(NOW_S, 1)).lamp is Lamp.GREEN
     pcscd.thaw()
     wait_for("the reader to be back", lambda: not process.reader_problem)

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from tests.services.pcsc import PcscService
 
 PID_FILE = Path("/run/pcscd/pcscd.pid")
 BACK_WITHIN_S = 10.0
+IMPATIENT_S = 0.6
 
 
 class HurtPcscd:
@@ -75,6 +77,23 @@ def wait_for(what: str, happened: Callable[[], bool], timeout_s: float = BACK_WI
         time.sleep(0.01)
 
 
+@contextmanager
+def impatient() -> Iterator[None]:
+    """While something hangs on purpose: its deadline comes sooner. Its length proves nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("readers.pcsc.watched.READER_TIMEOUT_S", IMPATIENT_S)
+        yield
+
+
+@pytest.fixture
+def seen_removals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests that wait until PC/SC itself has seen each removal: the hand needs no second of its own.
+
+    Not where a card is torn or hangs: pcscd then says "absent" before its own look has seen it.
+    """
+    monkeypatch.setattr("hardware.emulator.vpcd.ABSENCE_S", 0.0)
+
+
 @pytest.fixture
 def pcscd(pcsc_service: PcscService) -> Iterator[HurtPcscd]:
     hurt = HurtPcscd(pcsc_service)
@@ -91,5 +110,5 @@ def tray(cards: Path, pcsc_service: PcscService) -> Iterator[VpcdTray]:
 
 @pytest.fixture
 def reader(pcsc_service: PcscService) -> Iterator[WatchedReader]:
-    with WatchedReader(pcsc_service.reader_name, apdu_timeout_s=1.0) as made:
+    with WatchedReader(pcsc_service.reader_name, apdu_timeout_s=IMPATIENT_S) as made:
         yield made

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -17,18 +19,24 @@ from readers.ports import ReaderFault
 from readers.process import ValidatorOptions, ValidatorProcess, compose
 from readers.shown import Lamp, Shown
 from tests.readers.bus import FARE_RIAL, Disk, Issuer, ManualClock, spent_on
-from tests.readers.pcsc.conftest import HurtPcscd
+from tests.readers.pcsc.conftest import HurtPcscd, impatient
 from tests.services.pcsc import PcscService
+
+QUICK_PROFILE = """
+model = "Virtual"
+names = ["Virtual PCD"]
+apdu_timeout_ms = 600
+"""
 
 
 class PcscBus:
-    """A validator on the virtual PC/SC reader."""
+    """A validator on one slot of the virtual PC/SC reader."""
 
-    def __init__(self, issuer: Issuer, cards: Path, state: Path, service: PcscService) -> None:
-        self.tray = VpcdTray(cards, service.host, service.port)
+    def __init__(self, issuer: Issuer, cards: Path, state: Path, service: PcscService, slot: int = 0) -> None:
+        self.tray = VpcdTray(cards, service.host, service.port + slot)
         self.process: ValidatorProcess = compose(
             issuer.kit(),
-            resolve(service.reader_name),
+            resolve(service.reader_name.replace("00 00", f"00 0{slot}")),
             ValidatorOptions(state),
             clock=ManualClock(),
             storage=Disk(),
@@ -44,14 +52,29 @@ class PcscBus:
         return shown
 
 
+Slot = Callable[[int], PcscBus]
+
+
 @pytest.fixture
-def pcsc_bus(issuer: Issuer, cards: Path, tmp_path: Path, pcsc_service: PcscService) -> Iterator[PcscBus]:
-    bus = PcscBus(issuer, cards, tmp_path / "state", pcsc_service)
-    yield bus
-    bus.tray.remove()
-    bus.process.stop()
+def on_slot(issuer: Issuer, cards: Path, tmp_path: Path, pcsc_service: PcscService) -> Iterator[Slot]:
+    """A bus on slot 0 or 1 of the reader, stopped at the end."""
+    with ExitStack() as stack:
+
+        def started(slot: int) -> PcscBus:
+            bus = PcscBus(issuer, cards, tmp_path / f"state-{slot}", pcsc_service, slot)
+            stack.callback(bus.process.stop)
+            stack.callback(bus.tray.remove)
+            return bus
+
+        yield started
 
 
+@pytest.fixture
+def pcsc_bus(on_slot: Slot) -> PcscBus:
+    return on_slot(0)
+
+
+@pytest.mark.usefixtures("seen_removals")
 def test_a_card_rides_through_pcsc(pcsc_bus: PcscBus, issuer: Issuer, cards: Path) -> None:
     assert [pcsc_bus.tap("one").lamp for _ in range(3)] == [Lamp.GREEN] * 3
     taps = pcsc_bus.process.journal.recent_taps(9)
@@ -60,27 +83,50 @@ def test_a_card_rides_through_pcsc(pcsc_bus: PcscBus, issuer: Issuer, cards: Pat
 
 
 def test_a_card_torn_from_a_pcsc_reader_in_any_phase_is_debited_once(
-    pcsc_bus: PcscBus, issuer: Issuer, cards: Path
+    on_slot: Slot, issuer: Issuer, cards: Path
 ) -> None:
-    for kind, ins in (
-        (FaultKind.CUT_BEFORE, 0xFFCA),
-        (FaultKind.CUT_AFTER, 0x71),
-        (FaultKind.CUT_BEFORE, 0xAD),
-        (FaultKind.CUT_AFTER, 0xDC),
-        (FaultKind.CUT_BEFORE, 0x8B),
-        (FaultKind.DROP_REPLY, 0x8B),
-        (FaultKind.CUT_AFTER, 0xC7),
-    ):
-        pcsc_bus.tray.faults.arm(Fault(kind, ins=ins))
-        assert pcsc_bus.tap("one").lamp is Lamp.AMBER, (kind, ins)
-    recovered = pcsc_bus.tap("one")
-    assert (recovered.lamp, recovered.recovered) == (Lamp.GREEN, True)
-    assert spent_on(issuer, cards, "one") == FARE_RIAL
+    """The phases in two halves, each with a card and a slot of its own, at the same time."""
+    issuer.make_card(cards, "two", 1002)
+    halves = (
+        (
+            "one",
+            (FaultKind.CUT_BEFORE, 0xFFCA),
+            (FaultKind.CUT_BEFORE, 0xAD),
+            (FaultKind.DROP_REPLY, 0x8B),
+            (FaultKind.DROP_REPLY, 0xC7),
+        ),
+        (
+            "two",
+            (FaultKind.CUT_AFTER, 0x71),
+            (FaultKind.CUT_AFTER, 0xDC),
+            (FaultKind.CUT_BEFORE, 0x8B),
+            (FaultKind.CUT_AFTER, 0xC7),
+        ),
+    )
+    buses = [on_slot(slot) for slot in range(2)]
+
+    def tear(bus: PcscBus, card: str, *faults: tuple[FaultKind, int]) -> None:
+        for kind, ins in faults:
+            bus.tray.faults.arm(Fault(kind, ins=ins))
+            assert bus.tap(card).lamp is Lamp.AMBER, (kind, ins)
+
+    with ThreadPoolExecutor(2) as hands:
+        for torn in [
+            hands.submit(tear, bus, card, *faults) for bus, (card, *faults) in zip(buses, halves, strict=True)
+        ]:
+            torn.result()
+        for done in [hands.submit(bus.tap, card) for bus, (card, *_) in zip(buses, halves, strict=True)]:
+            recovered = done.result()
+            assert (recovered.lamp, recovered.recovered) == (Lamp.GREEN, True)
+    assert [spent_on(issuer, cards, card) for card in ("one", "two")] == [FARE_RIAL] * 2
 
 
 def test_a_reader_that_hangs_at_commit_leaves_the_tap_unconfirmed_and_then_recovers_it(
-    pcsc_bus: PcscBus, issuer: Issuer, cards: Path
+    issuer: Issuer, cards: Path, on_slot: Slot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / "quick.toml").write_text(QUICK_PROFILE)
+    monkeypatch.setenv("MANCARD_READER_PROFILES", str(tmp_path))
+    pcsc_bus = on_slot(0)
     pcsc_bus.tray.faults.arm(Fault(FaultKind.DELAY_REPLY, ins=0xC7, delay_ms=60_000))
     assert pcsc_bus.tap("one").lamp is Lamp.AMBER
     recovered = pcsc_bus.tap("one")
@@ -123,7 +169,7 @@ def test_a_restarted_pcscd_is_found_again_unattended(pcsc_bus: PcscBus, pcsc_ser
 
 def test_a_service_that_hangs_is_one_sentence(pcscd: HurtPcscd) -> None:
     pcscd.freeze()
-    with pytest.raises(OperatorError, match=r"PC/SC service does not answer .*: restart it"):
+    with impatient(), pytest.raises(OperatorError, match=r"PC/SC service does not answer .*: restart it"):
         resolve("ACME")
 
 
