@@ -26,7 +26,7 @@ from fare.core.proof.card import CardEvidence, CommitProof
 from fare.core.tap import Outcome, Tap
 from readers.door import Door, Moment
 from readers.journal import JournalFault
-from readers.ports import Link, RandomBytes, ReaderFault
+from readers.ports import KeyStoreFault, Link, RandomBytes, ReaderFault
 from readers.shown import Lamp, Shown, ShownMedium
 
 MAX_READING_MS: Final = 800
@@ -59,6 +59,8 @@ class CardTaps:
         self._keys = keys
         self._random_bytes = random_bytes
         self._reading = reading
+        self.keys_problem = ""
+        """Why the last card could not even be opened: what the store of the keys said; empty if it served."""
 
     def present(self, link: Link) -> Shown:
         """Take a card through a whole tap. Raises nothing that a card, a reader or a disk may cause."""
@@ -73,15 +75,9 @@ class CardTaps:
         moment = door.moment()
         if moment is None:
             return door.out_of_service(ShownMedium.CARD)
-        try:
-            conversation = open_card(self._keys, lambda: self._random_bytes(16), self._reading)
-            card = run(conversation, link.transmit)
-        except (card_errors.CardTorn, ReaderFault):
-            return self._shown(moment, Lamp.AMBER, Reason.HELD_TOO_SHORT)
-        except _FOREIGN_CARD:
-            return self._refuse(moment, Reason.NOT_OUR_CARD)
-        except (card_errors.CardFault, ValueError):
-            return self._refuse(moment, Reason.CARD_NOT_GENUINE)
+        card = self._opened(moment, link)
+        if isinstance(card, Shown):
+            return card
         if door.clock.mono_ns() - moment.mono_ns > MAX_READING_MS * 1_000_000:
             # Also before a torn tap is completed: that needs the card at this door as much as a ride does.
             return self._refuse(moment, Reason.CARD_TOO_SLOW, card)
@@ -102,6 +98,27 @@ class CardTaps:
         if isinstance(decided, Charge):
             return self._ride(moment, link, card, decided, intent)
         return self._block(moment, link, card, decided, intent)
+
+    def _opened(self, moment: Moment, link: Link) -> OpenCard | Shown:
+        """The card, authenticated and read; or the answer to one that could not be opened."""
+        try:
+            conversation = open_card(self._keys, lambda: self._random_bytes(16), self._reading)
+            card = run(conversation, link.transmit)
+        except KeyStoreFault as fault:
+            # Nothing is wrong with the card, and another try would end alike: only the phones can ride now.
+            self.keys_problem = str(fault)
+            return self._door.out_of_service(ShownMedium.CARD)
+        except (card_errors.CardTorn, ReaderFault):
+            return self._shown(moment, Lamp.AMBER, Reason.HELD_TOO_SHORT)
+        except card_errors.KeysOfAnotherGeneration:
+            # Before the foreign cards, of which it is one by kind: this rider may hold a genuine card.
+            return self._refuse(moment, Reason.KEYS_TOO_OLD)
+        except _FOREIGN_CARD:
+            return self._refuse(moment, Reason.NOT_OUR_CARD)
+        except (card_errors.CardFault, ValueError):
+            return self._refuse(moment, Reason.CARD_NOT_GENUINE)
+        self.keys_problem = ""
+        return card
 
     def _decide(self, moment: Moment, card: OpenCard) -> Charge | Refused:
         here = moment.loaded.here

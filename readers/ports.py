@@ -23,6 +23,13 @@ class ReaderFault(Exception):
     """
 
 
+class KeyStoreFault(Exception):
+    """The token or module that keeps the cards' keys failed while a card was opened; the card did nothing.
+
+    The message says what is wrong and what to do.
+    """
+
+
 class Link(Protocol):
     """One card in the field. A reply shorter than two bytes means that it left."""
 

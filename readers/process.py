@@ -72,6 +72,11 @@ class ValidatorProcess:
         self._stopping = threading.Event()
         self._card_thread = threading.Thread(target=self._serve_cards, name="cards", daemon=True)
 
+    @property
+    def problem(self) -> str:
+        """Why no card can ride now, for whoever repairs it: the reader, or the store of the keys."""
+        return self.reader_problem or self._validator.keys_problem
+
     # --- by hand ---
 
     def tap_next_card(self, timeout_s: float) -> Shown | None:

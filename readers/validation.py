@@ -46,6 +46,11 @@ class Validator:
         """Take a card through a whole tap. Raises nothing that a card, a reader or a disk may cause."""
         return self._cards.present(link)
 
+    @property
+    def keys_problem(self) -> str:
+        """What is wrong with the store of the card keys, as the last card showed; empty if nothing is."""
+        return self._cards.keys_problem
+
     def present_ticket(self, text: str) -> Shown:
         """Decide on a scanned text. Raises nothing that a text or a disk may cause."""
         return self._tickets.present(text)

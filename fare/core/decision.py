@@ -32,6 +32,7 @@ class Reason(StrEnum):
 
     OK = "ok"
     NOT_OUR_CARD = "not_our_card"
+    KEYS_TOO_OLD = "keys_too_old"
     CARD_NOT_GENUINE = "card_not_genuine"
     BAD_ENTITLEMENT = "bad_entitlement"
     CARD_DENIED = "card_denied"

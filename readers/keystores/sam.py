@@ -29,7 +29,7 @@ from fare.core.desfire.errors import CardNotGenuine
 from fare.core.desfire.keys import KeyNotHeld, KeyPurpose, KeySealed, diversification_input
 from fare.core.desfire.layout import AID
 from fare.core.kit import SamKeys
-from readers.keystores import KeyStoreFault
+from readers.ports import KeyStoreFault
 
 Transmit = Callable[[bytes], bytes]
 RandomBytes = Callable[[int], bytes]

@@ -20,7 +20,7 @@ from fare.core.desfire.keys import CardKey, KeyNotHeld, KeyPurpose, SecretKey, d
 from fare.core.desfire.layout import AID
 from fare.core.errors import OperatorError
 from fare.core.kit import TokenKeys
-from readers.keystores import KeyStoreFault
+from readers.ports import KeyStoreFault
 
 try:
     import pkcs11

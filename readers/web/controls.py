@@ -42,7 +42,7 @@ def state(process: ValidatorProcess, locale: Locale) -> dict[str, Any]:
         "bundle_n": None if loaded is None else loaded.bundle.version.n,
         "bundle_age_s": _age_s(confirmed_ms, now_ms),
         "clock_synchronised": process.clock.quality() is ClockQuality.SYNCHRONISED,
-        "problem": process.reader_problem or status.problem,
+        "problem": process.problem or status.problem,
         "number": showing.number,
         "shown": None if showing.shown is None else shown_text(showing.shown, locale),
     }

@@ -18,8 +18,9 @@ __all__ = ["bus", "cards", "issuer"]
 STRANGERS = 1_000
 UID_ANSWER = b"\x04" + (1001).to_bytes(6, "big") + b"\x90\x00"
 GET_VALUE = 0x6C
-UNTIL_PROVEN = {0xCA, 0x5A, 0x71, 0xAF}
-"""UID, SelectApplication and the two steps of authentication: all that a stranger is ever asked."""
+UNTIL_PROVEN = {0xCA, 0x5A, 0x71, 0xAF, 0x64}
+"""UID, SelectApplication, the two steps of authentication and, of a card that refuses our key, the generation
+of its keys: all that a stranger is ever asked."""
 
 
 def plain(draw: random.Random) -> Transmit:
