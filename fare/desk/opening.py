@@ -9,6 +9,8 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from fare.core.desfire.keys import KEY_SIZE
+from fare.core.desfire.personalisation import FACTORY_KEY
+from fare.core.errors import OperatorError
 from fare.database.engine import open_engine
 from fare.desk.context import LOCAL, Desk
 from fare.keys import KeyStore, LedgerKeys, private_files
@@ -39,7 +41,15 @@ def desk_of(
 
 
 def _transport_key(file: Path | None) -> bytes | None:
-    return None if file is None else private_files.read(file, _key)
+    if file is None:
+        return None
+    key = private_files.read(file, _key)
+    if key == FACTORY_KEY:  # it would be taken for an agreed one, and protect nothing
+        raise OperatorError(
+            f"The key file {file} holds the chip maker's public key: leave MANCARD_TRANSPORT_KEY_FILE unset "
+            "for chips that came without a transport key."
+        )
+    return key
 
 
 def _key(content: bytes) -> bytes:

@@ -42,5 +42,8 @@ def test_a_transport_key_is_read_from_a_private_file(counter: Counter, tmp_path:
         with pytest.raises(OperatorError) as caught:
             opened(counter, tmp_path, transport_key_file=file)
         assert text not in str(caught.value)
+    file.write_text("00" * 16)
+    with pytest.raises(OperatorError, match="public"):
+        opened(counter, tmp_path, transport_key_file=file)
     with pytest.raises(OperatorError, match="cannot be read"):
         opened(counter, tmp_path, transport_key_file=tmp_path / "none")
