@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -78,7 +78,7 @@ def wait_for(what: str, happened: Callable[[], bool], timeout_s: float = BACK_WI
 
 
 @contextmanager
-def impatient() -> Iterator[None]:
+def impatient() -> Generator[None, None, None]:
     """While something hangs on purpose: its deadline comes sooner. Its length proves nothing."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("readers.pcsc.watched.READER_TIMEOUT_S", IMPATIENT_S)
