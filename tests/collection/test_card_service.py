@@ -238,6 +238,36 @@ def test_a_torn_block_is_settled_by_whoever_reads_the_card_next(city: City) -> N
     assert waiting(city) == 0
 
 
+def test_a_block_whose_reader_hung_is_proven_by_the_tap_that_recovers_it(city: City) -> None:
+    """In the same upload as the tap without a proof, or in a later one."""
+    bus = city.bus(1)
+    for apart in (False, True):
+        card, _ = funded(city)
+        tap = bus.block(card, LATER)
+        bus.journal.pop()
+        evidence = tap.card
+        assert evidence is not None
+        bus.write(LATER, reason="card_denied", card=replace(evidence, proof=None))
+        bus.scan(city.phone(), 1, LATER)
+        if apart:
+            bus.send()
+            assert (1, tap.seq, "pending", "") in city.taps()
+        bus.write(LATER, reason="card_denied", card=evidence, recovers=tap.seq)
+        bus.send()
+        mine = [row for row in city.taps() if tap.seq <= row[1]]
+        assert mine == [
+            (1, tap.seq, "valid", ""),
+            (1, tap.seq + 1, "valid", ""),
+            (1, tap.seq + 2, "valid", ""),
+        ]
+        kinds = city.rows("SELECT kind FROM travel_card_commit WHERE counter > 1 AND medium_ref = :r",
+                          r=str(card.serial))  # fmt: skip
+        assert kinds == [("blocked",)]
+    assert all(medium != str(card.serial) for medium, *_ in city.rides())
+    assert city.balance("suspense:device:1") == 0
+    assert waiting(city) == 0
+
+
 def test_a_block_that_debits_is_booked_and_pays_nobody(city: City) -> None:
     bus = city.bus(1)
     card, raw = funded(city)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -12,11 +11,10 @@ import pytest
 from fare.core import card_record
 from fare.core.entitlement import Pass, day_number
 from fare.core.tap import Outcome, Tap
-from fare.core.tariff.model import FareProduct, Tariff
 from hardware.emulator.faults import Fault, FaultKind
 from readers.journal import RESERVE_BYTES, JournalFault
-from readers.shown import Lamp, Shown
-from tests.readers.bus import FARE_RIAL, LOADED_RIAL, NOW_S, Bus, Issuer, open_bus
+from readers.shown import Lamp
+from tests.readers.bus import FARE_RIAL, LOADED_RIAL, Bus, Issuer, open_bus
 from tests.readers.chips import chip_with, present, put_back
 
 
@@ -342,100 +340,3 @@ def test_without_a_bundle_it_is_out_of_service(issuer: Issuer, cards: Path, tmp_
     bus = open_bus(issuer, cards, tmp_path / "s", bundle=issuer.bundle(devices={}))
     assert bus.tap("one").reason == "out_of_service"
     bus.process.stop()
-
-
-# --- phones ---
-
-
-def test_a_phone_rides_once(bus: Bus) -> None:
-    phone = bus.issuer.phone()
-    shown = bus.process.scan(phone.ticket_text(NOW_S, 1))
-    assert (shown.lamp, shown.fare_rial, shown.rides_left) == (Lamp.GREEN, FARE_RIAL, 4)
-    assert bus.process.scan(phone.ticket_text(NOW_S + 1, 1)).reason == "already_paid"
-    assert bus.process.scan(phone.ticket_text(NOW_S + 1, 2)).lamp is Lamp.GREEN
-    accepted, refused, _ = bus.journalled()
-    assert accepted.ticket is not None
-    assert refused.ticket is None
-
-
-def test_companions_pay_and_use_up_their_rides(bus: Bus) -> None:
-    phone = bus.issuer.phone()
-    shown = bus.process.scan(phone.ticket_text(NOW_S, 1, 3))
-    assert (shown.fare_rial, shown.pax, shown.rides_left) == (3 * FARE_RIAL, 3, 2)
-    assert bus.process.scan(phone.ticket_text(NOW_S, 3)).reason == "already_paid"
-    assert bus.process.scan(phone.ticket_text(NOW_S, 4, 3)).reason == "counter_exhausted"
-
-
-def test_a_paid_ride_is_refused_after_a_restart(bus: Bus, tmp_path: Path, issuer: Issuer) -> None:
-    phone = bus.issuer.phone()
-    bus.process.scan(phone.ticket_text(NOW_S, 1))
-    bus.process.stop()
-    again = open_bus(issuer, bus.folder, tmp_path / "state", clock=bus.clock)
-    assert again.process.scan(phone.ticket_text(NOW_S + 2, 1)).reason == "already_paid"
-    again.process.stop()
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [("", "not_a_ticket"), ("سلام", "not_a_ticket"), ("MC1:A", "malformed"), ("M" * 5_000, "too_long")],
-)
-def test_any_other_text_is_a_refusal(bus: Bus, text: str, reason: str) -> None:
-    assert bus.process.scan(text).reason == reason
-
-
-def test_one_screen_held_before_the_scanner_is_one_tap(bus: Bus) -> None:
-    for _ in range(20):
-        assert bus.process.scan("hello").lamp is Lamp.RED
-        bus.clock.pass_s(0.2)
-    assert len(bus.journalled()) == 1
-
-
-def test_stale_tickets_and_a_clock_that_is_not_synchronised(bus: Bus) -> None:
-    phone = bus.issuer.phone()
-    assert bus.process.scan(phone.ticket_text(NOW_S, 1)).lamp is Lamp.GREEN
-    bus.clock.pass_s(100)
-    assert bus.process.scan(phone.ticket_text(NOW_S, 2)).reason == "stale"
-    bus.clock.synchronised = False
-    assert bus.process.scan(phone.ticket_text(NOW_S, 3)).reason == "already_paid"  # one ride for each cti
-    other = bus.issuer.phone()
-    assert bus.process.scan(other.ticket_text(NOW_S, 1)).lamp is Lamp.GREEN
-    assert bus.journalled()[-1].flags == ("clock_unsynchronised",)
-
-
-def test_a_ticket_that_does_not_cover_the_fare_is_refused(bus: Bus) -> None:
-    dear = Tariff(2, "dear", {0: FareProduct("adult", "adult", FARE_RIAL + 1)})
-    bus.process.bundles.offer(bus.issuer.bundle(2, tariff=dear))
-    assert bus.process.scan(bus.issuer.phone().ticket_text(NOW_S, 1)).reason == "insufficient_balance"
-
-
-def test_a_hanging_card_does_not_stop_the_phones(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The ticket settles the hung tap as unconfirmed; the proof that comes after all is its recovery."""
-    monkeypatch.setattr("readers.ticket_taps.HUNG_CARD_S", 0.05)
-    hanging, go_on = threading.Event(), threading.Event()
-    bus.reader.place("one")
-    link = bus.reader.wait_for_card(1)
-    assert link is not None
-    transmit = link.transmit
-
-    def hang(apdu: bytes) -> bytes:
-        reply = transmit(apdu)
-        if apdu[1] == 0xC7:
-            hanging.set()
-            assert go_on.wait(10)
-        return reply
-
-    link.transmit = hang  # type: ignore[method-assign]
-    shown: list[Shown] = []
-    card = threading.Thread(target=lambda: shown.append(bus.process._validator.present_card(link)))
-    card.start()
-    assert hanging.wait(10)
-    assert bus.process.scan(bus.issuer.phone().ticket_text(NOW_S, 1)).lamp is Lamp.GREEN
-    go_on.set()
-    card.join(10)
-    bus.reader.remove()
-    assert shown[0].lamp is Lamp.GREEN
-    unconfirmed, phone, recovery = bus.journalled()
-    assert (unconfirmed.outcome, phone.outcome) == (Outcome.UNCONFIRMED, Outcome.ACCEPTED)
-    assert (recovery.outcome, recovery.recovers) == (Outcome.ACCEPTED, unconfirmed.seq)
-    assert bus.issuer.proof_verifies(recovery)
-    assert bus.spent("one") == FARE_RIAL
