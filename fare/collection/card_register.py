@@ -1,11 +1,11 @@
-"""What the card proof may read: cards' commits in a row, taps that no ride stands for, doubles. Read only.
+"""What the card proof may read of cards: their commits in a row, what desks saw, doubles. Read only.
 
 Rows come out as values of this module. Amounts are rial.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
@@ -16,18 +16,16 @@ from sqlmodel import Session
 
 from fare.collection.bulk import table_of
 from fare.collection.models import CardCommit, OpenEvidence, Quarantined, RegisteredTap, Ride
-from fare.collection.unravelling import DESK
-from fare.collection.words import CommitKind, Flag, MediumKind, ProofState, QuarantineReason
+from fare.collection.rides import DESK
+from fare.collection.words import CommitKind, Flag, MediumKind, QuarantineReason
 from fare.core.desfire.layout import PROOF_SIZE
 from fare.core.proof.card import CommitProof
-from fare.core.tap import Outcome
 
 _TAP: Final = table_of(RegisteredTap)
 _RIDE: Final = table_of(Ride)
 _OPEN: Final = table_of(OpenEvidence)
 _COMMIT: Final = table_of(CardCommit)
 _QUARANTINE: Final = table_of(Quarantined)
-_CHUNK: Final = 500
 _ROWS_AT_ONCE: Final = 2_000
 _CLOCK_DOUBTS: Final = frozenset(
     {Flag.CLOCK_CORRECTED, Flag.CLOCK_UNKNOWN, Flag.CLOCK_IMPLAUSIBLE, Flag.CLOCK_CONTRADICTED}
@@ -90,26 +88,6 @@ class CardState:
     spent_after_rial: int
     record: bytes | None
     loads: int
-
-
-@dataclass(frozen=True, slots=True)
-class OpenTap:
-    """An accepted or unconfirmed tap of the day that no ride stands for, or whose proof was not accepted.
-
-    `counter_taken`: another commit is proven to have used its counter, so it debited nothing.
-    """
-
-    device_id: int
-    journal_id: bytes
-    seq: int
-    tapped_at: datetime
-    outcome: Outcome
-    medium_kind: str | None
-    medium_ref: str | None
-    counter: int | None
-    fare_rial: int
-    proof_state: ProofState
-    counter_taken: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,58 +266,6 @@ def _of_card(medium_ref: str) -> tuple[Select[Any, Any, Any, Any], Select[Any, A
     return commit, ride
 
 
-def open_taps(session: Session, day: date) -> list[OpenTap]:
-    """The day's accepted and unconfirmed taps that no ride stands for."""
-    statement = _without_ride().where(_TAP.c.service_day == day)
-    return [_open_tap(row) for row in session.connection().execute(statement)]
-
-
-def open_taps_of_card(session: Session, medium_ref: str, after: int, below: int) -> list[OpenTap]:
-    """The same of one card on any day, for the counters between two, both excluded."""
-    statement = _without_ride().where(
-        _TAP.c.medium_kind == MediumKind.CARD,
-        _TAP.c.medium_ref == medium_ref,
-        _TAP.c.counter > after,
-        _TAP.c.counter < below,
-    )
-    return [_open_tap(row) for row in session.connection().execute(statement)]
-
-
-def torn_taps_before(session: Session, day: date) -> list[OpenTap]:
-    """The unconfirmed taps of earlier days that nothing has settled yet."""
-    # From the working list, which is short, into the register, which is not.
-    listed = session.connection().execute(
-        sa.select(_OPEN.c.device_id, _OPEN.c.journal_id, _OPEN.c.seq).where(_OPEN.c.raw_tap.is_not(None))
-    )
-    places = sorted({(device, bytes(journal), seq) for device, journal, seq in listed})
-    key = sa.tuple_(_TAP.c.device_id, _TAP.c.journal_id, _TAP.c.seq)
-    found: list[OpenTap] = []
-    for start in range(0, len(places), _CHUNK):
-        of_earlier_days = _without_ride().where(
-            _TAP.c.service_day < day, key.in_(places[start : start + _CHUNK])
-        )
-        found += [_open_tap(row) for row in session.connection().execute(of_earlier_days)]
-    return found
-
-
-def media_in_conflict(session: Session, medium_kind: str, refs: Collection[str]) -> set[str]:
-    """Those of these media of which two valid proofs for one counter are known, on any day."""
-    found: set[str] = set()
-    for chunk in _chunks(refs):
-        found |= set(
-            session.connection()
-            .execute(
-                sa.select(_TAP.c.medium_ref).where(
-                    _TAP.c.medium_kind == medium_kind,
-                    _TAP.c.medium_ref.in_(chunk),
-                    _TAP.c.proof_state == ProofState.CONFLICT,
-                )
-            )
-            .scalars()
-        )
-    return found
-
-
 def held_back(session: Session, day: date) -> list[HeldBack]:
     """The day's rides with money in suspense."""
     key = (_RIDE.c.device_id, _RIDE.c.suspense_reason, _RIDE.c.medium_kind, _RIDE.c.medium_ref)
@@ -350,42 +276,6 @@ def held_back(session: Session, day: date) -> list[HeldBack]:
         .order_by(*key)
     )
     return [HeldBack(dev, why or "unknown", kind, ref, n, int(rial)) for dev, why, kind, ref, n, rial in rows]
-
-
-def _without_ride() -> Select[Any]:
-    same = (
-        (_RIDE.c.medium_kind == _TAP.c.medium_kind)
-        & (_RIDE.c.medium_ref == _TAP.c.medium_ref)
-        & (_RIDE.c.counter == _TAP.c.counter)
-    )
-    unsettled = _TAP.c.proof_state != ProofState.VALID
-    return (
-        sa.select(_TAP, _RIDE.c.counter.label("taken"))
-        .select_from(_TAP.outerjoin(_RIDE, same))
-        .where(
-            # Of the refused ones, those that claimed a commit which does not hold.
-            _TAP.c.outcome.in_([Outcome.ACCEPTED.value, Outcome.UNCONFIRMED.value])
-            | _TAP.c.proof_state.in_([ProofState.BAD, ProofState.CONFLICT]),
-            _RIDE.c.counter.is_(None) | unsettled,
-        )
-        .order_by(_TAP.c.device_id, _TAP.c.journal_id, _TAP.c.seq)
-    )
-
-
-def _open_tap(row: Any) -> OpenTap:
-    return OpenTap(
-        device_id=row.device_id,
-        journal_id=bytes(row.journal_id),
-        seq=row.seq,
-        tapped_at=row.tapped_at,
-        outcome=Outcome(row.outcome),
-        medium_kind=row.medium_kind,
-        medium_ref=row.medium_ref,
-        counter=row.counter,
-        fare_rial=row.fare_rial,
-        proof_state=ProofState(row.proof_state),
-        counter_taken=row.taken is not None,
-    )
 
 
 def doubles_seen(session: Session) -> list[DoubleSeen]:
@@ -410,8 +300,3 @@ def seen_at_desks(session: Session) -> list[tuple[str, int, bytes, datetime]]:
         .order_by(_OPEN.c.medium_ref, _OPEN.c.counter)
     )
     return [(ref, counter, bytes(record), at) for ref, counter, record, at in rows]
-
-
-def _chunks(values: Iterable[str]) -> Iterator[list[str]]:
-    listed = sorted(set(values))
-    return (listed[start : start + _CHUNK] for start in range(0, len(listed), _CHUNK))

@@ -17,16 +17,16 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 
-from fare.collection import commits, store
+from fare.collection import commits
 from fare.collection.card_proof import proof_fault
 from fare.collection.card_register import proven_spent
 from fare.collection.earlier_tap import stands_alone
 from fare.collection.facts import Facts, gather
-from fare.collection.posting import Cause, deny_doubles, post_commits, post_rides
-from fare.collection.rides import Double, ProvenCommit, TapSource, card_key, service_kind
-from fare.collection.unravelling import DESK, Witness, unravel
+from fare.collection.posting import Cause, deny_doubles, post_commits, post_rides, settle_earlier
+from fare.collection.rides import DESK, Double, ProvenCommit, TapSource, card_key, service_kind
+from fare.collection.unravelling import Witness, unravel
 from fare.collection.upload import City
-from fare.collection.words import CommitKind, Flag
+from fare.collection.words import CommitKind
 from fare.core.calendar import DAY_STARTS_AT
 from fare.core.desfire.layout import RECORD_SIZE
 from fare.core.proof.card import CardEvidence, CommitProof
@@ -41,7 +41,6 @@ __all__ = [
     "Sighted",
     "card_committed",
     "card_seen",
-    "proven_spent",
 ]
 
 CAUSE: Final = "sighting"
@@ -206,15 +205,11 @@ def _settle(
     now: datetime,
 ) -> int:
     """Prove what can be proven now, and write all of it. Returns how many rides that was."""
-    connection = session.connection()
     unravelled = unravel(witnesses, facts, now)
     post_rides(session, _cause(witnesses, now), unravelled.rides, [], facts)
     post_commits(session, [*own, *unravelled.commits], facts)
     deny_doubles(session, [], facts, now)
-    store.settle_torn(connection, unravelled.torn)
-    store.flag_taps(connection, unravelled.differing, Flag.PREVIOUS_DIFFERS)
-    commits.close_open_evidence(connection, unravelled.close)
-    commits.add_open_evidence(connection, unravelled.add, now)
+    settle_earlier(session, unravelled, now)
     return len(unravelled.rides)
 
 

@@ -19,11 +19,18 @@ from zoneinfo import ZoneInfo
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlmodel import Session
 
-from fare.collection import commits, store
+from fare.collection import store
 from fare.collection.chain import RawTap, place
 from fare.collection.facts import gather
 from fare.collection.judging import Verdict, judge
-from fare.collection.posting import Cause, deny_doubles, post_commits, post_disputes, post_rides
+from fare.collection.posting import (
+    Cause,
+    deny_doubles,
+    post_commits,
+    post_disputes,
+    post_rides,
+    settle_earlier,
+)
 from fare.collection.rides import ProvenCommit, ProvenRide
 from fare.collection.store import StreamState
 from fare.collection.tap_time import tapped_at
@@ -141,7 +148,6 @@ def _register(
     before: StreamState,
 ) -> str | None:
     """Judge the new taps, write register, rides and postings. Returns the id of the last journal entry."""
-    connection = session.connection()
     verdicts = [_verdict(raw, tap, upload, before) for raw, tap in readable]
     taps = [tap for _, tap in readable]
     cards = [tap.card for tap in taps if tap.card is not None]
@@ -156,12 +162,9 @@ def _register(
     post_disputes(session, upload, verdicts)
     deny_doubles(session, verdicts, facts, upload.received_at)
     _apply(verdicts, unravelled)
-    store.register_taps(connection, [_tap_row(verdict, upload) for verdict in verdicts])
+    store.register_taps(session.connection(), [_tap_row(verdict, upload) for verdict in verdicts])
     own = {verdict.source for verdict in verdicts}
-    store.settle_torn(connection, {s: told for s, told in unravelled.torn.items() if s not in own})
-    store.flag_taps(connection, unravelled.differing - own, Flag.PREVIOUS_DIFFERS)
-    commits.close_open_evidence(connection, unravelled.close)
-    commits.add_open_evidence(connection, unravelled.add, upload.received_at)
+    settle_earlier(session, unravelled, upload.received_at, own)
     return entry_id
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -27,6 +28,7 @@ from fare.collection.rides import (
     readable_record,
     version_after,
 )
+from fare.collection.unravelling import Unravelled
 from fare.collection.upload import Upload
 from fare.collection.words import Flag, MediumKind, ProofState
 from fare.core.proof.card import CommitProof
@@ -37,7 +39,7 @@ from fare.ledger import EntryDraft, accounts, post_many
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What brought rides, as their entries name it: `<kind>:<name>:<service day>`. It names no medium."""
+    """What entries are posted for: one a service day, `<kind>:<name>:<service day>`. It names no medium."""
 
     kind: str
     name: str
@@ -46,13 +48,21 @@ class Cause:
 
     @classmethod
     def batch(cls, upload: Upload) -> Cause:
-        """A batch that was taken in."""
-        name = f"{upload.batch.device}:{upload.batch_id[:16]}"
-        return cls("batch", name, "rides of one batch", upload.received_at)
+        """The rides of a batch that was taken in."""
+        return cls("batch", _batch_name(upload), "rides of one batch", upload.received_at)
+
+    @classmethod
+    def disputes(cls, upload: Upload) -> Cause:
+        """The tickets of a batch that another bus showed before."""
+        return cls("dispute", _batch_name(upload), "tickets shown on two buses", upload.received_at)
+
+    def draft(self, day: date, postings: Mapping[str, int]) -> EntryDraft:
+        """The entry of one service day: rial by account, debit positive."""
+        return EntryDraft(self.kind, f"{self.name}:{day.isoformat()}", day, self.text, dict(postings))
 
     def entry_id(self, day: date) -> str:
-        """The entry of one service day."""
-        return f"{self.kind}:{self.name}:{day.isoformat()}"
+        """The name of that entry."""
+        return self.draft(day, {}).entry_id
 
 
 def post_rides(
@@ -100,11 +110,8 @@ def post_disputes(session: Session, upload: Upload, verdicts: Sequence[Verdict])
             postings[accounts.owner_payable(ride.owner_id)] += ride.owner_rial
         postings[accounts.COMMISSION_REVENUE] += ride.commission_rial
         postings[accounts.suspense(ride.device_id)] -= ride.owner_rial + ride.commission_rial
-    drafts = [
-        EntryDraft("dispute", _cause_id(upload, day), day, "tickets shown on two buses", dict(postings))
-        for day, postings in sorted(days.items())
-    ]
-    post_many(session, drafts, upload.received_at)
+    cause = Cause.disputes(upload)
+    post_many(session, [cause.draft(day, legs) for day, legs in sorted(days.items())], cause.posted_at)
 
 
 def post_commits(session: Session, proven: Sequence[ProvenCommit], facts: Facts) -> None:
@@ -124,6 +131,21 @@ def post_commits(session: Session, proven: Sequence[ProvenCommit], facts: Facts)
             days[facts.city.day_of(commit.committed_at)].add((int(commit.key.ref), commit.version_after))
     for day, versions in sorted(days.items()):
         mark_seen(session, versions, day)
+
+
+def settle_earlier(
+    session: Session, unravelled: Unravelled, received_at: datetime, own: AbstractSet[TapSource] = frozenset()
+) -> None:
+    """Write what became of earlier taps, and how the list of half proofs changed.
+
+    `own` are the taps of the batch that is being taken in: their rows in the register say it themselves.
+    """
+    connection = session.connection()
+    torn = {source: told for source, told in unravelled.torn.items() if source not in own}
+    store.settle_torn(connection, torn)
+    store.flag_taps(connection, unravelled.differing - own, Flag.PREVIOUS_DIFFERS)
+    commits.close_open_evidence(connection, unravelled.close)
+    commits.add_open_evidence(connection, unravelled.add, received_at)
 
 
 def deny_doubles(session: Session, verdicts: Sequence[Verdict], facts: Facts, received_at: datetime) -> None:
@@ -178,8 +200,8 @@ def _overtaken(
             verdict.disputes = verdict.key
 
 
-def _cause_id(upload: Upload, day: date) -> str:
-    return f"{upload.batch.device}:{upload.batch_id[:16]}:{day.isoformat()}"
+def _batch_name(upload: Upload) -> str:
+    return f"{upload.batch.device}:{upload.batch_id[:16]}"
 
 
 def _entries(
@@ -193,10 +215,7 @@ def _entries(
             postings[accounts.owner_payable(row["owner_id"])] -= legs.owner_rial
         postings[accounts.COMMISSION_REVENUE] -= legs.commission_rial
         postings[accounts.suspense(ride.source.device)] -= legs.suspense_rial
-    return [
-        EntryDraft(cause.kind, f"{cause.name}:{day.isoformat()}", day, cause.text, dict(postings))
-        for day, postings in sorted(days.items())
-    ]
+    return [cause.draft(day, postings) for day, postings in sorted(days.items())]
 
 
 def _mark_seen(session: Session, rides: Sequence[ProvenRide]) -> None:

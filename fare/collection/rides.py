@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
+from typing import Final
 
 from fare.collection.words import CommitKind, MediumKind, ProvenBy, SuspenseReason
 from fare.core import card_record
 from fare.core.errors import MalformedDocument
 from fare.core.proof.card import CardEvidence, CommitProof
+
+DESK: Final = 0
+"""The device number of the issuing server, which reads and writes cards at desks."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -57,8 +61,8 @@ class KnownCommit:
 class ProvenCommit:
     """A card's commit with a valid proof that is no ride and moves no money.
 
-    `proof` is its 8-byte TMV, `spent_rial` what the card had spent, ever. `device` is 0 for the issuing
-    server.
+    `proof` is its 8-byte TMV, `spent_rial` what the card had spent, ever. `device` is DESK for
+    the issuing server.
     """
 
     key: RideKey

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
-from typing import Final
 
 from fare.collection.commits import OpenRow
 from fare.collection.doubts import card_not_before, is_contradicted, terms_differ
@@ -19,6 +18,7 @@ from fare.collection.earlier_tap import Before, prove_earlier, stands_alone
 from fare.collection.facts import Facts, own_key
 from fare.collection.judging import card_ceiling, funds_left
 from fare.collection.rides import (
+    DESK,
     Double,
     KnownCommit,
     ProvenCommit,
@@ -34,9 +34,6 @@ from fare.collection.tap_time import plausible
 from fare.collection.words import CommitKind, Flag, ProofState, ProvenBy, SuspenseReason
 from fare.core.proof.card import CardEvidence, CommitProof
 from fare.core.tap import Tap, decode_tap
-
-DESK: Final = 0
-"""The device number of the issuing server, which reads cards at desks."""
 
 
 @dataclass(frozen=True, slots=True)

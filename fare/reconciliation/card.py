@@ -17,7 +17,14 @@ from typing import Final
 from sqlmodel import Session
 
 from fare.collection import card_register
-from fare.collection.card_register import CardState, CardStep, OpenTap
+from fare.collection.card_register import CardState, CardStep
+from fare.collection.open_taps import (
+    OpenTap,
+    media_in_conflict,
+    open_taps,
+    open_taps_of_card,
+    torn_taps_before,
+)
 from fare.collection.rides import readable_record
 from fare.collection.words import MediumKind, ProofState, SuspenseReason
 from fare.core.tap import Outcome as TapOutcome
@@ -53,19 +60,19 @@ def check_card(session: Session, day: date, now: datetime, *, is_closed: bool) -
     """The day's rides and the taps that no ride stands for; unconfirmed taps of earlier days too."""
     look = _Look(session, day, now, is_closed)
     rides = sum(card_register.ride_counts(session, day).values())
-    open_taps = card_register.open_taps(session, day)
-    cloned = _conflicts(look, open_taps)
+    unposted = open_taps(session, day)
+    cloned = _conflicts(look, unposted)
     cloned |= _doubles(look, cloned)
-    _bad_proofs(look, open_taps)
+    _bad_proofs(look, unposted)
     _beyond_funds(look, cloned)
     _steps(look, cloned)
     _ahead(look, cloned)
-    for tap in open_taps:
+    for tap in unposted:
         _open_tap(look, tap, cloned)
-    older = card_register.torn_taps_before(session, day)
+    older = torn_taps_before(session, day)
     for tap in older:
         _open_tap(look, tap, cloned)
-    checked = rides + len(open_taps) + len(older)
+    checked = rides + len(unposted) + len(older)
     return Outcome(checked, max(0, checked - look.waiting - look.troubled), look.waiting, look.findings)
 
 
@@ -155,9 +162,7 @@ def _steps(look: _Look, cloned: set[str]) -> None:
         if step.medium_ref not in cloned:
             _travel(look, step)
     breaks += card_register.block_steps(look.session, look.day)
-    doubled = cloned | card_register.media_in_conflict(
-        look.session, MediumKind.CARD, {step.medium_ref for step in breaks}
-    )
+    doubled = cloned | media_in_conflict(look.session, MediumKind.CARD, {step.medium_ref for step in breaks})
     for step in breaks:
         if step.medium_ref in doubled:
             look.troubled += 1  # its double explains it, and is in the queue
@@ -272,7 +277,7 @@ def _before(session: Session, ref: str, counter: int) -> CardState:
 
 
 def _torn_between(session: Session, ref: str, after: int, below: int) -> list[OpenTap]:
-    taps = card_register.open_taps_of_card(session, ref, after, below)
+    taps = open_taps_of_card(session, ref, after, below)
     return [
         tap for tap in taps if tap.outcome is TapOutcome.UNCONFIRMED and tap.proof_state is ProofState.PENDING
     ]
