@@ -46,8 +46,10 @@ def _status_of(arguments: list[str]) -> int:
     except TyperException as misuse:
         # Wrong options, as a rule; a group that was called bare may put its whole help text here.
         text = misuse.format_message()
-        name = f"mancard {arguments[0]}"
-        print(text if "\n" in text else f"{name}: {text} '{name} --help' tells more.", file=sys.stderr)
+        context = getattr(misuse, "ctx", None)
+        name = f"mancard {arguments[0]}" if context is None else str(context.command_path)
+        end = "" if text.endswith((".", "?")) else "."
+        print(text if "\n" in text else f"{name}: {text}{end} '{name} --help' tells more.", file=sys.stderr)
         return misuse.exit_code
     except SystemExit as leaving:
         return _leave(leaving)

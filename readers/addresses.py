@@ -72,8 +72,8 @@ def _folder(text: str) -> Path:
     folder = Path(text)
     if not folder.is_dir():
         raise OperatorError(
-            f"There is no folder {folder} with virtual cards: make some with 'mancard card', or give another "
-            "--reader."
+            f"There is no folder {folder} with virtual cards: make some with 'mancard emulator new {folder} "
+            "NAME', or give another --reader."
         )
     return folder
 

@@ -37,7 +37,9 @@ def issue_batch(address: str, job: Job, count: int, files: Sequence[Path], rende
         typer.echo(batch.broken_off, err=True)
     elif not batch.rows and not batch.stopped:
         raise OperatorError("There is no blank card there: make one with 'mancard emulator new FOLDER NAME'.")
-    typer.echo(f"{batch.done} of {count} cards are issued, {batch.failed} failed.")
+    ran_out = batch.broken_off is None and not batch.stopped and batch.done < count
+    left = " There was no further blank card." if ran_out else ""
+    typer.echo(f"{batch.done} of {count} cards are issued, {batch.failed} failed.{left}")
     for file in files:
         _write(file, render([row.as_json() for row in batch.rows], file.suffix.removeprefix(".")))
     if batch.stopped:

@@ -37,7 +37,7 @@ PasswordFile = Annotated[
     Path | None, typer.Option("--password-file", metavar="FILE", help="Its password; asked for otherwise.")
 ]
 Reader = Annotated[
-    str, typer.Option("--reader", metavar="ADDRESS", help="A PC/SC reader, or virtual:FOLDER.")
+    str, typer.Option("--reader", metavar="ADDRESS", help="A PC/SC reader's name, or virtual:FOLDER.")
 ]
 MaybeReader = Annotated[
     str | None, typer.Option("--reader", metavar="ADDRESS", help="Where the card lies, if it is at hand.")
@@ -67,7 +67,9 @@ def issue(
     category: Annotated[int, typer.Option(min=0, max=255, help="The rider category.")] = 0,
     report: Annotated[
         list[Path] | None,
-        typer.Option("--report", metavar="FILE", help="FILE.html to print and sign, or FILE.csv."),
+        typer.Option(
+            "--report", metavar="FILE", help="FILE.html to print and sign, or FILE.csv. Repeatable."
+        ),
     ] = None,
 ) -> None:
     """Make fresh chips cards of the ledger, one after the other."""
@@ -179,7 +181,7 @@ def roll(
     server: Server,
     login: Login,
     reader: Reader,
-    serial: Annotated[str | None, typer.Argument(metavar="[SERIAL]", help="Only this card.")] = None,
+    serial: Annotated[str | None, typer.Argument(metavar="SERIAL", help="Only this card.")] = None,
     password_file: PasswordFile = None,
     card: CardName = None,
     as_json: AsJson = False,
@@ -236,6 +238,8 @@ def _password(file: Path | None) -> str:
         ) from None
     if mode & 0o077:
         raise OperatorError(f"The password file {file} is open to other accounts: run 'chmod 600 {file}'.")
+    if not text.strip():
+        raise OperatorError(f"The password file {file} is empty: write the password alone into it.")
     return text.strip("\r\n")
 
 

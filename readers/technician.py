@@ -68,7 +68,9 @@ def examine(
 
     examination = Examination(reader, tell, card_wait_s=wait, with_lamps=lamps, with_install=install)
     if not examination.run():
+        typer.echo("Something must be mended: see FAULT above.")
         raise typer.Exit(1)
+    typer.echo("The reader can be used.")
 
 
 @app.command()

@@ -14,12 +14,18 @@ from typing import Annotated, Any, Protocol
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="Cards: issue, inspect, load, block, replace, roll, list.")
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Cards: issue, inspect, load, block, replace, roll, list.",
+)
 
 Serial = Annotated[str, typer.Argument(metavar="SERIAL", help="The number of the card.")]
 Reader = Annotated[
     str | None,
-    typer.Option("--reader", metavar="ADDRESS", help="virtual:FOLDER, virtual+pcsc:FOLDER, a PC/SC reader."),
+    typer.Option(
+        "--reader", metavar="ADDRESS", help="A PC/SC reader's name, virtual:FOLDER or virtual+pcsc:FOLDER."
+    ),
 ]
 Virtual = Annotated[
     Path | None, typer.Option("--virtual", metavar="FOLDER", help="The same as --reader virtual:FOLDER.")
@@ -60,16 +66,22 @@ class Counter(Protocol):
 def list_() -> None:
     """List the cards: number, chip, status, newest version, and what it may spend in all (rial)."""
     from fare.database.engine import open_engine, read
+    from fare.desk.outcomes import shown_day
     from fare.issuing import cards
     from fare.settings import LedgerSettings
 
     with read(open_engine(LedgerSettings().database_url)) as session:
-        for card in cards(session):
+        found = cards(session)
+        if not found:
+            print("No card was issued yet: 'mancard card issue' makes one.")
+            return
+        print(f"{'card':>10}  {'chip':14}  {'status':8}  {'version':7} {'rial in all':>13}  holds until")
+        for card in found:
             funds_rial = card.loaded_rial - card.withdrawn_rial
             written = "" if card.is_written else "  not written yet"
             print(
-                f"{card.serial:>10}  {card.uid.hex()}  {card.status:8}  v{card.version:<5}"
-                f"  {funds_rial:>12,}  until {card.expires_on}{written}"
+                f"{card.serial:>10}  {card.uid.hex().upper()}  {card.status:8}  v{card.version:<6}"
+                f" {funds_rial:>13,}  {shown_day(card.expires_on)}{written}"
             )
 
 
@@ -178,7 +190,7 @@ def unblock(
 @app.command()
 def replace(
     old_serial: Annotated[
-        str | None, typer.Argument(metavar="[OLD]", help="The number of the lost card.")
+        str | None, typer.Argument(metavar="OLD", help="The number of the lost card.")
     ] = None,
     report_lost: Annotated[bool, typer.Option("--report-lost", help="Deny it; its balance waits.")] = False,
     new_serial: Annotated[
@@ -216,7 +228,7 @@ def replace(
 
 @app.command()
 def roll(
-    serial: Annotated[str | None, typer.Argument(metavar="[SERIAL]", help="Only this card.")] = None,
+    serial: Annotated[str | None, typer.Argument(metavar="SERIAL", help="Only this card.")] = None,
     reader: Reader = None,
     virtual: Virtual = None,
     card: CardName = None,

@@ -123,7 +123,7 @@ class Inspected:
         who = f"Card {self.serial}" if self.serial is not None else "A card that this ledger does not know"
         lines = [
             f"{who}: {self.chip}, {self.storage_bytes} bytes, chip {self.uid.hex().upper()}.",
-            "Keys: generation " + " ".join(str(version) for version in self.key_versions) + " (k0 k1 k2).",
+            _key_sentence(self.key_versions),
             f"Ledger: {self.status or 'unknown'}."
             + (" The card itself carries a block." if self.blocked_on_card else ""),
         ]
@@ -163,10 +163,10 @@ class Loaded:
 
     def sentences(self, zone: ZoneInfo) -> list[str]:
         """See Outcome."""
-        signed = f"Order {self.order_id}: {money(self.amount_rial)} are signed for card {self.serial}"
+        signed = f"Order {self.order_id}: {money(self.amount_rial)} signed for card {self.serial}"
         if self.on_card:
             return [f"{signed} and written onto it.", *([self.note] if self.note else [])]
-        return [f"{signed}. The next bus it meets writes them onto it.", *([self.note] if self.note else [])]
+        return [f"{signed}. The next bus it meets writes that onto it.", *([self.note] if self.note else [])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +217,10 @@ class Replaced:
             f"Card {self.old_serial} is denied. Its balance may move from {moment(self.moves_at, zone)} on."
         ]
         if self.new_serial is not None:
-            lines.append(f"It will go to card {self.new_serial}: 'mancard card replace --due' moves it then.")
+            lines.append(
+                f"It will go to card {self.new_serial}: from then on 'replace {self.old_serial} --with "
+                f"{self.new_serial}' moves it, or 'mancard card replace --due' at the ledger."
+            )
         return lines + ([self.note] if self.note else [])
 
 
@@ -234,6 +237,13 @@ class Rolled:
         if self.before == self.key_version:
             return [f"Card {self.serial} already has the keys of generation {self.key_version}."]
         return [f"Card {self.serial} now has the keys of generation {self.key_version}."]
+
+
+def _key_sentence(versions: tuple[int, ...]) -> str:
+    if len(set(versions)) == 1:
+        return f"Keys: generation {versions[0]}."
+    told = ", ".join(f"k{number} {version}" for number, version in enumerate(versions))
+    return f"Keys: of several generations ({told}): 'roll' makes them one."
 
 
 def money(amount_rial: int) -> str:

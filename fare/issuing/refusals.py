@@ -40,9 +40,11 @@ _SENTENCES: Final[Mapping[IssuingRefusal, str]] = {
     IssuingRefusal.UNKNOWN_WALLET: "There is no such wallet: check its number, or open one.",
     IssuingRefusal.UNKNOWN_TICKET: "This ticket was not issued here: check its alias.",
     IssuingRefusal.UNKNOWN_ORDER: "There is no such order: check its number, or make the order again.",
-    IssuingRefusal.NOT_ACTIVE: "This card or wallet is blocked or replaced: use the one that replaced it.",
+    IssuingRefusal.NOT_ACTIVE: (
+        "This card or wallet is denied or replaced: unblock it, or use the one that replaced it."
+    ),
     IssuingRefusal.ALREADY_ISSUED: "A card with this chip was already issued: take a fresh card.",
-    IssuingRefusal.AMOUNT_OUT_OF_RANGE: "The amount must be a whole number of rial above zero.",
+    IssuingRefusal.AMOUNT_OUT_OF_RANGE: "So much cannot be loaded at once: type less, above zero rial.",
     IssuingRefusal.CARD_IS_FULL: "The card has counted all it can: replace it, its balance moves along.",
     IssuingRefusal.SHORT_OF_FUNDS: "There is less money than this may cost: top it up, or ask for less.",
     IssuingRefusal.PAID_BY_ANOTHER_PAYMENT: "The order was paid by another payment: refund this one.",

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from fare.staff.accounts import StaffMember, create_account, disable, member, password_hash_of, staff
+from fare.staff.accounts import (
+    StaffMember,
+    create_account,
+    disable,
+    member,
+    password_hash_of,
+    set_password,
+    staff,
+)
 from fare.staff.approvals import (
     ApprovalRefusal,
     ApprovalView,
@@ -43,6 +51,7 @@ __all__ = [
     "password_hash_of",
     "prolong",
     "request",
+    "set_password",
     "signed_in",
     "staff",
     "use",

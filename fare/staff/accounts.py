@@ -73,12 +73,30 @@ def password_hash_of(session: Session, staff_id: str) -> str | None:
     return account.password_hash if account is not None and account.active else None
 
 
+def set_password(session: Session, staff_id: str, password_hash: str) -> None:
+    """Give an open account another password and sign it out everywhere. Raises `OperatorError`."""
+    account = _account(session, staff_id)
+    if not account.active:
+        raise OperatorError(f"The account {account.staff_id} is disabled: add another one.")
+    account.password_hash = password_hash
+    _sign_out(session, account)
+
+
 def disable(session: Session, staff_id: str) -> None:
     """Close an account and sign it out everywhere. What it did stays under its name."""
+    account = _account(session, staff_id)
+    account.active = False
+    _sign_out(session, account)
+
+
+def _account(session: Session, staff_id: str) -> StaffAccount:
     account = session.get(StaffAccount, staff_id.strip().lower())
     if account is None:
         raise OperatorError(f"There is no account {staff_id}: 'mancard staff list' shows them.")
-    account.active = False
+    return account
+
+
+def _sign_out(session: Session, account: StaffAccount) -> None:
     session.exec(delete(StaffSession).where(col(StaffSession.staff_id) == account.staff_id))
     session.flush()
 

@@ -102,16 +102,16 @@ def use(
     """Spend an approval, in the transaction of the action itself. Raises `NotApproved`, then stop."""
     digest = _digest(action, canonical(dict(payload)))
     row = session.get(Approval, approval_id)
-    if row is None or row.approved_by is None or row.action != action.value:
-        raise NotApproved(
-            f"The action {action.value} needs the approval of a second person: request it first."
-        )
+    if row is None or row.action != action.value:
+        raise NotApproved(f"There is no approval {approval_id} of this kind: request it first.")
+    if row.approved_by is None:
+        raise NotApproved(f"A second person has not approved {approval_id} yet: ask one.")
     # Recomputed from the stored payload too: a row edited behind our back fits neither.
     if not (
         hmac.compare_digest(row.payload_sha256, digest)
         and hmac.compare_digest(_digest(action, row.payload), digest)
     ):
-        raise NotApproved(f"Approval {approval_id} was given for another payload: request a new one.")
+        raise NotApproved(f"Approval {approval_id} was given for something else: request a new one.")
     spent = session.exec(
         update(Approval)
         .where(col(Approval.approval_id) == approval_id, col(Approval.used_at).is_(None))

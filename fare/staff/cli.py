@@ -1,6 +1,6 @@
 """The accounts of employees.
 
-`mancard staff add NAME --role finance` · `list` · `disable NAME`
+`mancard staff add NAME --role finance` · `list` · `password NAME` · `disable NAME`
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
+
+Generate = Annotated[bool, typer.Option("--generate", help="Make a password and print it this once.")]
 
 
 @app.callback()
@@ -25,9 +27,7 @@ def add(
         str, typer.Option(help="clerk, finance, auditor, operator, owner, technician or administrator.")
     ],
     owner: Annotated[str | None, typer.Option(help="For the role owner: the id of the bus owner.")] = None,
-    generate: Annotated[
-        bool, typer.Option("--generate", help="Make a password and print it this once.")
-    ] = False,
+    generate: Generate = False,
 ) -> None:
     """Add an account. The password is asked for twice and never shown."""
     from datetime import UTC, datetime
@@ -35,24 +35,39 @@ def add(
     from fare.core.errors import OperatorError
     from fare.database.engine import open_engine, write
     from fare.settings import LedgerSettings
-    from fare.staff import Role, create_account, generate_password, hash_password
+    from fare.staff import Role, create_account, hash_password
 
     if role not in {known.value for known in Role}:
         raise OperatorError(
             f"There is no role {role!r}: choose one of {', '.join(known.value for known in Role)}."
         )
-    if not generate and not sys.stdin.isatty():
-        raise OperatorError("There is no terminal to type a password at: let --generate make one.")
+    _check_terminal(generate=generate)
     engine = open_engine(LedgerSettings().database_url)
-    password = (
-        generate_password()
-        if generate
-        else typer.prompt("Password", hide_input=True, confirmation_prompt=True)
-    )
+    password = _new_password(generate=generate)
     digest = hash_password(password)
     with write(engine) as session:
         who = create_account(session, name, Role(role), digest, datetime.now(UTC), owner)
     print(f"{who.staff_id} may sign in as {who.role}.")
+    if generate:
+        print(f"Password, shown this once: {password}")
+
+
+@app.command("password")
+def password_(
+    name: Annotated[str, typer.Argument(help="The account's name.")], generate: Generate = False
+) -> None:
+    """Give an account another password, and sign it out everywhere."""
+    from fare.database.engine import open_engine, write
+    from fare.settings import LedgerSettings
+    from fare.staff import hash_password, set_password
+
+    _check_terminal(generate=generate)
+    engine = open_engine(LedgerSettings().database_url)
+    password = _new_password(generate=generate)
+    digest = hash_password(password)
+    with write(engine) as session:
+        set_password(session, name, digest)
+    print(f"{name} has another password.")
     if generate:
         print(f"Password, shown this once: {password}")
 
@@ -80,3 +95,18 @@ def disable_(name: Annotated[str, typer.Argument(help="The account's name.")]) -
     with write(open_engine(LedgerSettings().database_url)) as session:
         disable(session, name)
     print(f"{name} can no longer sign in.")
+
+
+def _check_terminal(*, generate: bool) -> None:
+    from fare.core.errors import OperatorError
+
+    if not generate and not sys.stdin.isatty():
+        raise OperatorError("There is no terminal to type a password at: let --generate make one.")
+
+
+def _new_password(*, generate: bool) -> str:
+    from fare.staff import generate_password
+
+    if generate:
+        return generate_password()
+    return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))

@@ -17,10 +17,13 @@ from hardware.emulator.image import ImageError, copy_image, create_image
 from hardware.emulator.kinds import ChipKind
 from hardware.emulator.vpcd import DEFAULT_PORT, VpcdTray
 
-app = typer.Typer(no_args_is_help=True, help="Virtual cards: image files that stand in for real ones.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Virtual cards: image files that stand in for real ones."
+)
 
 Folder = Annotated[Path, typer.Argument(help="The folder of the card images.")]
 NXP_UID_PREFIX = b"\x04"
+MAX_NEW = 10_000
 
 
 def _fail(message: str) -> typer.Exit:
@@ -46,8 +49,20 @@ def new(
     uid: Annotated[str, typer.Option(help="In hexadecimal; random when absent.")] = "",
     kind: Annotated[ChipKind, typer.Option(help="The kind of chip.")] = ChipKind.EV3,
     des: Annotated[bool, typer.Option("--des", help="A DES master key, as chips are delivered.")] = False,
+    count: Annotated[
+        int, typer.Option(min=1, max=MAX_NEW, help="So many of them: NAME-01, NAME-02 and so on.")
+    ] = 1,
 ) -> None:
     """Make a blank card with a master key of zeros: AES, or DES as chips are delivered."""
+    if count > 1 and uid:
+        raise _fail("each card has a UID of its own: leave out --uid or --count")
+    # Numbers of one length, so that a folder lists the cards in their order.
+    names = [name] if count == 1 else [f"{name}-{n:0{len(str(count))}}" for n in range(1, count + 1)]
+    for one in names:
+        _new(folder, one, label, uid, kind, des=des)
+
+
+def _new(folder: Path, name: str, label: str, uid: str, kind: ChipKind, *, des: bool) -> None:
     try:
         raw_uid = bytes.fromhex(uid) if uid else NXP_UID_PREFIX + secrets.token_bytes(kind.uid_bytes - 1)
         path = create_image(folder, name, raw_uid, label=label, des_master=des, kind=kind)

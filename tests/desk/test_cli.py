@@ -103,7 +103,7 @@ def test_a_card_is_loaded_inspected_blocked_and_unblocked(ledger: Ledger) -> Non
     type_in("issue", "--virtual", ledger.media, "--count", "2")
     here = ("--virtual", ledger.media)
     said = type_in("load", "۲", "۱۲۰٬۰۰۰", "--reference", "psp-1", *here)
-    assert "120,000 rial (12,000 toman) are signed for card 2 and written onto it." in said
+    assert "120,000 rial (12,000 toman) signed for card 2 and written onto it." in said
     assert "next bus" in type_in("load", "1", "5000")
     said = type_in("inspect", *here, "--card", "blank-1")
     assert "Card 2: MIFARE DESFire EV3" in said

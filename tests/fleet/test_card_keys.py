@@ -105,7 +105,7 @@ def test_devices_may_be_left_behind_if_that_is_what_was_approved(engine: Engine,
         create_device(session, 7, NOW)
     do(engine, keys, KeyAction.NEW_GENERATION, 2)
     approval_id = allowed(engine, KeyChange(KeyAction.ACTIVATE, 2))
-    with pytest.raises(NotApproved, match="another payload"), write(engine) as session:
+    with pytest.raises(NotApproved, match="something else"), write(engine) as session:
         apply_change(session, keys.cards, KeyChange(KeyAction.ACTIVATE, 2, force=True), approval_id, NOW)
     do(engine, keys, KeyAction.ACTIVATE, 2, force=True)
     assert keys.cards.current == 2

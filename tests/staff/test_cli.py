@@ -47,6 +47,17 @@ def test_a_typed_password_is_asked_for_twice_and_never_shown(
     assert verify_password(stored("sara"), PASSWORD)
 
 
+def test_a_forgotten_password_is_replaced(commands: Commands) -> None:
+    commands("staff", "add", "ada", "--role", "administrator", "--generate")
+    before = stored("ada")
+    status, out, err = commands("staff", "password", "ada", "--generate")
+    assert (status, err) == (0, "")
+    assert stored("ada") != before
+    assert verify_password(stored("ada"), out.split("once: ")[1].strip())
+    commands("staff", "disable", "ada")
+    assert "disabled" in commands("staff", "password", "ada", "--generate")[2]
+
+
 def test_a_disabled_account_shows_as_such(commands: Commands) -> None:
     commands("staff", "add", "ada", "--role", "administrator", "--generate")
     assert commands("staff", "disable", "ada")[0] == 0
@@ -62,6 +73,7 @@ def test_a_disabled_account_shows_as_such(commands: Commands) -> None:
         (("add", "a b", "--role", "clerk", "--generate"), "choose another"),
         (("add", "ada", "--role", "clerk"), "no terminal"),
         (("disable", "nobody"), "no account nobody"),
+        (("password", "nobody", "--generate"), "no account nobody"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(

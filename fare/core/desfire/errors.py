@@ -62,7 +62,10 @@ class NotACardOfThisSystem(CardFault):
     """No Mancard application, or not a DESFire EV2/EV3 card at all."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"This is not a card of this system ({what}): present a Mancard card.")
+        super().__init__(
+            f"This is not a card of this system ({what}): present a Mancard card, or to issue one a fresh "
+            "DESFire EV2 or EV3."
+        )
 
 
 class KeysOfAnotherGeneration(NotACardOfThisSystem):

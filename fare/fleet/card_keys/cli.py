@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
-As = Annotated[str | None, typer.Option("--as", metavar="NAME", help="Ask for it under this account.")]
+As = Annotated[
+    str | None, typer.Option("--as", metavar="NAME", help="Ask for it under this account, a technician's.")
+]
 Approval = Annotated[str | None, typer.Option("--approval", metavar="ID", help="Do it: it was approved.")]
 Version = Annotated[int, typer.Argument(metavar="VERSION", help="The number of the generation.")]
 
@@ -40,13 +42,11 @@ def list_() -> None:
 
     settings = LedgerSettings()
     masters = LedgerKeys.open(settings.keys_dir).cards
+    print(f"{'generation':10}  {'state':8}  {'keys of cards':13}  {'proofs of cards':14}")
     with read(open_engine(settings.database_url)) as session:
         for one in overview(session, masters):
             lacking = f"  not on device {', '.join(map(str, one.lacking))}" if one.lacking else ""
-            print(
-                f"{one.version:>5}  {one.state:8}  opens {one.use.opened:>9,} cards"
-                f"  proves {one.use.proven:>9,}{lacking}"
-            )
+            print(f"{one.version:>10}  {one.state:8}  {one.use.opened:>13,}  {one.use.proven:>14,}{lacking}")
 
 
 @app.command("new-generation")
@@ -81,7 +81,9 @@ def retire(version: Version, as_: As = None, approval: Approval = None) -> None:
 @app.command()
 def approve(
     approval: Annotated[str, typer.Argument(metavar="ID", help="The number of the request.")],
-    as_: Annotated[str, typer.Option("--as", metavar="NAME", help="The account of the second person.")],
+    as_: Annotated[
+        str, typer.Option("--as", metavar="NAME", help="The account of the second person, of finance.")
+    ],
 ) -> None:
     """Agree, as the second person, to a change of keys that somebody asked for."""
     from datetime import UTC, datetime
@@ -100,7 +102,7 @@ def approve(
     with write(engine) as session:
         refusal = give(session, approval, asked.payload_sha256, as_, datetime.now(UTC))
     if refusal is not None:
-        raise OperatorError(f"{as_} cannot approve this ({refusal}): somebody else with the right must.")
+        raise OperatorError(f"{as_} cannot approve this: {_REFUSED[refusal.value]}.")
     print(f"Approved. It is done with --approval {approval}.")
 
 
@@ -168,6 +170,13 @@ def _sign_in(engine: Engine, name: str) -> None:
         raise OperatorError(f"That is not the password of {name}: try again.")
 
 
+_REFUSED: Final = {
+    "unknown": "nobody asked for it",
+    "no_right": "the second person is somebody of finance",
+    "same_person": "who asked for it cannot be the second person too",
+    "other_payload": "the request has changed since: look at it anew",
+    "already_approved": "somebody already did",
+}
 _NEXT: Final = {
     "new_generation": "Bring every validator its card keys ('mancard fleet card-keys'), then activate it.",
     "activate": "New cards get it from now on; cards in use get it when they are rolled.",

@@ -25,6 +25,15 @@ def test_new_and_list(tmp_path: Path) -> None:
     assert lines[1].startswith("b\t04")
 
 
+def test_many_are_numbered_in_their_order(tmp_path: Path) -> None:
+    assert run(app, ["new", str(tmp_path), "blank", "--count", "12"]).exit_code == 0
+    cards = tray_cards(tmp_path)
+    assert [card.name for card in cards] == [f"blank-{number:02}" for number in range(1, 13)]
+    assert len({card.uid_hex for card in cards}) == 12
+    refused = run(app, ["new", str(tmp_path), "one", "--count", "2", "--uid", "04010203040506"])
+    assert (refused.exit_code, len(tray_cards(tmp_path))) == (2, 12)
+
+
 def test_other_kinds_and_a_card_as_delivered(tmp_path: Path) -> None:
     for kind in ChipKind:
         assert run(app, ["new", str(tmp_path), kind.value, "--kind", kind.value]).exit_code == 0
