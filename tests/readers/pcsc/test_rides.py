@@ -83,58 +83,47 @@ def test_a_card_rides_through_pcsc(pcsc_bus: PcscBus, issuer: Issuer, cards: Pat
 
 
 def test_a_card_torn_from_a_pcsc_reader_in_any_phase_is_debited_once(
-    on_slot: Slot, issuer: Issuer, cards: Path
+    on_slot: Slot, issuer: Issuer, cards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The phases in two halves, each with a card and a slot of its own, at the same time."""
-    issuer.make_card(cards, "two", 1002)
-    halves = (
-        (
-            "one",
-            (FaultKind.CUT_BEFORE, 0xFFCA),
-            (FaultKind.CUT_BEFORE, 0xAD),
-            (FaultKind.DROP_REPLY, 0x8B),
-            (FaultKind.DROP_REPLY, 0xC7),
-        ),
-        (
-            "two",
-            (FaultKind.CUT_AFTER, 0x71),
-            (FaultKind.CUT_AFTER, 0xDC),
-            (FaultKind.CUT_BEFORE, 0x8B),
-            (FaultKind.CUT_AFTER, 0xC7),
-        ),
-    )
-    buses = [on_slot(slot) for slot in range(2)]
+    """The phases in two halves, each with a card and a slot of its own, at the same time.
 
-    def tear(bus: PcscBus, card: str, *faults: tuple[FaultKind, int]) -> None:
-        for kind, ins in faults:
-            bus.tray.faults.arm(Fault(kind, ins=ins))
-            assert bus.tap(card).lamp is Lamp.AMBER, (kind, ins)
-
-    with ThreadPoolExecutor(2) as hands:
-        for torn in [
-            hands.submit(tear, bus, card, *faults) for bus, (card, *faults) in zip(buses, halves, strict=True)
-        ]:
-            torn.result()
-        for done in [hands.submit(bus.tap, card) for bus, (card, *_) in zip(buses, halves, strict=True)]:
-            recovered = done.result()
-            assert (recovered.lamp, recovered.recovered) == (Lamp.GREEN, True)
-    assert [spent_on(issuer, cards, card) for card in ("one", "two")] == [FARE_RIAL] * 2
-
-
-def test_a_reader_that_hangs_at_commit_leaves_the_tap_unconfirmed_and_then_recovers_it(
-    issuer: Issuer, cards: Path, on_slot: Slot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    Each ends at Commit: one card is torn away after it, the other's reader hangs.
+    """
     (tmp_path / "quick.toml").write_text(QUICK_PROFILE)
     monkeypatch.setenv("MANCARD_READER_PROFILES", str(tmp_path))
-    pcsc_bus = on_slot(0)
-    pcsc_bus.tray.faults.arm(Fault(FaultKind.DELAY_REPLY, ins=0xC7, delay_ms=60_000))
-    assert pcsc_bus.tap("one").lamp is Lamp.AMBER
-    recovered = pcsc_bus.tap("one")
-    assert (recovered.lamp, recovered.recovered) == (Lamp.GREEN, True)
-    assert spent_on(issuer, cards, "one") == FARE_RIAL
+    issuer.make_card(cards, "two", 1002)
+    halves = {
+        "one": (
+            Fault(FaultKind.CUT_BEFORE, ins=0xFFCA),
+            Fault(FaultKind.CUT_BEFORE, ins=0xAD),
+            Fault(FaultKind.DROP_REPLY, ins=0x8B),
+            Fault(FaultKind.DELAY_REPLY, ins=0xC7, delay_ms=60_000),
+        ),
+        "two": (
+            Fault(FaultKind.CUT_AFTER, ins=0x71),
+            Fault(FaultKind.CUT_AFTER, ins=0xDC),
+            Fault(FaultKind.CUT_BEFORE, ins=0x8B),
+            Fault(FaultKind.CUT_AFTER, ins=0xC7),
+        ),
+    }
+
+    def ride(bus: PcscBus, card: str) -> Shown:
+        for fault in halves[card]:
+            bus.tray.faults.arm(fault)
+            assert bus.tap(card).lamp is Lamp.AMBER, fault
+        return bus.tap(card)
+
+    buses = [on_slot(slot) for slot in range(2)]
+    with ThreadPoolExecutor(2) as hands:
+        for recovered in hands.map(ride, buses, halves):
+            assert (recovered.lamp, recovered.recovered) == (Lamp.GREEN, True)
+    assert [spent_on(issuer, cards, card) for card in halves] == [FARE_RIAL] * 2
 
 
-def test_a_card_that_already_lies_there_is_seen(pcsc_bus: PcscBus, pcsc_service: PcscService) -> None:
+def test_a_card_that_already_lies_there_is_seen_and_an_empty_field_ends_the_wait(
+    pcsc_bus: PcscBus, pcsc_service: PcscService
+) -> None:
+    assert pcsc_bus.process.tap_next_card(0.05) is None
     pcsc_bus.tray.place("one")
     with open_reader(pcsc_service.reader_name) as fresh:
         link = fresh.wait_for_card(10)
@@ -144,10 +133,6 @@ def test_a_card_that_already_lies_there_is_seen(pcsc_bus: PcscBus, pcsc_service:
         assert not fresh.wait_for_removal(0.05)
     with open_reader(pcsc_service.reader_name) as another:
         assert another.wait_for_card(0) is not None
-
-
-def test_an_empty_field_ends_the_wait_without_a_card(pcsc_bus: PcscBus) -> None:
-    assert pcsc_bus.process.tap_next_card(0.3) is None
 
 
 def test_a_restarted_pcscd_is_found_again_unattended(pcsc_bus: PcscBus, pcsc_service: PcscService) -> None:
