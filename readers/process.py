@@ -42,7 +42,7 @@ class ValidatorOptions:
 
 
 class ValidatorProcess:
-    """A composed validator. Use `start`/`stop`, or drive `tap_next_card`, `scan` and `sync_once` yourself."""
+    """A composed validator. Use `start`/`stop`, or drive `tap_next_card`, `scan` and `synchroniser` yourself."""
 
     def __init__(
         self,
@@ -97,10 +97,6 @@ class ValidatorProcess:
         shown = self._validator.present_ticket(text)
         self._answer(shown)
         return shown
-
-    def sync_once(self) -> bool:
-        """One round with the ledger; whether all of it succeeded."""
-        return self.synchroniser.step()
 
     # --- the switch of the uplink ---
 

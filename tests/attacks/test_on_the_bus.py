@@ -120,18 +120,18 @@ def test_an_old_acknowledgement_played_again_does_not_turn_the_clock_back(
     """It would let yesterday's screenshot ride."""
     clock = ManualClock()
     process = new_process(issuer, cards, tmp_path / "online", ledger.url, clock)
-    assert process.sync_once()
+    assert process.synchroniser.step()
     process.scan("one")
-    assert process.sync_once()
+    assert process.synchroniser.step()
     old = ledger.last_answer
     ledger.ledger.now_ms += 3_600_000
     process.scan("two")
-    assert process.sync_once()
+    assert process.synchroniser.step()
     assert clock.heard[-1] == ledger.ledger.now_ms
     process.scan("three")
     ledger.last_answer, ledger.faults = old, ["repeat"]
-    process.sync_once()
+    process.synchroniser.step()
     assert clock.heard == sorted(clock.heard)
-    assert process.sync_once()
+    assert process.synchroniser.step()
     assert process.journal.unsent_count() == 0
     process.stop()

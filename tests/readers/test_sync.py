@@ -57,73 +57,73 @@ def agree(bus: Bus, ledger: LedgerServer) -> bool:
 def test_the_first_round_claims_fetches_the_bundle_and_learns_the_time(
     online: Bus, ledger: LedgerServer
 ) -> None:
-    assert online.process.sync_once()
+    assert online.process.synchroniser.step()
     assert ledger.claims == ["c" * 32]
     assert online.clock.heard == [ledger.ledger.now_ms]
     assert online.tap("one").seq == 1
-    assert online.process.sync_once()
+    assert online.process.synchroniser.step()
     assert agree(online, ledger)
     assert ledger.etags == [None, '"0102030405060708-1"']
 
 
 def test_a_lost_answer_to_the_claim_is_no_dead_end(online: Bus, ledger: LedgerServer) -> None:
     ledger.faults = ["lose-claim"]
-    assert not online.process.sync_once()
-    assert online.process.sync_once()
+    assert not online.process.synchroniser.step()
+    assert online.process.synchroniser.step()
     assert online.process.bundles.current is not None
 
 
 def test_a_claim_that_is_refused_says_so(online: Bus, ledger: LedgerServer) -> None:
     ledger.claims.append("someone else's")
     ledger.ledger.device_key = online.process.kit.bundle_keys[1]  # another key than this device's
-    assert not online.process.sync_once()
+    assert not online.process.synchroniser.step()
     assert "Make a new kit" in online.process.synchroniser.status.problem
     assert online.process.bundles.current is None
 
 
 @pytest.mark.parametrize("fault", ["lose", "early", "repeat", "500", "garbage", "429"])
 def test_every_bad_answer_ends_with_each_tap_once(online: Bus, ledger: LedgerServer, fault: str) -> None:
-    online.process.sync_once()
+    online.process.synchroniser.step()
     refuse_some(online, 3)
-    assert online.process.sync_once()
+    assert online.process.synchroniser.step()
     refuse_some(online, 700)
     ledger.faults = [fault, "", fault]
     rounds = 0
     while online.process.journal.unsent_count():
-        online.process.sync_once()
+        online.process.synchroniser.step()
         rounds += 1
         assert rounds < 10
     assert agree(online, ledger)
-    assert online.process.sync_once()
+    assert online.process.synchroniser.step()
     assert online.process.synchroniser.status.problem == ""
 
 
 def test_the_ledger_may_ask_for_time(online: Bus, ledger: LedgerServer) -> None:
-    online.process.sync_once()
+    online.process.synchroniser.step()
     refuse_some(online, 1)
     ledger.faults = ["429"]
-    assert not online.process.sync_once()
+    assert not online.process.synchroniser.step()
     status = online.process.synchroniser.status
     assert status.retry_after_s == 3
     assert "Wait." in status.problem
 
 
 def test_a_cut_line_is_a_real_outage_and_its_taps_arrive_after_it(online: Bus, ledger: LedgerServer) -> None:
-    online.process.sync_once()
+    online.process.synchroniser.step()
     online.process.cut_uplink()
     assert online.tap("one").lamp == "green"
     polls = ledger.polls
-    assert not online.process.sync_once()
+    assert not online.process.synchroniser.step()
     assert (ledger.polls, ledger.ledger.taps) == (polls, {})
     online.process.restore_uplink()
-    assert online.process.sync_once()
+    assert online.process.synchroniser.step()
     assert agree(online, ledger)
 
 
 def test_cutting_breaks_the_request_that_is_under_way(
     online: Bus, ledger: LedgerServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    online.process.sync_once()
+    online.process.synchroniser.step()
     refuse_some(online, 1)
     arrived, go_on = threading.Event(), threading.Event()
     take = ledger.ledger.take
@@ -135,7 +135,7 @@ def test_cutting_breaks_the_request_that_is_under_way(
 
     monkeypatch.setattr(ledger.ledger, "take", slow)
     outcome: list[bool] = []
-    round_ = threading.Thread(target=lambda: outcome.append(online.process.sync_once()))
+    round_ = threading.Thread(target=lambda: outcome.append(online.process.synchroniser.step()))
     round_.start()
     assert arrived.wait(10)
     online.process.cut_uplink()
@@ -144,26 +144,26 @@ def test_cutting_breaks_the_request_that_is_under_way(
     assert outcome == [False]
     assert online.process.journal.unsent_count() == 1
     online.process.restore_uplink()
-    assert online.process.sync_once()
+    assert online.process.synchroniser.step()
     assert agree(online, ledger)
 
 
 def test_a_dead_ledger_leaves_the_bus_working(online: Bus, ledger: LedgerServer) -> None:
-    online.process.sync_once()
+    online.process.synchroniser.step()
     ledger.die()
     assert online.tap("one").lamp == "green"
-    assert not online.process.sync_once()
+    assert not online.process.synchroniser.step()
     assert online.process.journal.unsent_count() == 1
 
 
 def test_a_restored_ledger_gets_everything_again(online: Bus, ledger: LedgerServer, issuer: Issuer) -> None:
-    online.process.sync_once()
+    online.process.synchroniser.step()
     refuse_some(online, 20)
-    online.process.sync_once()
+    online.process.synchroniser.step()
     ledger.ledger.taps = {seq: raw for seq, raw in ledger.ledger.taps.items() if seq <= 5}
     ledger.ledger.epoch = b"restored"
     ledger.bundle = issuer.bundle(1, epoch=b"restored", issued_at_s=NOW_S + 10)
-    assert online.process.sync_once()
+    assert online.process.synchroniser.step()
     assert agree(online, ledger)
     assert online.process.journal.watermark().ledger_epoch == b"restored"
 
@@ -171,49 +171,49 @@ def test_a_restored_ledger_gets_everything_again(online: Bus, ledger: LedgerServ
 def test_a_restart_asks_again_for_the_time_and_notices_a_restored_ledger(
     online: Bus, ledger: LedgerServer, issuer: Issuer, cards: Path, tmp_path: Path
 ) -> None:
-    online.process.sync_once()
+    online.process.synchroniser.step()
     refuse_some(online, 4)
-    online.process.sync_once()
+    online.process.synchroniser.step()
     online.process.stop()
     ledger.ledger.taps.pop(4)
     ledger.ledger.taps.pop(3)
     again = new_process(issuer, cards, tmp_path / "online", ledger.url, online.clock)
-    assert again.sync_once()
+    assert again.synchroniser.step()
     assert len(ledger.ledger.taps) == 4
     assert ledger.claims == ["c" * 32]
     again.stop()
 
 
 def test_a_wrong_clock_does_not_lock_a_bus_out(online: Bus, ledger: LedgerServer) -> None:
-    online.process.sync_once()
+    online.process.synchroniser.step()
     ledger.refuse_poll = 401  # the device's clock is more than 10 minutes off
-    assert not online.process.sync_once()
+    assert not online.process.synchroniser.step()
     heard = len(online.clock.heard)
-    assert not online.process.sync_once()
+    assert not online.process.synchroniser.step()
     assert len(online.clock.heard) == heard + 1  # told by claiming again with the same key
     refuse_some(online, 1)
-    assert not online.process.sync_once()
+    assert not online.process.synchroniser.step()
     assert agree(online, ledger)
 
 
 def test_a_bus_that_starts_without_taps_learns_the_time_before_the_first(
     online: Bus, ledger: LedgerServer, issuer: Issuer, cards: Path, tmp_path: Path
 ) -> None:
-    online.process.sync_once()
+    online.process.synchroniser.step()
     online.process.stop()
     clock = ManualClock()
     clock.synchronised = False
     again = new_process(issuer, cards, tmp_path / "online", ledger.url, clock)
-    assert again.sync_once()
+    assert again.synchroniser.step()
     assert clock.heard == [ledger.ledger.now_ms]
     again.stop()
 
 
 def test_a_revoked_device_still_uploads(online: Bus, ledger: LedgerServer) -> None:
-    online.process.sync_once()
+    online.process.synchroniser.step()
     refuse_some(online, 3)
     ledger.refuse_poll = 403
-    assert not online.process.sync_once()
+    assert not online.process.synchroniser.step()
     assert agree(online, ledger)
     assert "403" in online.process.synchroniser.status.problem
 
@@ -221,19 +221,19 @@ def test_a_revoked_device_still_uploads(online: Bus, ledger: LedgerServer) -> No
 def test_a_new_acknowledgement_key_arrives_with_the_bundle(
     online: Bus, ledger: LedgerServer, issuer: Issuer
 ) -> None:
-    online.process.sync_once()
+    online.process.synchroniser.step()
     issuer.ack_key = Ed25519PrivateKey.generate()
     ledger.bundle = issuer.bundle(2)
     refuse_some(online, 1)
-    assert not online.process.sync_once()
-    assert online.process.sync_once()
+    assert not online.process.synchroniser.step()
+    assert online.process.synchroniser.step()
     assert agree(online, ledger)
 
 
 def test_an_acknowledgement_of_other_taps_is_not_believed_and_all_taps_are_handed_over_once(
     online: Bus, ledger: LedgerServer
 ) -> None:
-    online.process.sync_once()
+    online.process.synchroniser.step()
     refuse_some(online, 501)
     handed_over: list[bytes] = []
 
@@ -242,7 +242,7 @@ def test_an_acknowledgement_of_other_taps_is_not_believed_and_all_taps_are_hande
         return _foreign_receipt(online, ledger)
 
     ledger.ledger.take = take  # type: ignore[method-assign]
-    assert not online.process.sync_once()
+    assert not online.process.synchroniser.step()
     assert "workshop" in online.process.synchroniser.status.problem
     assert online.process.journal.unsent_count() == 501
     batches = [decode_batch(split(zstandard.decompress(body))[0]) for body in handed_over]
@@ -250,7 +250,7 @@ def test_an_acknowledgement_of_other_taps_is_not_believed_and_all_taps_are_hande
         range(1, 502)
     )
     again = len(handed_over)
-    assert not online.process.sync_once()
+    assert not online.process.synchroniser.step()
     assert len(handed_over) == again + 1
 
 
@@ -262,10 +262,10 @@ def _foreign_receipt(bus: Bus, ledger: LedgerServer) -> bytes:
 
 
 def test_a_forged_acknowledgement_moves_nothing(online: Bus, ledger: LedgerServer) -> None:
-    online.process.sync_once()
+    online.process.synchroniser.step()
     refuse_some(online, 1)
     ledger.ledger.issuer = Issuer()  # signs receipts with a key that no bundle names
-    assert not online.process.sync_once()
+    assert not online.process.synchroniser.step()
     assert online.process.journal.unsent_count() == 1
 
 
@@ -346,4 +346,4 @@ def test_backoff_has_full_jitter_between_1_s_and_5_min() -> None:
 def test_nobody_at_the_address_is_an_outage(bus: Bus) -> None:
     with pytest.raises(UplinkDown):
         bus.process.uplink.fetch_bundle(None)
-    assert not bus.process.sync_once()
+    assert not bus.process.synchroniser.step()

@@ -1,4 +1,4 @@
-"""One tap, from medium to lamp: every rule of order, every tear, every replay."""
+"""One tap of a card, from the field to the lamp: every rule of order, every tear, every refusal."""
 
 from __future__ import annotations
 
