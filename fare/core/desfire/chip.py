@@ -27,6 +27,7 @@ class ChipKind(StrEnum):
     PLUS = "MIFARE Plus"
     ULTRALIGHT = "MIFARE Ultralight"
     NTAG = "NTAG"
+    PLAYED = "DESFire played by another device, such as a phone"
     OTHER = "an unknown chip"
 
 
@@ -81,8 +82,11 @@ class Version:
         """The chip's kind; OTHER for what no published table names."""
         if self.vendor != _NXP:
             return ChipKind.OTHER
-        kind = self.hardware_type & 0x0F  # the high nibble tells how the same chip is packed
+        kind, body = self.hardware_type & 0x0F, self.hardware_type >> 4
         if kind == 0x01:
+            # 81, 91 and A1 were met as a microcontroller, a Java applet and a phone: no chip to keep a purse.
+            if body:
+                return ChipKind.PLAYED
             return _DESFIRE_BY_MAJOR.get(self.hardware_major, self._generation())
         return _BY_TYPE.get(kind, ChipKind.OTHER)
 
