@@ -36,6 +36,44 @@ _COMMITS_BY_KEYS = {
     dialect: text(statement.format(table="travel_card_commit")) for dialect, statement in _SAME_COMMIT.items()
 }
 
+_LISTED = {
+    "postgresql": "json_to_recordset(CAST(:keys AS json)) AS k(ref text, counter bigint)",
+    "sqlite": "(SELECT json_extract(value, '$.ref') AS ref, json_extract(value, '$.counter') AS counter"
+    " FROM json_each(:keys)) k",
+}
+# SQLite would begin with all rides of all cards: there a CROSS JOIN keeps the order that is written.
+_BESIDE = (
+    "SELECT r.medium_ref, r.counter, r.spent_before_rial, r.spent_before_rial + r.fare_rial"
+    " FROM {listed} {join} travel_ride r ON r.medium_kind = 'card' AND r.medium_ref = k.ref"
+    " AND r.counter = (SELECT {end}(o.counter) FROM travel_ride o"
+    " WHERE o.medium_kind = 'card' AND o.medium_ref = k.ref AND o.counter {side} k.counter)"
+)
+_JOIN = {"postgresql": "JOIN", "sqlite": "CROSS JOIN"}
+_PURSES_BESIDE = {
+    dialect: [
+        text(_BESIDE.format(listed=listed, join=_JOIN[dialect], end=end, side=side))
+        for end, side in (("max", "<"), ("min", ">"))
+    ]
+    for dialect, listed in _LISTED.items()
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PurseAt:
+    """What a card had spent before and after one proven ride, in rial."""
+
+    ref: str
+    counter: int
+    before_rial: int
+    after_rial: int
+
+    def contradicts(self, other: PurseAt) -> bool:
+        """Whether no one card can have done both: what is spent never goes back."""
+        if self.counter == other.counter:
+            return False  # the proof tells whether they are one ride
+        first, then = (self, other) if self.counter < other.counter else (other, self)
+        return then.before_rial < first.after_rial
+
 
 @dataclass(frozen=True, slots=True)
 class OpenRow:
@@ -65,6 +103,16 @@ def card_commits(connection: Connection, keys: Iterable[RideKey]) -> dict[RideKe
         below = {key.before() for key in wanted if key in found and is_load(found[key])}
         wanted = below - set(found)
     return found
+
+
+def purses_beside(connection: Connection, keys: Iterable[RideKey]) -> set[PurseAt]:
+    """The proven rides next below and next above each of these commits, proven themselves or not."""
+    names = [{"ref": ref, "counter": n} for ref, n in sorted((key.ref, key.counter) for key in set(keys))]
+    if not names:
+        return set()
+    listed = {"keys": json.dumps(names)}
+    statements = _PURSES_BESIDE[connection.dialect.name]
+    return {PurseAt(*row) for statement in statements for row in connection.execute(statement, listed)}
 
 
 def highest_counter(connection: Connection, ref: str) -> int:

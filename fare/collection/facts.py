@@ -13,7 +13,7 @@ from sqlmodel import Session
 
 from fare.collection import commits
 from fare.collection.card_proof import CardFace, CardFacts
-from fare.collection.commits import OpenRow
+from fare.collection.commits import OpenRow, PurseAt
 from fare.collection.earlier_tap import PERSONALISATION_TMC, is_load
 from fare.collection.rides import (
     Double,
@@ -27,7 +27,7 @@ from fare.collection.rides import (
 from fare.collection.tariffs import tariffs
 from fare.collection.upload import City
 from fare.collection.words import MediumKind
-from fare.core.proof.card import CardEvidence
+from fare.core.proof.card import CardEvidence, CommitProof
 from fare.core.tariff.model import Tariff
 from fare.fleet import AssignmentTable, DeviceKey, assignments_at, revocations
 from fare.issuing import card_identities, entitlement_bytes, newest_funds, ticket_entitlements
@@ -44,7 +44,8 @@ class Facts:
     stands: what was credited for all their rides.
     `revoked` has the revoked ones of all devices named here. `seen_elsewhere` is set for a revoked device
     alone: the highest counter of each card that rode another bus before the revocation. `doubles` collects
-    second valid proofs that no tap in the register stands for.
+    second valid proofs that no tap in the register stands for, and valid ones of a card whose debits went
+    back. `purses` has the proven rides beside those that are told of, and grows like `known`.
     """
 
     cards: CardFacts
@@ -60,16 +61,28 @@ class Facts:
     revoked: Mapping[int, datetime]
     seen_elsewhere: Mapping[str, int] | None
     doubles: list[Double] = field(default_factory=list[Double])
+    purses: dict[str, list[PurseAt]] = field(default_factory=dict[str, list[PurseAt]])
 
     def enter(self, proven: ProvenRide | ProvenCommit) -> None:
         """Let what was just proven be known to all that is judged after it."""
         self.known[proven.key] = proven.known()
+        if isinstance(proven, ProvenRide) and proven.evidence is not None:
+            self._compare_purse(proven, proven.evidence)
         if not isinstance(proven, ProvenRide) or proven.evidence is None or proven.held_back is not None:
             return
         serial = proven.evidence.serial
         if serial in self.credited_rial:
             left_rial = max(0, proven.funds_left_rial or 0)
             self.credited_rial[serial] += min(proven.fare_rial, proven.ceiling_rial, left_rial)
+
+    def _compare_purse(self, ride: ProvenRide, evidence: CardEvidence) -> None:
+        """A chip whose debits went back is a copy, even where it never used a counter twice."""
+        beside = self.purses.setdefault(ride.key.ref, [])
+        here = _purse(ride.key, evidence)
+        if any(here.contradicts(other) for other in beside):
+            proof = CommitProof(ride.key.counter, ride.proof)
+            self.doubles.append(Double(evidence.serial, proof, evidence.record_written, ride.source.device))
+        beside.append(here)
 
 
 def own_key(evidence: CardEvidence) -> RideKey | None:
@@ -78,6 +91,10 @@ def own_key(evidence: CardEvidence) -> RideKey | None:
         return None
     tmc = evidence.previous.tmc + 1 if evidence.proof is None else evidence.proof.tmc
     return card_key(evidence.serial, tmc)
+
+
+def _purse(key: RideKey, evidence: CardEvidence) -> PurseAt:
+    return PurseAt(key.ref, key.counter, evidence.spent_before, evidence.spent_before + evidence.debit_rial)
 
 
 def gather(
@@ -105,7 +122,8 @@ def gather(
     known |= commits.ticket_rides(connection, [cti.hex() for cti in ticket_ctis])
     identities = card_identities(session, keys, serials)
     funds = newest_funds(session, serials)
-    bounded = inactive_cards(session, serials) | _contradicted(cards, known)
+    purses = _purses(commits.purses_beside(connection, _unproven(cards, known)))
+    bounded = inactive_cards(session, serials) | _contradicted(cards, known) | _gone_back(cards, purses)
     credited = commits.credited(connection, [str(serial) for serial in sorted(bounded)])
     devices = _wanted_devices(device, cards, open_rows)
     revoked_at = None if device is None else device.revoked_at
@@ -124,6 +142,7 @@ def gather(
         known=known,
         open_rows=open_rows,
         revoked=revocations(session, devices),
+        purses=purses,
         seen_elsewhere=None
         if device is None or revoked_at is None
         else commits.highest_from_others(connection, device.device_id, refs, revoked_at),
@@ -142,6 +161,37 @@ def _contradicted(cards: Sequence[CardEvidence], known: Mapping[RideKey, KnownCo
             told.append((own, card.proof))
         if any(key in known and known[key].proof != proof.tmv for key, proof in told):
             found.add(card.serial)
+    return found
+
+
+def _unproven(cards: Sequence[CardEvidence], known: Mapping[RideKey, KnownCommit]) -> set[RideKey]:
+    """The commits that this evidence tells of and that nobody has proven yet."""
+    told = {card_key(card.serial, card.previous.tmc) for card in cards}
+    told |= {key for card in cards if (key := own_key(card)) is not None}
+    return {key for key in told if key not in known}
+
+
+def _purses(found: Iterable[PurseAt]) -> dict[str, list[PurseAt]]:
+    by_card: dict[str, list[PurseAt]] = {}
+    for purse in found:
+        by_card.setdefault(purse.ref, []).append(purse)
+    return by_card
+
+
+def _gone_back(cards: Sequence[CardEvidence], purses: Mapping[str, Sequence[PurseAt]]) -> set[int]:
+    """The cards that this evidence, whether it holds or not, tells to have spent less than before."""
+    beside = {ref: list(known) for ref, known in purses.items()}
+    for card in cards:
+        key = own_key(card)
+        if key is not None:
+            beside.setdefault(key.ref, []).append(_purse(key, card))
+    found: set[int] = set()
+    for ref, told in beside.items():
+        spent_rial = 0
+        for _, purse in sorted({purse.counter: purse for purse in told}.items()):
+            if purse.before_rial < spent_rial:
+                found.add(int(ref))
+            spent_rial = max(spent_rial, purse.after_rial)
     return found
 
 
