@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from fare.desk import Issued, facts
+from fare.desk.context import LOCAL
 from fare.desk.report import BatchReport
 from tests.collection.bus import NOON
 
@@ -30,9 +31,17 @@ def test_the_page_is_persian_whole_and_to_be_signed() -> None:
     assert "۱۴۰۵/۰۹/۰۱ ۱۲:۰۰" in page
     assert re.search("کارت‌های صادرشده</dt><dd>۱</dd>", page)
     assert re.search("کارت‌های ناموفق</dt><dd>۲</dd>", page)
+    assert "<dt>شماره کارت‌ها</dt><dd>۱۷</dd>" in page
+    assert "<dt>صادرکننده</dt><dd>omid</dd>" in page
     assert page.count("نام و امضای") == 2
     assert "کارت از روی دستگاه برداشته شد" in page
     assert "@page { size: A4" in page
+
+
+def test_the_ledgers_own_machine_and_a_batch_without_a_card_are_named_in_persian() -> None:
+    page = BatchReport("ارومیه", LOCAL, NOON, ZoneInfo("Asia/Tehran"), ROWS[1:]).html()
+    assert "<dt>صادرکننده</dt><dd>دفتر مرکزی</dd>" in page
+    assert "<dt>شماره کارت‌ها</dt><dd>–</dd>" in page
 
 
 def test_the_page_asks_nothing_of_other_places_and_runs_nothing() -> None:
