@@ -36,25 +36,21 @@ _COMMITS_BY_KEYS = {
     dialect: text(statement.format(table="travel_card_commit")) for dialect, statement in _SAME_COMMIT.items()
 }
 
-_LISTED = {
-    "postgresql": "json_to_recordset(CAST(:keys AS json)) AS k(ref text, counter bigint)",
-    "sqlite": "(SELECT json_extract(value, '$.ref') AS ref, json_extract(value, '$.counter') AS counter"
-    " FROM json_each(:keys)) k",
+# Each database in words by which it begins with the few that are asked for, whatever it knows of the table.
+_BESIDE = {
+    "postgresql": "SELECT k.ref, r.counter, r.spent_before_rial, r.spent_before_rial + r.fare_rial"
+    " FROM json_to_recordset(CAST(:keys AS json)) AS k(ref text, counter bigint) CROSS JOIN LATERAL"
+    " (SELECT o.counter, o.spent_before_rial, o.fare_rial FROM travel_ride o WHERE o.medium_kind = 'card'"
+    " AND o.medium_ref = k.ref AND o.counter {side} k.counter ORDER BY o.counter {order} LIMIT 1) r",
+    "sqlite": "SELECT k.ref, r.counter, r.spent_before_rial, r.spent_before_rial + r.fare_rial"
+    " FROM (SELECT json_extract(value, '$.ref') AS ref, json_extract(value, '$.counter') AS counter"
+    " FROM json_each(:keys)) k CROSS JOIN travel_ride r ON r.medium_kind = 'card' AND r.medium_ref = k.ref"
+    " AND r.counter = (SELECT o.counter FROM travel_ride o WHERE o.medium_kind = 'card'"
+    " AND o.medium_ref = k.ref AND o.counter {side} k.counter ORDER BY o.counter {order} LIMIT 1)",
 }
-# SQLite would begin with all rides of all cards: there a CROSS JOIN keeps the order that is written.
-_BESIDE = (
-    "SELECT r.medium_ref, r.counter, r.spent_before_rial, r.spent_before_rial + r.fare_rial"
-    " FROM {listed} {join} travel_ride r ON r.medium_kind = 'card' AND r.medium_ref = k.ref"
-    " AND r.counter = (SELECT {end}(o.counter) FROM travel_ride o"
-    " WHERE o.medium_kind = 'card' AND o.medium_ref = k.ref AND o.counter {side} k.counter)"
-)
-_JOIN = {"postgresql": "JOIN", "sqlite": "CROSS JOIN"}
 _PURSES_BESIDE = {
-    dialect: [
-        text(_BESIDE.format(listed=listed, join=_JOIN[dialect], end=end, side=side))
-        for end, side in (("max", "<"), ("min", ">"))
-    ]
-    for dialect, listed in _LISTED.items()
+    dialect: [text(statement.format(side=side, order=order)) for side, order in (("<", "DESC"), (">", "ASC"))]
+    for dialect, statement in _BESIDE.items()
 }
 
 
