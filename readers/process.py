@@ -42,7 +42,7 @@ class ValidatorOptions:
 
 
 class ValidatorProcess:
-    """A composed validator. Use `start`/`stop`, or drive `tap_next_card`, `scan` and `synchroniser` yourself."""
+    """A composed validator. Use `start`/`stop`, or drive `tap_next_card`, `scan` and `synchroniser.step`."""
 
     def __init__(
         self,
