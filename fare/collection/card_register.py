@@ -15,9 +15,10 @@ from sqlalchemy import Select
 from sqlmodel import Session
 
 from fare.collection.bulk import table_of
+from fare.collection.commits import credited
 from fare.collection.models import CardCommit, OpenEvidence, Quarantined, RegisteredTap, Ride
 from fare.collection.rides import DESK
-from fare.collection.words import CommitKind, Flag, MediumKind, QuarantineReason
+from fare.collection.words import CommitKind, Flag, MediumKind, ProofState, QuarantineReason
 from fare.core.desfire.layout import PROOF_SIZE
 from fare.core.proof.card import CommitProof
 
@@ -247,6 +248,28 @@ def proven_spent(session: Session, serial: int) -> int:
     commit, ride = _of_card(str(serial))
     both = sa.union_all(commit, ride).subquery()
     return session.connection().execute(sa.select(sa.func.max(both.c.spent_after))).scalar() or 0
+
+
+def spent_or_credited(session: Session, serial: int) -> int:
+    """The most that a card is proven to have spent or that was credited for its rides, in rial.
+
+    The latter is more where copies of it rode too.
+    """
+    ref = str(serial)
+    return max(proven_spent(session, serial), credited(session.connection(), [ref]).get(ref, 0))
+
+
+def is_copied(session: Session, serial: int) -> bool:
+    """Whether valid proofs are known of this card that no one chip can have made."""
+    named = _QUARANTINE.c.quarantine_id.startswith(f"double:{serial}:", autoescape=True)
+    unresolved = (_QUARANTINE.c.reason == QuarantineReason.DOUBLE) & _QUARANTINE.c.resolution.is_(None)
+    in_conflict = (
+        (_TAP.c.medium_kind == MediumKind.CARD)
+        & (_TAP.c.medium_ref == str(serial))
+        & (_TAP.c.proof_state == ProofState.CONFLICT)
+    )
+    either = sa.or_(sa.exists().where(named, unresolved), sa.exists().where(in_conflict))
+    return bool(session.connection().execute(sa.select(either)).scalar())
 
 
 def _of_card(medium_ref: str) -> tuple[Select[Any, Any, Any, Any], Select[Any, Any, Any, Any]]:

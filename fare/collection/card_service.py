@@ -30,7 +30,6 @@ from fare.collection.words import CommitKind
 from fare.core.calendar import DAY_STARTS_AT
 from fare.core.desfire.layout import RECORD_SIZE
 from fare.core.proof.card import CardEvidence, CommitProof
-from fare.issuing import mark_seen
 from fare.keys import KeyStore
 
 __all__ = [
@@ -139,9 +138,8 @@ def card_seen(
         _source(sighting.device_id, sighting.at), evidence, sighting.at, older=sighting.older_records
     )
     proven = _settle(session, facts, [], [witness], now)
-    if (sighting.serial, sighting.entitlement_version) in facts.cards.entitlements:
-        seen = [(sighting.serial, sighting.entitlement_version)]
-        mark_seen(session, seen, facts.city.day_of(sighting.at))
+    # A version that was only read is not marked as seen: whoever has a validator's key can play any card, and a
+    # load would leave the buses' list while its rider still waits for it.
     ref = str(sighting.serial)
     known_rial = proven_spent(session, sighting.serial)
     return Sighted(

@@ -23,6 +23,7 @@ from typing import Final
 
 from sqlmodel import Session
 
+from fare.collection.card_register import is_copied
 from fare.collection.card_service import (
     CardSighting,
     CommitKind,
@@ -129,7 +130,6 @@ def inspect(desk: Desk) -> Conversation[Inspected]:
     with write(desk.engine) as session:
         known = card_with_uid(session, seen.uid)
         if known is not None:
-            keys_found(session, known.serial, seen.key_versions[layout.VALIDATOR_KEY])
             sighting = CardSighting(
                 known.serial,
                 _version(on_card),
@@ -175,8 +175,13 @@ def block(desk: Desk, serial: int, *, with_card: bool) -> Conversation[Blocked]:
 
 
 def unblock(desk: Desk, serial: int, *, with_card: bool) -> Conversation[Blocked]:
-    """Take a card off the denylist, and the block off the card when that lies there."""
+    """Take a card off the denylist, and the block off the card when that lies there.
+
+    Raises IssuingRefused, copied among others: a card of which there are two is replaced, never let ride.
+    """
     with write(desk.engine) as session:
+        if is_copied(session, serial):
+            raise IssuingRefused(IssuingRefusal.COPIED)
         allow_card(session, serial)
     return (yield from _mark(desk, serial, with_card=with_card, blocked=False))
 
@@ -291,7 +296,6 @@ def _open(desk: Desk, serial: int) -> Conversation[tuple[OpenCard, CardView]]:
             raise IssuingRefused(IssuingRefusal.UNKNOWN_CARD)
         if known.serial != serial:
             raise IssuingRefused(IssuingRefusal.OTHER_CARD)
-        keys_found(session, known.serial, card.key_version)
         sighting = CardSighting(known.serial, version, card.newest_record, card.spent, card.previous, now)
         sighted = _seen(session, desk, sighting, now)
     if sighted.is_copied:

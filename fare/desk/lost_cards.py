@@ -1,7 +1,7 @@
 """Replacing lost cards at a desk: the transactions, and the job that takes the card on the reader.
 
 How much moves is decided here alone: what was signed for the lost card, less the most that it is proven to
-have spent. See docs/adr/0011.
+have spent, or that was credited for it. See docs/adr/0011.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from fare.collection.card_register import newest_ride_before, proven_spent
+from fare.collection.card_register import newest_ride_before, spent_or_credited
 from fare.core.desfire import application
 from fare.core.desfire.application import Conversation
 from fare.core.desfire.transaction_mac import MAX_TMC
@@ -118,7 +118,7 @@ def _check_second_person(desk: Desk, noted: ReplacementView) -> None:
 
 
 def _move(session: Session, desk: Desk, old_serial: int) -> ReplacementView:
-    return move_balance(session, desk.keys, old_serial, proven_spent(session, old_serial), desk.now())
+    return move_balance(session, desk.keys, old_serial, spent_or_credited(session, old_serial), desk.now())
 
 
 def _replaced(noted: ReplacementView) -> Replaced:

@@ -197,7 +197,9 @@ def allow_card(session: Session, serial: int) -> None:
 
 
 def keys_found(session: Session, serial: int, key_version: int) -> None:
-    """Note the generation of the keys that a card was found with: it may have been rolled and torn away."""
+    """Note the generation of a card's keys, once its issuer key has proven it: what validators hold proves
+    nothing here, since an old generation is retired when no card needs it any more.
+    """
     card = _card(session, serial)
     if card.key_version != key_version:
         card.key_version = key_version

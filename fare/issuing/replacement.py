@@ -103,8 +103,8 @@ def move_balance(
 
     `spent_rial` is the most that the lost card is proven to have spent, ever. A card in debt moves 0: what it
     owes stays with it, and lessens the overdraft, which goes along like category, its expiry and passes.
-    `now` is in the city's time. Raises IssuingRefused: unknown_card, not_reported_lost, no_successor, not_yet,
-    and what `sign_next_entitlement` raises for the new card.
+    `now` is in the city's time. Raises IssuingRefused: unknown_card, not_reported_lost, no_successor,
+    not_yet, and what `sign_next_entitlement` raises for the new card.
     """
     old = _locked(session, old_serial)
     replacement = _reported(session, old_serial)
