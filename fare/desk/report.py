@@ -64,10 +64,10 @@ dd { margin: 0; font-weight: 700 }
 table { border-collapse: collapse; inline-size: 100%; font-size: 9.5pt }
 thead { display: table-header-group }
 tr { break-inside: avoid }
-th, td { border: .3pt solid #888; padding: 1mm 2mm; text-align: start; vertical-align: top }
+th, td { border: .3pt solid #888; padding: .8mm 1.6mm; text-align: start; vertical-align: top }
 th { background: #e8e8e8 }
 tbody tr:nth-child(even) td { background: #f7f7f7 }
-td:nth-child(4), td:nth-child(7) { white-space: nowrap }
+th, td { white-space: nowrap }
 td[colspan] { white-space: normal }
 bdi { font-family: "DejaVu Sans Mono", monospace; font-size: 8.5pt }
 tbody tr.failed td { background: #f6e3e3 }
