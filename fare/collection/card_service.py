@@ -138,8 +138,8 @@ def card_seen(
         _source(sighting.device_id, sighting.at), evidence, sighting.at, older=sighting.older_records
     )
     proven = _settle(session, facts, [], [witness], now)
-    # A version that was only read is not marked as seen: whoever has a validator's key can play any card, and a
-    # load would leave the buses' list while its rider still waits for it.
+    # A version that was only read is not marked as seen: whoever has a validator's key can play any card, and
+    # a load would leave the buses' list while its rider still waits for it.
     ref = str(sighting.serial)
     known_rial = proven_spent(session, sighting.serial)
     return Sighted(
