@@ -9,7 +9,7 @@ import dataclasses
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 from zoneinfo import ZoneInfo
 
 from fare.core.calendar import jalali_parts
@@ -124,7 +124,7 @@ class Inspected:
         lines = [
             f"{who}: {self.chip}, {self.storage_bytes} bytes, chip {self.uid.hex().upper()}.",
             _key_sentence(self.key_versions),
-            f"Ledger: {self.status or 'unknown'}."
+            f"Ledger: {_STATUS.get(self.status or 'unknown', self.status)}."
             + (" The card itself carries a block." if self.blocked_on_card else ""),
         ]
         if self.version is None:
@@ -237,6 +237,9 @@ class Rolled:
         if self.before == self.key_version:
             return [f"Card {self.serial} already has the keys of generation {self.key_version}."]
         return [f"Card {self.serial} now has the keys of generation {self.key_version}."]
+
+
+_STATUS: Final = {"replaced": "replaced, its balance belongs to its successor", "unknown": "unknown"}
 
 
 def _key_sentence(versions: tuple[int, ...]) -> str:
