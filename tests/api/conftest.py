@@ -14,18 +14,6 @@ from fare.api import create_app
 from fare.keys import LedgerKeys
 from fare.settings import LedgerSettings
 from tests.collection.bus import EVENING, City
-from tests.database_fixtures import database_url, engine, migrated_postgres, migrated_sqlite
-
-__all__ = [
-    "city",
-    "client",
-    "clock",
-    "database_url",
-    "engine",
-    "migrated_postgres",
-    "migrated_sqlite",
-    "settings",
-]
 
 
 class SetClock:

@@ -9,9 +9,6 @@ from sqlalchemy import Engine
 
 from fare.keys import LedgerKeys
 from tests.collection.bus import City
-from tests.database_fixtures import database_url, engine, migrated_postgres, migrated_sqlite
-
-__all__ = ["city", "database_url", "engine", "migrated_postgres", "migrated_sqlite"]
 
 
 @pytest.fixture

@@ -12,10 +12,7 @@ from sqlalchemy import Engine
 from fare.database.engine import open_engine
 from fare.keys import LedgerKeys
 from tests.collection.bus import City
-from tests.database_fixtures import database_url, engine, migrated_postgres, migrated_sqlite
 from tests.desk.build import Counter
-
-__all__ = ["counter", "database_url", "engine", "migrated_postgres", "migrated_sqlite"]
 
 
 @pytest.fixture

@@ -39,9 +39,6 @@ from readers.desk import DeskClient, checked_server
 from readers.desk_cli import app
 from readers.ports import ReaderFault
 from tests.collection.bus import NOON
-from tests.database_fixtures import migrated_sqlite
-
-__all__ = ["migrated_sqlite"]
 
 PASSWORD = "a long password 123"
 TERSE: Callable[[str], None] = lambda _: None  # noqa: E731

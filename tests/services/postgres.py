@@ -33,11 +33,12 @@ class PostgresServer:
         """The SQLAlchemy form, as the product's settings take it."""
         return f"postgresql+psycopg://{self.superuser}@{self.host}:{self.port}/{database}"
 
-    def create_database(self) -> str:
-        """Make an empty database and return its name."""
+    def create_database(self, template: str = "template1") -> str:
+        """Make a database, empty or a copy of `template`, and return its name."""
         name = f"db_{uuid.uuid4().hex[:16]}"
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
         with psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
         return name
 
     def drop_database(self, name: str) -> None:
