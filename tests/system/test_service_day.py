@@ -63,6 +63,10 @@ def simulate(*options: str) -> Day:
     return Day(done.returncode, json.loads(done.stdout), done.stderr)
 
 
+# In one worker, or each would live through the honest day anew.
+_ONE_DAY = pytest.mark.xdist_group("system-day")
+
+
 @dataclass(frozen=True)
 class KeptDay:
     """An honest day and the folder that it left."""
@@ -81,6 +85,7 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> KeptDay:
     return KeptDay(day, state)
 
 
+@_ONE_DAY
 def test_every_rial_of_a_day_is_matched_or_explained(honest: KeptDay) -> None:
     day, figures = honest.day, honest.day.document
     assert day.status == 0, day.told
@@ -109,6 +114,7 @@ def test_each_injected_fault_is_one_exception_in_its_own_proof_beside_a_tampered
     assert any(tampered[1] in finding for finding in day.document["findings"]), day.document["findings"]
 
 
+@_ONE_DAY
 @pytest.mark.parametrize("how", list(Corruption))
 def test_a_tampered_journal_is_found_and_the_entry_named(
     how: Corruption, honest: KeptDay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
