@@ -217,7 +217,13 @@ def _add_jobs(router: APIRouter, context: Context, relay: Relay, worker: Callabl
         )
         said = json.dumps(asked.model_dump(), sort_keys=True).encode()
         try:
-            step = relay.start(at_work.session, asked.request_id, said, lambda: begin(desk, _request(asked)))
+            step = relay.start(
+                at_work.session,
+                asked.request_id,
+                said,
+                lambda: begin(desk, _request(asked)),
+                account=at_work.who.member.staff_id,
+            )
         except OperatorError as fault:
             raise ApiError(422, "invalid_request", str(fault)) from None
         except RelayRefused as refused:

@@ -30,9 +30,9 @@ from fare.collection.rides import (
 )
 from fare.collection.unravelling import Unravelled
 from fare.collection.upload import Upload
-from fare.collection.words import Flag, MediumKind, ProofState
+from fare.collection.words import CommitKind, Flag, MediumKind, ProofState
 from fare.core.proof.card import CommitProof
-from fare.issuing import mark_seen
+from fare.issuing import mark_seen, mark_unseen
 from fare.issuing.denylist import deny_cards
 from fare.ledger import EntryDraft, accounts, post_many
 
@@ -131,6 +131,9 @@ def post_commits(session: Session, proven: Sequence[ProvenCommit], facts: Facts)
             days[facts.city.day_of(commit.committed_at)].add((int(commit.key.ref), commit.version_after))
     for day, versions in sorted(days.items()):
         mark_seen(session, versions, day)
+    for commit in proven:
+        if commit.key in added and commit.service is CommitKind.LOADED:
+            _put_back(session, commit.key)
 
 
 def settle_earlier(
@@ -221,6 +224,7 @@ def _entries(
 def _mark_seen(session: Session, rides: Sequence[ProvenRide]) -> None:
     """Tell issuing which entitlement versions the cards proved to hold, each when it first shows."""
     days: dict[date, set[tuple[int, int]]] = defaultdict(set)
+    older: list[RideKey] = []
     for ride in rides:
         evidence = ride.evidence
         if evidence is None:
@@ -229,8 +233,23 @@ def _mark_seen(session: Session, rides: Sequence[ProvenRide]) -> None:
         version = version_after(evidence)
         if before is None or before.entitlement_version != version:
             days[ride.service_day].add((evidence.serial, version))
+        if before is not None and before.entitlement_version > version:
+            older.append(ride.key)
     for day, versions in sorted(days.items()):
         mark_seen(session, versions, day)
+    for key in older:
+        _put_back(session, key)
+
+
+def _put_back(session: Session, key: RideKey) -> None:
+    """An older entitlement was laid over a newer one, by a desk's slower job or a thief with a validator's
+    key: buses deliver what is newer than the card's newest commit again.
+    """
+    connection = session.connection()
+    newest = RideKey(key.kind, key.ref, commits.highest_counter(connection, key.ref))
+    version = commits.card_commits(connection, [newest])[newest].version_after
+    if version is not None:
+        mark_unseen(session, int(key.ref), version)
 
 
 def _ride_row(ride: ProvenRide, legs: Legs, entry_id: str) -> dict[str, Any]:

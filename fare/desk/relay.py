@@ -28,6 +28,7 @@ from fare.desk.requests import FAULTS, Failure, failure_of
 
 IDLE: Final = timedelta(seconds=60)
 MAX_JOBS_OF_A_SESSION: Final = 4
+MAX_JOBS_OF_AN_ACCOUNT: Final = 16
 MAX_JOBS: Final = 128
 MAX_STEPS: Final = 300
 """A personalisation has some 50; with every frame doubled it still fits."""
@@ -69,7 +70,10 @@ class Step:
 class _Job:
     """One conversation under way, and the last step that was told of it."""
 
-    def __init__(self, job_id: str, conversation: Conversation[Outcome], asked: bytes, now: datetime) -> None:
+    def __init__(
+        self, job_id: str, conversation: Conversation[Outcome], asked: bytes, account: str, now: datetime
+    ) -> None:
+        self.account = account
         self.lock = threading.Lock()
         self.last_heard_at = now
         self.asked = asked
@@ -134,11 +138,18 @@ class Relay:
         self._jobs: dict[tuple[str, str], _Job] = {}
 
     def start(
-        self, owner: str, request_id: str, asked: bytes, make: Callable[[], Conversation[Outcome]]
+        self,
+        owner: str,
+        request_id: str,
+        asked: bytes,
+        make: Callable[[], Conversation[Outcome]],
+        *,
+        account: str = "",
     ) -> Step:
         """Begin a job. The same `request_id` again, with the same `asked`, is the same job.
 
-        `request_id` is the desk's own choice; `asked` is what it asked for, in one form. `make` may raise
+        `request_id` is the desk's own choice; `asked` is what it asked for, in one form; `account` is who
+        signed in, however often. `make` may raise
         what a job raises; then there is no job. Raises RelayRefused: too_many_jobs, other_request.
         """
         now = self._clock()
@@ -147,8 +158,8 @@ class Relay:
             self._forget_idle(now)
             job = self._jobs.get((owner, job_id))
             if job is None:
-                self._make_room(owner)
-                job = self._jobs[owner, job_id] = _Job(job_id, make(), asked, now)
+                self._make_room(owner, account)
+                job = self._jobs[owner, job_id] = _Job(job_id, make(), asked, account, now)
         if not hmac.compare_digest(job.asked, asked):
             raise RelayRefused(RelayRefusal.OTHER_REQUEST)
         with job.lock:
@@ -195,10 +206,15 @@ class Relay:
                 self._jobs.pop((owner, job.step.job_id), None)
             raise
 
-    def _make_room(self, owner: str) -> None:
+    def _make_room(self, owner: str, account: str) -> None:
         """Finished jobs are kept for a repeated question only as long as there is room."""
-        own = [key for key in self._jobs if key[0] == owner]
-        for kept, limit in ((own, MAX_JOBS_OF_A_SESSION), (list(self._jobs), MAX_JOBS)):
+        of_session = [key for key in self._jobs if key[0] == owner]
+        of_account = [key for key, job in self._jobs.items() if account and job.account == account]
+        for kept, limit in (
+            (of_session, MAX_JOBS_OF_A_SESSION),
+            (of_account, MAX_JOBS_OF_AN_ACCOUNT),
+            (list(self._jobs), MAX_JOBS),
+        ):
             if len(kept) >= limit:
                 finished = next((key for key in kept if self._jobs[key].step.command is None), None)
                 if finished is None:

@@ -25,6 +25,7 @@ from fare.issuing.entitlements import (
     entitlement_bytes,
     entitlements_waiting,
     mark_seen,
+    mark_unseen,
     newest_funds,
     sign_next_entitlement,
 )
@@ -75,6 +76,7 @@ __all__ = [
     "keys_found",
     "load_card",
     "mark_seen",
+    "mark_unseen",
     "move_balance",
     "name_successor",
     "newest_funds",

@@ -155,6 +155,20 @@ def newest_funds(session: Session, serials: Iterable[int]) -> dict[int, tuple[in
     return funds
 
 
+def mark_unseen(session: Session, serial: int, above: int) -> None:
+    """The card was proven to hold version `above` again: what is newer waits for it once more."""
+    session.flush()
+    session.connection().execute(
+        sa.update(Entitlement)
+        .where(
+            col(Entitlement.serial) == serial,
+            col(Entitlement.version) > above,
+            col(Entitlement.seen_day).is_not(None),
+        )
+        .values(seen_day=None)
+    )
+
+
 def mark_seen(session: Session, versions: Iterable[tuple[int, int]], day: date) -> None:
     """Taps proved that these (serial, version) are on their cards. `day` is the taps' service day.
 
