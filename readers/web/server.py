@@ -112,6 +112,8 @@ class _Handler(BaseHTTPRequestHandler):
     server_version = "Mancard"
     sys_version = ""
     timeout = REQUEST_TIMEOUT_S
+    # Head and body are two writes: Nagle's algorithm would hold the second back for 40 ms.
+    disable_nagle_algorithm = True
 
     @property
     def _home(self) -> _Server:
