@@ -29,6 +29,8 @@ TokenModule = Annotated[
 ]
 TokenLabel = Annotated[str, typer.Option("--token", metavar="LABEL", help="The token's label.")]
 
+_MIN_TRANSPORT_BITS = 2048
+
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
 
@@ -172,6 +174,12 @@ def _card_keys(keys: LedgerKeys, token_key: Path | None, module: str, token: str
     if not isinstance(public_key, RSAPublicKey):
         raise OperatorError(
             f"{token_key} holds no RSA public key: 'mancard validator-token new' makes it, on the validator."
+        )
+    if public_key.key_size < _MIN_TRANSPORT_BITS:
+        # A kit travels: whoever copies it has years to factor the key that k1 is wrapped under.
+        raise OperatorError(
+            f"{token_key} holds an RSA key of {public_key.key_size} bits, which is too short to wrap a master: "
+            "'mancard validator-token new' makes a longer one, on the validator."
         )
     system_id, wrapped = keys.cards.wrapped_validator_keys(public_key)
     return TokenKeys(module, token, wrapped, system_id)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from fare.core.desfire.keys import CardKeys, KeyPurpose
 from fare.keys import LedgerKeys
@@ -54,6 +56,10 @@ def test_a_ledger_moves_into_a_token_and_equips_a_validator(
     (kit / "token-pin").touch(mode=0o600)
     (kit / "token-pin").write_text(PIN)
     assert read_kit(kit).card_keys.key(KeyPurpose.VALIDATOR, 1, UID).reveal() == before.k1
+    short = rsa.generate_private_key(65537, 1024).public_key()
+    pem.write_bytes(short.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    status, _, err = commands("fleet", "card-keys", "7", "--out", str(kit), "--token-key", str(pem), *named)
+    assert (status, "1024 bits, which is too short" in err) == (2, True)
     pem.write_text("no key")
     status, _, err = commands("fleet", "card-keys", "7", "--out", str(kit), "--token-key", str(pem), *named)
     assert (status, "holds no RSA public key" in err) == (2, True)
