@@ -178,7 +178,7 @@ def _card_keys(keys: LedgerKeys, token_key: Path | None, module: str, token: str
     if public_key.key_size < _MIN_TRANSPORT_BITS:
         # A kit travels: whoever copies it has years to factor the key that k1 is wrapped under.
         raise OperatorError(
-            f"{token_key} holds an RSA key of {public_key.key_size} bits, which is too short to wrap a master: "
+            f"{token_key} holds an RSA key of {public_key.key_size} bits, which is too short for a master: "
             "'mancard validator-token new' makes a longer one, on the validator."
         )
     system_id, wrapped = keys.cards.wrapped_validator_keys(public_key)

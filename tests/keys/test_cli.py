@@ -59,7 +59,7 @@ def test_a_ledger_moves_into_a_token_and_equips_a_validator(
     short = rsa.generate_private_key(65537, 1024).public_key()
     pem.write_bytes(short.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     status, _, err = commands("fleet", "card-keys", "7", "--out", str(kit), "--token-key", str(pem), *named)
-    assert (status, "1024 bits, which is too short" in err) == (2, True)
+    assert (status, "1024 bits, which is too short for a master" in err) == (2, True)
     pem.write_text("no key")
     status, _, err = commands("fleet", "card-keys", "7", "--out", str(kit), "--token-key", str(pem), *named)
     assert (status, "holds no RSA public key" in err) == (2, True)
