@@ -3,10 +3,10 @@
 It speaks native frames and opens EV1 sessions (AuthenticateAES, AuthenticateISO). What version 0.1.5 can do:
 
 - Works: get_key_setting, get_card_version, get_real_uid, authenticate (AES; DES on a card as delivered),
-  change_key (its own, another, DES to AES), get_key_version, change_key_settings, create_application,
-  get_application_ids, select_application, delete_application, create_standard_file, get_file_ids,
-  get_file_settings, write and read of a file in full mode, write to a plain one, read from a MACed one,
-  delete_file outside a session, format_card.
+  change_key (its own, another, DES to AES), get_key_version, change_key_settings, change_default_key,
+  create_application, get_application_ids, select_application, delete_application, create_standard_file,
+  get_file_ids, get_file_settings, write and read of a file in full mode, write to a plain one, read from a
+  MACed one, delete_file outside a session, format_card.
 - Fails by the client's fault, on a real card too: reading a plain file inside a session (the card's MAC comes
   back as 8 bytes of data and its chain of MACs is broken); writing to a MACed file (it sends the last 8 bytes
   of the CMAC instead of the first: 1E); delete_file inside a session (it adds a MAC the command has not: 7E);
@@ -14,7 +14,7 @@ It speaks native frames and opens EV1 sessions (AuthenticateAES, AuthenticateISO
 - The client's faults that are stepped around here: authenticate overwrites the key it is given with the
   session key; change_key of the card's master key works only before the first select_application; data whose
   CRC ends with 00 cannot be read in full mode.
-- The virtual card's own choice: applications with DES keys, and change_default_key, are refused (9E).
+- The virtual card's own choice: applications with DES keys are refused (9E).
 - Not in the client: values, records, backup files, Commit, EV2 sessions.
 """
 
@@ -183,10 +183,6 @@ def test_what_the_client_gets_wrong_is_refused_and_nothing_else_happens(
     create_image(tmp_path, "one", UID)
     with client(tray, PcscService.reader_name) as desfire:
         desfire.authenticate(0, aes(ZERO))
-        with pytest.raises(DESFireCommunicationError) as refusal:
-            desfire.change_default_key(aes(NEW))
-        assert refused(refusal) == 0x9E
-        desfire.authenticate(0, aes(ZERO))
         application(desfire)
         maced = create_file(desfire, 2, MACED)
         assert desfire.read_file_data(2, maced) == [0] * len(DATA)
@@ -200,6 +196,15 @@ def test_what_the_client_gets_wrong_is_refused_and_nothing_else_happens(
         assert refused(refusal) == 0x7E
         desfire.authenticate(0, aes(ZERO))
         assert desfire.get_file_ids() == [2]
+
+
+def test_an_application_made_afterwards_begins_with_the_default_key(tmp_path: Path, tray: VpcdTray) -> None:
+    create_image(tmp_path, "one", UID)
+    with client(tray, PcscService.reader_name) as desfire:
+        desfire.authenticate(0, aes(ZERO))
+        desfire.change_default_key(aes(NEW))
+    kept = read_image(image_path(tmp_path, "one")).state
+    assert kept.default_key.value == bytes.fromhex(NEW)
 
 
 def test_a_card_as_delivered_gets_its_aes_master_key(tmp_path: Path, tray: VpcdTray) -> None:
