@@ -15,21 +15,10 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from fare.collection.bulk import table_of
-from fare.collection.card_register import newest_ride_before, proven_spent
 from fare.collection.models import RegisteredTap, Ride
 from fare.collection.store import has_flag
 from fare.collection.words import Flag, MediumKind
 from fare.core.tap import Outcome
-
-__all__ = [
-    "DayCounts",
-    "OwnerRides",
-    "batch_entries",
-    "day_counts",
-    "newest_ride_before",
-    "owner_rides",
-    "proven_spent",
-]
 
 _TAP: Final = table_of(RegisteredTap)
 _RIDE: Final = table_of(Ride)

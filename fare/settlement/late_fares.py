@@ -21,7 +21,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from fare.collection.register import proven_spent
+from fare.collection.card_register import proven_spent
 from fare.collection.sealing_marks import sealed_credit
 from fare.collection.words import MediumKind
 from fare.issuing import IssuingRefused, newest_funds, sign_next_entitlement

@@ -36,17 +36,16 @@ class SealReport:
     sealed_at: datetime
 
 
-def seal_day(session: Session, day: date, now: datetime, keys: KeyStore | None = None) -> SealReport:
+def seal_day(session: Session, day: date, now: datetime, keys: KeyStore) -> SealReport:
     """Seal all rides of the day that are not sealed yet; call it again after late rides.
 
-    With `keys`, late rides of lost cards are charged to the cards that have their balance now.
+    Late rides of lost cards are charged to the cards that have their balance now: `keys` sign that.
     """
     row = _locked_day(session, day, now)
     marked = mark_sealed(session, day)
     post_many(session, [_entry(day, medium) for medium in marked], now)
-    if keys is not None:
-        cards = [int(medium.medium_ref) for medium in marked if medium.medium_kind == MediumKind.CARD]
-        charge_late_fares(session, keys, cards, day, now)
+    cards = [int(medium.medium_ref) for medium in marked if medium.medium_kind == MediumKind.CARD]
+    charge_late_fares(session, keys, cards, day, now)
     return SealReport(
         service_day=day,
         media=len(marked),

@@ -321,12 +321,12 @@ def test_a_disputed_ticket_is_on_no_statement(city: City) -> None:
     honest.send()
     day = NOON.date()
     with write(city.engine) as session:
-        assert seal_day(session, day, EVENING).clearing_rial == 0
+        assert seal_day(session, day, EVENING, city.keys).clearing_rial == 0
         (statement,) = make_statements(session, day, EVENING)
     assert (statement.owner_id, statement.net_rial, statement.suspense_rial) == ("o-1", OWNER_RIAL, FARE_RIAL)
     assert statement.gross_rial == 2 * FARE_RIAL
     with write(city.engine) as session:
-        seal_day(session, day + timedelta(days=1), EVENING)
+        seal_day(session, day + timedelta(days=1), EVENING, city.keys)
         assert make_statements(session, day + timedelta(days=1), EVENING) == []
 
 

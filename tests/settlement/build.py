@@ -49,7 +49,7 @@ def rode(
 def seal(city: City, day: date = DAY, at: datetime = MORNING) -> SealReport:
     """Seal a day in a transaction of its own."""
     with write(city.engine) as session:
-        return seal_day(session, day, at)
+        return seal_day(session, day, at, city.keys)
 
 
 def state(city: City, day: date = DAY, at: datetime = MORNING) -> list[OwnerStatement]:

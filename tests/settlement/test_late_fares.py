@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from fare.collection.register import proven_spent
+from fare.collection.card_register import proven_spent
 from fare.database.engine import read, write
 from fare.issuing import card_written, move_balance, name_successor, report_lost
 from fare.reconciliation import audit
@@ -132,12 +132,15 @@ def test_what_a_lost_card_spent_beyond_its_loads_is_no_late_fare(city: City, bey
     assert city.balance("capped_losses") == 0
 
 
-def test_a_sealing_without_keys_leaves_late_fares_for_the_audit_to_name(city: City) -> None:
+def test_the_audit_names_a_late_fare_that_nobody_was_charged(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bus, silent = city.bus(1, "o-1"), city.bus(2, "o-2")
     old, _ = lost_after(city, bus, silent, 1)
     silent.send(next_morning())
+    monkeypatch.setattr("fare.settlement.sealing.charge_late_fares", lambda *_: [])
     with write(city.engine) as session:
-        seal_day(session, DAY, next_morning())
+        seal_day(session, DAY, next_morning(), city.keys)
     with read(city.engine) as session:
         assert late_fares(session, [old.serial]) == {old.serial: FARE_RIAL}
         named = [finding.subject for finding in audit(session).findings]
