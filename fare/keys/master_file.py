@@ -110,19 +110,19 @@ class MasterFile:
     def __init__(self, folder: Path) -> None:
         """Read the file, making it when there is none. Raises OperatorError."""
         self._file = folder / MASTERS_FILE
-        self._seen = (0, 0)
-        document = private_files.read_or_make(self._file, lambda: new_document().encode(), decode)
-        self._now = (document, document.ring())
+        if not self._file.exists():
+            private_files.write_new(self._file, new_document().encode())
+        self._kept = private_files.Followed(self._file, _decode_with_ring)
 
     @property
     def ring(self) -> KeyRing:
         """The generations held, as the file has them now."""
-        return self._reread()[1]
+        return self._kept.now()[1]
 
     @property
     def document(self) -> MasterDocument:
         """All of it, as the file has it now."""
-        return self._reread()[0]
+        return self._kept.now()[0]
 
     @property
     def generations(self) -> tuple[CardMasters, ...]:
@@ -142,9 +142,9 @@ class MasterFile:
     def key(self, purpose: KeyPurpose, version: int, uid: bytes) -> CardKey:
         """See CardKeyStore."""
         try:
-            return _key(self._now, purpose, version, uid)
+            return _key(self._kept.last, purpose, version, uid)
         except KeyNotHeld:
-            return _key(self._reread(), purpose, version, uid)
+            return _key(self._kept.now(), purpose, version, uid)
 
     def validator_keys(self) -> ValidatorKeys:
         """What a validator's kit carries: the masters of k1, every generation held, staged ones too."""
@@ -202,20 +202,12 @@ class MasterFile:
         with private_files.locked(self._file.parent):
             changed = change(private_files.read(self._file, decode))
             private_files.replace(self._file, changed.encode())
-        self._reread()
+        self._kept.now()
 
-    def _reread(self) -> _Now:
-        """Read the file again if it is another one than before: a change always makes a new file."""
-        try:
-            status = self._file.stat()
-            seen = (status.st_ino, status.st_mtime_ns)
-        except OSError:
-            seen = (0, 0)  # the reading below says what is wrong
-        if seen != self._seen or not any(seen):
-            document = private_files.read(self._file, decode)
-            self._now = (document, document.ring())
-            self._seen = seen
-        return self._now
+
+def _decode_with_ring(content: bytes) -> _Now:
+    document = decode(content)
+    return document, document.ring()
 
 
 def _key(now: _Now, purpose: KeyPurpose, version: int, uid: bytes) -> CardKey:

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, Generic, TypeVar
 
 from fare.core.errors import OperatorError
 
@@ -80,6 +80,32 @@ def replace(file: Path, content: bytes) -> None:
     """Put new content in the place of the old in one step: a power cut leaves one of the two, whole."""
     with _drafted(file, content) as draft:
         draft.replace(file)
+
+
+class Followed(Generic[T]):
+    """The parsed content of a key file that another process may replace: a change always makes a new file."""
+
+    def __init__(self, file: Path, parse: Callable[[bytes], T]) -> None:
+        """Read the file. Raises OperatorError, as `read` does."""
+        self._file, self._parse = file, parse
+        self._seen = self._stamp()
+        self.last = read(file, parse)
+        """As it was when it was last looked at."""
+
+    def now(self) -> T:
+        """As it is now, read again if it is another file than before. Raises OperatorError."""
+        seen = self._stamp()
+        if seen is None or seen != self._seen:
+            self.last = read(self._file, self._parse)
+            self._seen = seen
+        return self.last
+
+    def _stamp(self) -> tuple[int, int] | None:
+        try:
+            status = self._file.stat()
+        except OSError:
+            return None  # reading it says what is wrong
+        return status.st_ino, status.st_mtime_ns
 
 
 @contextmanager

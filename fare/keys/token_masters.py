@@ -67,8 +67,8 @@ class TokenMasters:
     def __init__(self, token: Token, file: Path) -> None:
         """Read the list and see that the token holds all it names. Raises OperatorError."""
         self._token, self._file = token, file
-        self._seen = (0, 0)
-        found = self._reread()
+        self._list = private_files.Followed(file, decode)
+        found = self._list.last
         if found.token != token.label:
             raise OperatorError(
                 f"The keys of this ledger are in the token {found.token}, not in {token.label}: correct"
@@ -83,20 +83,21 @@ class TokenMasters:
     @property
     def versions(self) -> Sequence[int]:
         """See CardKeyStore."""
-        return self._reread().roster.held
+        return self._list.now().roster.held
 
     @property
     def current(self) -> int:
         """See CardKeyStore."""
-        return self._reread().roster.current
+        return self._list.now().roster.current
 
     def key(self, purpose: KeyPurpose, version: int, uid: bytes) -> CardKey:
         """See CardKeyStore. The card's own key comes out of the token, never its master."""
-        if not _names(self._now.roster, purpose, version) and not _names(
-            self._reread().roster, purpose, version
-        ):
-            raise KeyNotHeld(purpose, version)
-        message = b"\x01" + diversification_input(uid, AID, self._now.system_id)
+        known = self._list.last
+        if not _names(known.roster, purpose, version):
+            known = self._list.now()
+            if not _names(known.roster, purpose, version):
+                raise KeyNotHeld(purpose, version)
+        message = b"\x01" + diversification_input(uid, AID, known.system_id)
         try:
             return SecretKey(self._token.mac(_label(purpose, version), message))
         except NoSuchKey:
@@ -111,7 +112,7 @@ class TokenMasters:
 
     def wrapped_validator_keys(self, public_key: RSAPublicKey) -> tuple[bytes, Mapping[int, bytes]]:
         """System id, and k1's masters by version, wrapped for the token that this RSA key is of."""
-        found = self._reread()
+        found = self._list.now()
         return found.system_id, {
             version: self._token.wrap(_label(KeyPurpose.VALIDATOR, version), public_key)
             for version in found.roster.held
@@ -122,11 +123,11 @@ class TokenMasters:
     @property
     def next_version(self) -> int:
         """The number of the next generation."""
-        return self._reread().roster.last + 1
+        return self._list.now().roster.last + 1
 
     def listed(self) -> tuple[Generation, ...]:
         """The generations and their states, oldest first."""
-        return self._reread().roster.listed()
+        return self._list.now().roster.listed()
 
     def add_generation(self, version: int) -> None:
         """Draw the next generation inside the token, and stage it. Raises OperatorError."""
@@ -154,19 +155,7 @@ class TokenMasters:
             found = private_files.read(self._file, decode)
             changed = replace(found, roster=change(found.roster))
             private_files.replace(self._file, changed.encode())
-        self._reread()
-
-    def _reread(self) -> TokenList:
-        """Read the list again if it is another file than before: a change always makes a new one."""
-        try:
-            status = self._file.stat()
-            seen = (status.st_ino, status.st_mtime_ns)
-        except OSError:
-            seen = (0, 0)  # the reading below says what is wrong
-        if seen != self._seen or not any(seen):
-            self._now = private_files.read(self._file, decode)
-            self._seen = seen
-        return self._now
+        self._list.now()
 
 
 def found_token(token: Token, file: Path, signers: Sequence[str]) -> None:
