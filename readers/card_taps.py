@@ -271,16 +271,8 @@ def _as_read(card: OpenCard) -> CardEvidence | None:
         return None
     if claimed.uid != card.uid:
         return None  # it names another card, of which this chip can say nothing
-    return CardEvidence(
-        serial=claimed.serial,
-        entitlement_version=claimed.version,
-        delivered_version=None,
-        record_read=card.newest_record,
-        spent_before=card.spent,
-        debit_rial=0,
-        record_written=None,
-        previous=card.previous,
-        proof=None,
+    return CardEvidence.of_reading(
+        claimed.serial, claimed.version, card.newest_record, card.spent, card.previous
     )
 
 

@@ -121,16 +121,12 @@ def card_seen(
 
     `zone` is the city's; without it that of `now`, which is then in the city's time.
     """
-    evidence = CardEvidence(
-        serial=sighting.serial,
-        entitlement_version=sighting.entitlement_version,
-        delivered_version=None,
-        record_read=sighting.newest_record,
-        spent_before=sighting.spent_rial,
-        debit_rial=0,
-        record_written=None,
-        previous=sighting.previous,
-        proof=None,
+    evidence = CardEvidence.of_reading(
+        sighting.serial,
+        sighting.entitlement_version,
+        sighting.newest_record,
+        sighting.spent_rial,
+        sighting.previous,
     )
     older = [(sighting.serial, record) for record in sighting.older_records]
     facts = gather(session, keys, [evidence], _city(now, zone, day_starts), older=older)

@@ -65,6 +65,23 @@ class CardEvidence:
     previous: CommitProof
     proof: CommitProof | None
 
+    @classmethod
+    def of_reading(
+        cls, serial: int, entitlement_version: int, record: bytes, spent: int, previous: CommitProof
+    ) -> CardEvidence:
+        """What a card that was only read proves: the commit before. `record` is its newest, `spent` rial."""
+        return cls(
+            serial=serial,
+            entitlement_version=entitlement_version,
+            delivered_version=None,
+            record_read=record,
+            spent_before=spent,
+            debit_rial=0,
+            record_written=None,
+            previous=previous,
+            proof=None,
+        )
+
 
 def tap_tmi(
     evidence: CardEvidence,
