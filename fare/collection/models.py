@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger
+from sqlalchemy import BigInteger, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from fare.database.columns import instant, money, number, wide
@@ -141,6 +141,54 @@ class CardCommit(SQLModel, table=True):
     entitlement_version: int
     device_id: int
     committed_at: datetime = instant()
+
+
+_UNDECIDED = text("decision IS NULL")
+
+
+class TicketConflict(SQLModel, table=True):
+    """A ride of a ticket, or a part of it, that a second vehicle showed too: the review queue.
+
+    The ride (cti, ride_ctr) stands; the tap in (device_id, journal_id, seq) claims `first_ctr` to `last_ctr`
+    of the same ticket. `denied`: it was a repeat, and the phone has to enrol anew. `decision`: a
+    ConflictDecision, None while nobody has looked.
+    """
+
+    __tablename__ = "travel_ticket_conflict"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (
+        UniqueConstraint("device_id", "journal_id", "seq", name="uq_travel_ticket_conflict_tap"),
+        Index(
+            "ix_travel_ticket_conflict_open",
+            "found_at",
+            sqlite_where=_UNDECIDED,
+            postgresql_where=_UNDECIDED,
+        ),
+    )
+    conflict_id: str = Field(primary_key=True)
+    cti: bytes = Field(index=True)
+    ride_ctr: int
+    first_ctr: int
+    last_ctr: int
+    device_id: int
+    journal_id: bytes
+    seq: int = wide()
+    tapped_at: datetime = instant()
+    found_at: datetime = instant()
+    denied: bool = False
+    decision: str | None = None
+    decided_by: str | None = None
+    decided_at: datetime | None = instant(default=None)
+    note: str | None = None
+
+
+class PaperRedemption(SQLModel, table=True):
+    """A paper ticket for any vehicle that was ridden with the ledger's leave: the device that asked."""
+
+    __tablename__ = "travel_paper_redemption"  # pyright: ignore[reportAssignmentType]
+    cti: bytes = Field(primary_key=True)
+    device_id: int
+    vehicle_id: str | None = None
+    redeemed_at: datetime = instant()
 
 
 class Quarantined(SQLModel, table=True):

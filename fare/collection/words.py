@@ -79,6 +79,14 @@ class MediumKind(StrEnum):
     TICKET = "ticket"
 
 
+class ConflictDecision(StrEnum):
+    """What a person decided about a ticket that two vehicles showed: whose owner is paid."""
+
+    PAY_FIRST = "pay_first"
+    PAY_SECOND = "pay_second"
+    PAY_NOBODY = "pay_nobody"
+
+
 class SuspenseReason(StrEnum):
     """Why a part of a fare waits for a person instead of being credited to an owner."""
 

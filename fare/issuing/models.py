@@ -8,8 +8,9 @@ from sqlalchemy import Index, text
 from sqlmodel import Field, SQLModel
 
 from fare.database.columns import instant, money, wide
-from fare.issuing.words import CardStatus, TicketStatus, WalletStatus
+from fare.issuing.words import CardStatus, PhoneStatus, TicketMedium, TicketStatus, WalletStatus
 
+_LIVE = text("status = 'live'")
 _WAITING = text("seen_day IS NULL AND version > 1")
 
 
@@ -98,8 +99,34 @@ class Wallet(SQLModel, table=True):
     status: str = WalletStatus.ACTIVE
 
 
+class Phone(SQLModel, table=True):
+    """One enrolment of a phone. `status`: a PhoneStatus; a wallet has at most one live one.
+
+    Until `confirmed_at` it may hold one day's fares at most: a one-time code alone proves a SIM card, not
+    its owner. `confirmed_by`: "first", "old_phone" or "counter:<staff id>". `keeps_keys`: whether its browser
+    proved to keep a key over a reload.
+    """
+
+    __tablename__ = "ledger_phone"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (
+        Index("uq_ledger_phone_live", "wallet_id", unique=True, sqlite_where=_LIVE, postgresql_where=_LIVE),
+    )
+    phone_id: str = Field(primary_key=True)
+    wallet_id: str = Field(index=True)
+    status: str = PhoneStatus.LIVE
+    keeps_keys: bool
+    enrolled_at: datetime = instant()
+    confirmed_at: datetime | None = instant(default=None)
+    confirmed_by: str | None = None
+    ended_at: datetime | None = instant(default=None)
+
+
 class TicketEntitlement(SQLModel, table=True):
-    """A phone entitlement and the hold behind it. `status`: a TicketStatus."""
+    """A ticket entitlement and the hold behind it. `status`: a TicketStatus; `medium`: a TicketMedium.
+
+    `phone_id` of a phone's; `vehicle_id` of a paper ticket that rides one vehicle alone; `replaced_by` the
+    cti of the ticket that took over what was left of its hold.
+    """
 
     __tablename__ = "ledger_ticket_entitlement"  # pyright: ignore[reportAssignmentType]
     cti: bytes = Field(primary_key=True)
@@ -112,3 +139,8 @@ class TicketEntitlement(SQLModel, table=True):
     issued_at: datetime = instant()
     expires_at: datetime = instant()
     status: str = TicketStatus.LIVE
+    medium: str = TicketMedium.PHONE
+    phone_id: str | None = Field(default=None, index=True)
+    vehicle_id: str | None = None
+    denied_at: datetime | None = instant(default=None)
+    replaced_by: bytes | None = None

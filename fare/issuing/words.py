@@ -31,6 +31,26 @@ class TicketStatus(StrEnum):
     RELEASED = "released"
 
 
+class TicketMedium(StrEnum):
+    """What shows a ticket: a phone that signs each ride, or a paper that is shown once."""
+
+    PHONE = "phone"
+    PAPER = "paper"
+
+
+class PhoneStatus(StrEnum):
+    """Live: it gets tickets. Superseded: the rider enrolled another phone. Lost: reported by the rider.
+    Blocked: its tickets were shown on two buses again, and it must enrol anew. Contested: the phone before it
+    said that this enrolment was not its rider's.
+    """
+
+    LIVE = "live"
+    SUPERSEDED = "superseded"
+    LOST = "lost"
+    BLOCKED = "blocked"
+    CONTESTED = "contested"
+
+
 class OrderState(StrEnum):
     """How far a top-up is. Signed: its entitlement version is made, or its wallet is credited."""
 

@@ -27,3 +27,33 @@ class RiderMedium(SQLModel, table=True):
     medium_ref: str = Field(primary_key=True)
     starts_at: datetime = instant(primary_key=True)
     ends_at: datetime | None = instant(default=None)
+
+
+class OneTimeCode(SQLModel, table=True):
+    """The newest one-time code of a mobile number: salted SHA-256 of it, and what its phone must sign.
+
+    `sent_count` codes were sent since `sent_since`; a new row takes the place of the old one.
+    """
+
+    __tablename__ = "identity_one_time_code"  # pyright: ignore[reportAssignmentType]
+    mobile: str = Field(primary_key=True)
+    salt: bytes
+    code_digest: bytes
+    challenge: bytes
+    tries_left: int
+    sent_at: datetime = instant()
+    expires_at: datetime = instant()
+    sent_since: datetime = instant()
+    sent_count: int
+
+
+class RiderSession(SQLModel, table=True):
+    """A rider's browser that is signed in; its token's SHA-256 and what its phone's next key must sign."""
+
+    __tablename__ = "identity_rider_session"  # pyright: ignore[reportAssignmentType]
+    token_digest: bytes = Field(primary_key=True)
+    rider_id: str = Field(foreign_key="identity_rider.rider_id", index=True)
+    phone_id: str | None = None
+    challenge: bytes
+    opened_at: datetime = instant()
+    expires_at: datetime = instant()
