@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fare.collection.intake import MAX_ENVELOPE_BYTES, leaf_hash, take_in
+from fare.collection.ticket_rides import RidePlace, TakenIn, TicketRideView, rides_of_tickets, taken_in
 from fare.collection.words import (
     BatchRefusal,
     Flag,
@@ -21,7 +22,12 @@ __all__ = [
     "ProofState",
     "ProvenBy",
     "QuarantineReason",
+    "RidePlace",
     "SuspenseReason",
+    "TakenIn",
+    "TicketRideView",
     "leaf_hash",
+    "rides_of_tickets",
     "take_in",
+    "taken_in",
 ]
