@@ -1,12 +1,13 @@
 """Run a validator: the device on a bus, its reader, its journal and its small web page.
 
-mancard validator --kit FOLDER --state FOLDER --reader ADDRESS --port 8100
+mancard validator --kit FOLDER --state FOLDER --reader ADDRESS --scanner ADDRESS --port 8100
 mancard validator readers          lists the PC/SC readers of this machine
 """
 
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from pathlib import Path
 from types import FrameType
@@ -29,6 +30,13 @@ def validator(
     reader: Annotated[
         str | None, typer.Option(help="virtual:FOLDER, virtual+pcsc:FOLDER or the name of a PC/SC reader.")
     ] = None,
+    scanner: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="serial:/dev/serial/by-id/…, keyboard:/dev/input/by-id/…, camera:/dev/video0 or "
+            "frames:FOLDER; may be given several times."
+        ),
+    ] = None,
     host: Annotated[str | None, typer.Option(help="Where its web page listens.")] = None,
     port: Annotated[int | None, typer.Option(help="Its port; 0 takes a free one.")] = None,
     ledger: Annotated[str | None, typer.Option(help="The ledger's address, instead of the kit's.")] = None,
@@ -46,6 +54,7 @@ def validator(
         "kit": kit,
         "state": state,
         "reader": reader,
+        "scanners": tuple(scanner) if scanner else None,
         "host": host,
         "port": port,
         "ledger_url": ledger,
@@ -80,12 +89,16 @@ def serve(settings: Any) -> None:
     from readers.addresses import resolve
     from readers.kit import read_kit
     from readers.process import ValidatorOptions, compose
+    from readers.scanners.opening import open_scanners
     from readers.web.server import WebFace
 
     kit = read_kit(settings.kit)
+    scanners, warnings = open_scanners(settings.scanners)
+    for warning in warnings:
+        print(warning, file=sys.stderr, flush=True)
     equipment = resolve(settings.reader)
     options = ValidatorOptions(settings.state, settings.ledger_url, settings.poll_s, settings.linger_s)
-    process = compose(kit, equipment, options)
+    process = compose(kit, equipment, options, scanners=scanners)
     stopping = threading.Event()
     try:
         web = WebFace(process, settings.host, settings.port)

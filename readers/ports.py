@@ -1,7 +1,8 @@
 """What the validator needs from the world, as Protocols. No implementation, no I/O.
 
-The card's reader, the hands that lay a virtual card on it, the clock, randomness, the disk and the display
-are given to the validator from outside, so that a bus, a test and a simulated city run the same code.
+The card's reader, the scanners, the hands that lay a virtual card on it, the clock, randomness, the disk and
+the display are given to the validator from outside, so that a bus, a test and a simulated city run the same
+code.
 """
 
 from __future__ import annotations
@@ -27,6 +28,13 @@ class KeyStoreFault(Exception):
     """The token or module that keeps the cards' keys failed while a card was opened; the card did nothing.
 
     The message says what is wrong and what to do.
+    """
+
+
+class ScannerFault(Exception):
+    """The scanner, not the ticket, failed: unplugged, its camera gone, taken by another program.
+
+    The message says which and what to do. Reading again tries to open it anew.
     """
 
 
@@ -61,6 +69,23 @@ class CardReader(Protocol):
 
     def wait_for_removal(self, timeout_s: float) -> bool:
         """Whether the field is empty, after at most `timeout_s`. Raises ReaderFault."""
+        ...
+
+
+class ScannerEngine(Protocol):
+    """What reads QR codes: a USB scanner or a camera. Used by one thread; it opens itself when first read."""
+
+    @property
+    def name(self) -> str:
+        """Its address, as a person gave it."""
+        ...
+
+    def read(self, timeout_s: float) -> str | None:
+        """One decoded text, or None after `timeout_s`. Raises ScannerFault; the next call tries again."""
+        ...
+
+    def close(self) -> None:
+        """Let the device go; closing twice is no error."""
         ...
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,7 +23,8 @@ from readers.display import AllDisplays, LastShown
 from readers.journal import Journal, JournalFault
 from readers.journal_store import FreeSpace
 from readers.kit import device_key
-from readers.ports import Clock, RandomBytes, ReaderFault, Storage
+from readers.ports import Clock, RandomBytes, ReaderFault, ScannerEngine, Storage
+from readers.scanners.serving import ScannerThreads
 from readers.shown import Shown
 from readers.sync import Enrolment, Synchroniser, SyncThread
 from readers.uplink import DeviceIdentity, HttpUplink
@@ -56,6 +58,7 @@ class ValidatorProcess:
         synchroniser: Synchroniser,
         sync_thread: SyncThread,
         clock: Clock,
+        scanners: Sequence[ScannerEngine] = (),
     ) -> None:
         self.kit = kit
         self.equipment = equipment
@@ -70,12 +73,18 @@ class ValidatorProcess:
         self._validator = validator
         self._sync_thread = sync_thread
         self._stopping = threading.Event()
+        self.scanners = ScannerThreads(scanners, self.scan)
         self._card_thread = threading.Thread(target=self._serve_cards, name="cards", daemon=True)
 
     @property
     def problem(self) -> str:
         """Why no card can ride now, for whoever repairs it: the reader, or the store of the keys."""
         return self.reader_problem or self._validator.keys_problem
+
+    @property
+    def scanner_problem(self) -> str:
+        """Why some scanner cannot read tickets now, for whoever repairs it; empty if none fails."""
+        return self.scanners.problem
 
     # --- by hand ---
 
@@ -112,13 +121,15 @@ class ValidatorProcess:
     # --- by itself ---
 
     def start(self) -> None:
-        """Serve cards and keep in step with the ledger."""
+        """Serve cards and scanners, and keep in step with the ledger."""
         self._sync_thread.start()
         self._card_thread.start()
+        self.scanners.start()
 
     def stop(self) -> None:
         """Finish what is under way and close everything; the journal keeps all that was not sent."""
         self._stopping.set()
+        self.scanners.stop()
         if self._card_thread.is_alive():
             self._card_thread.join(timeout=5)
         self._sync_thread.stop()
@@ -158,6 +169,7 @@ def compose(
     clock: Clock | None = None,
     random_bytes: RandomBytes = secrets.token_bytes,
     storage: Storage | None = None,
+    scanners: Sequence[ScannerEngine] = (),
 ) -> ValidatorProcess:
     """Build a validator. Raises OperatorError for a state folder, a key or a journal that cannot be used."""
     key = device_key(options.state)
@@ -196,6 +208,7 @@ def compose(
         synchroniser=synchroniser,
         sync_thread=SyncThread(synchroniser, random_bytes, poll_s=options.poll_s, linger_s=options.linger_s),
         clock=time,
+        scanners=scanners,
     )
 
 

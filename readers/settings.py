@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 class ValidatorSettings(BaseSettings):
@@ -23,6 +23,8 @@ class ValidatorSettings(BaseSettings):
     """Folder of the journal and the device key: its own partition on a bus."""
     reader: str = "virtual:.state/cards"
     """Reader address, see `readers.addresses`."""
+    scanners: Annotated[tuple[str, ...], NoDecode] = ()
+    """Scanner addresses, see `readers.scanners.opening`; in the environment separated by commas."""
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8100
     """Of the validator's own web face."""
@@ -32,3 +34,10 @@ class ValidatorSettings(BaseSettings):
     """How long the first of several taps waits for the others before they are uploaded."""
     ledger_url: str | None = None
     """Overrides the kit's address of the ledger."""
+
+    @field_validator("scanners", mode="before")
+    @classmethod
+    def _separated_by_commas(cls, given: object) -> object:
+        return (
+            [part.strip() for part in given.split(",") if part.strip()] if isinstance(given, str) else given
+        )
