@@ -19,16 +19,17 @@ from fare.core.bundle import Bundle
 from fare.core.card_record import MAX_FARE_RIAL, CardRecord
 from fare.core.entitlement import UNLIMITED_RIDES, CardEntitlement, EntitlementFault, VerifiedEntitlement
 from fare.core.errors import MalformedDocument
-from fare.core.proof.phone import PhoneTicket
+from fare.core.proof.mc1 import PhoneTicket
+from fare.core.proof.mp1 import PaperTicket
 from fare.core.tariff.model import FareMedium
 from fare.core.tariff.pricing import Price, RiderState, TapContext, price
 
 PHONE_RIDER_CATEGORY: Final = 0
-"""A phone ticket names no concession."""
+"""A ticket, on the phone or on paper, names no concession."""
 
 
 class Reason(StrEnum):
-    """Why a tap was refused (or "ok"). Ticket reasons are in `fare.core.proof.phone.TicketRefusal`."""
+    """Why a tap was refused (or "ok"). Ticket reasons are in `fare.core.proof.refusal.TicketRefusal`."""
 
     OK = "ok"
     NOT_OUR_CARD = "not_our_card"
@@ -180,11 +181,11 @@ def _pass_that_rides(in_force: CardEntitlement, today: int) -> int | None:
     return None
 
 
-def ticket_context(ticket: PhoneTicket, boarding: Boarding) -> TapContext:
-    """A boarding by phone as the tariff sees it: bus and ledger build it in this one place."""
+def ticket_context(ticket: PhoneTicket | PaperTicket, boarding: Boarding) -> TapContext:
+    """A boarding by ticket as the tariff sees it: bus and ledger build it in this one place."""
     return TapContext(
         at_s=boarding.at_s,
-        medium=FareMedium.PHONE,
+        medium=FareMedium.PAPER if isinstance(ticket, PaperTicket) else FareMedium.PHONE,
         rider_category=PHONE_RIDER_CATEGORY,
         category_valid=True,
         line=boarding.line,

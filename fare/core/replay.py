@@ -1,4 +1,4 @@
-"""Which rides of phone tickets were already paid: the replay memory of one door.
+"""Which rides of tickets were already paid: the replay memory of one door.
 
 A ride is (cti, counter), never a ticket's bytes; a ticket for `pax` people claims `ctr .. ctr + pax - 1`, and
 two tickets whose ranges overlap are one conflict. It never reads a clock and never writes to disk: the
@@ -12,7 +12,7 @@ import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from fare.core.proof.phone import CLOCK_SKEW_S
+from fare.core.proof.issued import CLOCK_SKEW_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,15 @@ from typing import Final
 
 UINT32_MAX: Final = 0xFFFF_FFFF
 
-_UINT, _BYTES, _ARRAY, _MAP = 0, 2, 4, 5
+_UINT, _BYTES, _TEXT, _ARRAY, _MAP = 0, 2, 3, 4, 5
 _MAJOR_NAMES: Final = {
     _UINT: "an unsigned integer",
     _BYTES: "a byte string",
+    _TEXT: "a text",
     _ARRAY: "an array",
     _MAP: "a map",
 }
-_FALSE, _TRUE = 0xF4, 0xF5
+_FALSE, _TRUE, _NULL = 0xF4, 0xF5, 0xF6
 _UINT_OF_64_BITS: Final = 0x1B
 _LEAST_OF_INFO: Final = {24: 24, 25: 0x100, 26: 0x1_0000}  # below it a shorter head was due
 _NO_BYTE: Final = 0xFF  # major type 7: no head that is read here
@@ -58,6 +59,23 @@ class StrictReader:
         if end > self._end:
             raise NotStrictCbor("a byte string runs past the end")
         return self._data[start:end]
+
+    def text_or_null(self, most_bytes: int) -> str | None:
+        """A text of 1 to `most_bytes` bytes of UTF-8, or None for `null`."""
+        if self._data[self._at : self._at + 1] == bytes((_NULL,)):
+            self._at += 1
+            return None
+        length = self._head(_TEXT)
+        if not 1 <= length <= most_bytes:
+            raise NotStrictCbor(f"a text has {length} bytes, outside 1..{most_bytes}")
+        start = self._at
+        self._at = end = start + length
+        if end > self._end:
+            raise NotStrictCbor("a text runs past the end")
+        try:
+            return self._data[start:end].decode()
+        except UnicodeDecodeError:
+            raise NotStrictCbor("a text is not UTF-8") from None
 
     def array(self) -> int:
         """The head of an array: how many items follow."""
@@ -132,6 +150,14 @@ def write_uint(value: int) -> bytes:
 def write_bytes(value: bytes) -> bytes:
     """A byte string with its shortest head."""
     return _write_head(_BYTES, len(value)) + value
+
+
+def write_text_or_null(value: str | None) -> bytes:
+    """A text as UTF-8 with its shortest head, or `null`. `ValueError` for half a surrogate pair."""
+    if value is None:
+        return bytes((_NULL,))
+    raw = value.encode()
+    return _write_head(_TEXT, len(raw)) + raw
 
 
 def write_boolean(value: bool) -> bytes:

@@ -19,6 +19,7 @@ class FareMedium(StrEnum):
 
     CARD = "card"
     PHONE = "phone"
+    PAPER = "paper"
 
 
 @dataclass(frozen=True, slots=True)

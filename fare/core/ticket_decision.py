@@ -1,0 +1,65 @@
+"""What a validator decides about a scanned text, phone or paper: the rules, pure, up to the replay memory.
+
+A decision is a value: `TicketRide` says what to claim and what it costs, everything else why not. It claims
+nothing, asks no ledger and reads no clock; what a card may do is in `fare.core.decision`.
+
+Order: length, prefix, form · signatures · window, denylist, rides left, vehicle · freshness · price and hold.
+Next, by the caller: the vehicle's replay memory (for paper without a vehicle: the ledger), journal, lamp.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from fare.core.bundle import Bundle
+from fare.core.card_record import MAX_FARE_RIAL
+from fare.core.decision import Boarding, Reason, ticket_context
+from fare.core.proof.paper import examine_paper
+from fare.core.proof.phone import examine
+from fare.core.proof.refusal import TicketRefusal
+from fare.core.proof.tickets import AnyVerifiedTicket, is_paper
+from fare.core.tariff.pricing import Price, RiderState, price
+
+CLOCK_UNSYNCHRONISED: Final = "clock_unsynchronised"
+"""Flag of a tap whose time was not known: freshness was not judged, one tap per cti and vehicle."""
+
+
+@dataclass(frozen=True, slots=True)
+class TicketRide:
+    """A ride to be claimed in the replay memory next: cti, ctr, pax are the ticket's, `flags` the tap's."""
+
+    ticket: AnyVerifiedTicket
+    price: Price
+    flags: tuple[str, ...]
+
+
+def decide_ticket(
+    text: object,
+    boarding: Boarding,
+    vehicle: str,
+    bundle: Bundle,
+    channel_keys: Mapping[bytes, Ed25519PublicKey],
+    now_s: int,
+    clock_synchronised: bool,
+) -> TicketRide | TicketRefusal | Reason:
+    """Apply every rule to one text of any kind and size; never raises. `now_s` unix seconds.
+
+    `vehicle` is this bus, `channel_keys` by their kids. A paper ticket whose `vehicle` is None is still to be
+    redeemed by the ledger.
+    """
+    denied = bundle.denied_tickets.__contains__
+    if is_paper(text):
+        ticket = examine_paper(text, channel_keys, vehicle, now_s, clock_synchronised, denied)
+    else:
+        ticket = examine(text, channel_keys, now_s, clock_synchronised, denied)
+    if isinstance(ticket, TicketRefusal):
+        return ticket
+    cost, _ = price(bundle.tariff, RiderState(), ticket_context(ticket, boarding))
+    if cost.amount_rial > min(ticket.held_rial, MAX_FARE_RIAL):
+        # The ledger holds no money for a dearer ride: the app fetches a ticket at the new tariff.
+        return Reason.INSUFFICIENT_BALANCE
+    return TicketRide(ticket, cost, () if clock_synchronised else (CLOCK_UNSYNCHRONISED,))
