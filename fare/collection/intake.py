@@ -22,7 +22,7 @@ from sqlmodel import Session
 from fare.collection import store
 from fare.collection.chain import RawTap, place
 from fare.collection.facts import gather
-from fare.collection.judging import Verdict, judge
+from fare.collection.judging import judge
 from fare.collection.posting import (
     Cause,
     deny_doubles,
@@ -36,6 +36,7 @@ from fare.collection.store import StreamState
 from fare.collection.tap_time import tapped_at
 from fare.collection.unravelling import Unravelled, Witness, unravel
 from fare.collection.upload import City, Upload, claimed_device
+from fare.collection.verdict import Verdict
 from fare.collection.words import BatchRefusal, Flag, MediumKind, ProofState, QuarantineReason
 from fare.core.batch import MAX_BATCH_BYTES, Acknowledgement, Batch, decode_batch, genesis_hash
 from fare.core.calendar import DAY_STARTS_AT

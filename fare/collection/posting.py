@@ -17,7 +17,6 @@ from sqlmodel import Session
 
 from fare.collection import commits, store
 from fare.collection.facts import Facts
-from fare.collection.judging import Verdict, same_vehicle
 from fare.collection.legs import Legs, divide
 from fare.collection.rides import (
     Double,
@@ -30,6 +29,7 @@ from fare.collection.rides import (
 )
 from fare.collection.unravelling import Unravelled
 from fare.collection.upload import Upload
+from fare.collection.verdict import Verdict, same_vehicle
 from fare.collection.words import CommitKind, Flag, MediumKind, ProofState
 from fare.core.proof.card import CommitProof
 from fare.issuing import mark_seen, mark_unseen

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
 
+from fare.collection.card_judging import card_ceiling, funds_left
 from fare.collection.commits import OpenRow
 from fare.collection.doubts import card_not_before, is_contradicted, terms_differ
 from fare.collection.earlier_tap import Before, prove_earlier, stands_alone
 from fare.collection.facts import Facts, own_key
-from fare.collection.judging import card_ceiling, funds_left
 from fare.collection.rides import (
     DESK,
     Double,
