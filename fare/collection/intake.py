@@ -45,6 +45,7 @@ from fare.core.proof.phone import MalformedTicket, decode_ticket
 from fare.core.signed import ACKNOWLEDGEMENT, BATCH, DEVICE_KID, BadSignature, open_envelope, seal, split
 from fare.core.tap import Tap, decode_tap
 from fare.fleet import DeviceKey, device_public_key
+from fare.issuing.ticket_locks import lock_tickets
 from fare.keys import KeyStore
 
 MAX_ENVELOPE_BYTES: Final = MAX_BATCH_BYTES + 128
@@ -152,7 +153,10 @@ def _register(
     verdicts = [_verdict(raw, tap, upload, before) for raw, tap in readable]
     taps = [tap for _, tap in readable]
     cards = [tap.card for tap in taps if tap.card is not None]
-    facts = gather(session, keys, cards, upload.city, device=device, ctis=_ctis(taps))
+    ctis = _ctis(taps)
+    # Before anything is read of them: what another batch is just posting of these tickets must be seen.
+    lock_tickets(session, ctis)
+    facts = gather(session, keys, cards, upload.city, device=device, ctis=ctis)
     proven = [found for verdict in verdicts if (found := judge(verdict, facts)) is not None]
     rides = [found for found in proven if isinstance(found, ProvenRide)]
     blocks = [found for found in proven if isinstance(found, ProvenCommit)]
