@@ -1,14 +1,16 @@
-"""What a validator asks of the ledger over HTTP: the addresses, and how it signs a request for the bundle.
+"""What a validator asks of the ledger over HTTP: the addresses, and how it signs its requests.
 
     POST CLAIM_PATH     {"device", "claim_code", "public_key"} -> {"device", "server_time_ms"}
     GET  BUNDLE_PATH    Mancard-Request, If-None-Match -> 200 an MCD1 envelope, or 304
     POST BATCHES_PATH   CONTENT_TYPE, zstd, an MCB1 envelope (its own signature) -> an MCA1 envelope
+    POST redemption_path(cti)   Mancard-Request, no body -> {"granted": bool}
 
     Mancard-Request: base64url( MCR1 envelope of [device, at_ms, method, path, nonce(16)] )
 
 The envelope's kid is always `DEVICE_KID`; the key is the one the device enrolled. The ledger accepts `at_ms`
 within 10 minutes of its own clock. A device that lost its clock learns the time from the signed
-acknowledgement of a batch, which is not bound to any time; a poll reads only.
+acknowledgement of a batch, which is not bound to any time; a poll reads only. What is asked for stands in the
+path, which is signed: nobody on the way can put another ticket into a redemption.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ from fare.core.signed import (
 CLAIM_PATH = "/v1/claim"
 BUNDLE_PATH = "/v1/bundle"
 BATCHES_PATH = "/v1/batches"
+REDEMPTIONS_PATH = "/v1/redemptions"
 CONTENT_TYPE = "application/cbor"
 HEADER = "Mancard-Request"
 MAX_SKEW_MS = 600_000
@@ -50,6 +53,11 @@ class DeviceRequest:
     method: str
     path: str
     nonce: bytes
+
+
+def redemption_path(cti: bytes) -> str:
+    """Where a paper ticket for any vehicle is redeemed, by its alias: the URL's path, and what is signed."""
+    return f"{REDEMPTIONS_PATH}/{cti.hex()}"
 
 
 def sign_request(request: DeviceRequest, key: Signer) -> str:
