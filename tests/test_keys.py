@@ -13,8 +13,8 @@ from fare.core.errors import OperatorError
 from fare.keys import LedgerKeys, MasterFile, SigningKey
 
 FILES = [
-    "acknowledgement.pem", "bundle.pem", "card-issuer.pem", "card-masters.json", "channel.pem",
-    "ledger-epoch",
+    "acknowledgement.pem", "bundle.pem", "card-issuer.pem", "card-masters.json", "channel-5.pem",
+    "channel.pem", "channels.json", "ledger-epoch",
 ]  # fmt: skip
 
 

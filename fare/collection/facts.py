@@ -135,7 +135,7 @@ def gather(
         limits_rial={serial: funds_rial + overdraft for serial, (funds_rial, overdraft) in funds.items()},
         credited_rial={serial: credited.get(str(serial), 0) for serial in bounded},
         tickets={cti: found.raw for cti, found in ticket_entitlements(session, ticket_ctis).items()},
-        channel_keys={bytes([keys.channel.kid]): keys.channel.public},
+        channel_keys=keys.channels.known(),
         tariff=tariffs(session),
         city=city,
         assignments=assignments_at(session, devices),

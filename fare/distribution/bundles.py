@@ -58,7 +58,7 @@ def _content(session: Session, keys: KeyStore, settings: LedgerSettings, now: da
         issuer=settings.issuer,
         tariff=current_tariff(session, now),
         card_keys={keys.card_issuer.kid: keys.card_issuer.public_bytes},
-        channel_keys={keys.channel.kid: keys.channel.public_bytes},
+        channel_keys=keys.channels.trusted(),
         acknowledgement_keys={keys.acknowledgement.kid: keys.acknowledgement.public_bytes},
         denied_cards=frozenset(serials),
         denied_tickets=frozenset(ctis),

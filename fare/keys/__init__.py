@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from fare.keys.channel_roster import ChannelKey, ChannelState
+from fare.keys.channels import ChannelKeys, Succession
 from fare.keys.generations import Generation, GenerationState
 from fare.keys.master_file import SYSTEM_ID, MasterFile
+from fare.keys.signing import PrivateKey, SigningKey
 from fare.keys.store import (
     EPOCH_SIZE,
     CardMasterStore,
+    ChannelRing,
     KeyStore,
     LedgerKeys,
-    PrivateKey,
-    SigningKey,
+    has_keys,
     move_to_token,
 )
 
@@ -18,6 +21,10 @@ __all__ = [
     "EPOCH_SIZE",
     "SYSTEM_ID",
     "CardMasterStore",
+    "ChannelKey",
+    "ChannelKeys",
+    "ChannelRing",
+    "ChannelState",
     "Generation",
     "GenerationState",
     "KeyStore",
@@ -25,5 +32,7 @@ __all__ = [
     "MasterFile",
     "PrivateKey",
     "SigningKey",
+    "Succession",
+    "has_keys",
     "move_to_token",
 ]

@@ -1,70 +1,54 @@
 """The ledger's keys: made at first start, kept where no other account may read them. Never printed.
 
     keys/card-issuer.pem      Ed25519, signs card entitlements     (kid 1)
-    keys/channel.pem          Ed25519, signs phone entitlements    (kid 2)
+    keys/channel.pem …        Ed25519, sign tickets' entitlements  (kid 2, 5 … 255; see `fare.keys.channels`)
+    keys/channels.json        which of them signs, and which are believed
     keys/acknowledgement.pem  Ed25519, signs acknowledgements      (kid 3)
     keys/bundle.pem           Ed25519, signs bundles               (kid 4)
     keys/card-masters.json    AES-128 masters of the cards' keys   (see `fare.keys.master_file`)
     keys/ledger-epoch         8 random bytes, in hex: a restored ledger gets a new one
 
 Each key id has one purpose. With MANCARD_KEYS=pkcs11 a token holds the keys instead (see `fare.keys.token`),
-and the folder the epoch and the list of generations alone.
+and the folder the epoch and the two lists alone.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
 
 from fare.core.desfire.keys import CardKeyStore, ValidatorKeys
 from fare.core.errors import OperatorError
-from fare.core.signed import Signer
-from fare.keys import private_files
+from fare.keys import private_files, signing
+from fare.keys.channels import ChannelFiles, ChannelKeys, held_files
 from fare.keys.generations import Generation
 from fare.keys.master_file import MASTERS_FILE, MasterFile
 from fare.keys.master_file import decode as decode_masters
+from fare.keys.signing import SigningKey
 from fare.settings import KeyPlace, KeySettings
 
 EPOCH_SIZE: Final = 8
-SIGNING_KIDS: Final = {"card-issuer": 1, "channel": 2, "acknowledgement": 3, "bundle": 4}
+SIGNING_KIDS: Final = {"card-issuer": 1, "acknowledgement": 3, "bundle": 4}
+"""Beside the channel keys, of which there are several."""
 ROSTER_FILE: Final = "card-generations.json"
 """There with a token alone: which generations the token holds (see `fare.keys.token`)."""
+_EPOCH_FILE: Final = "ledger-epoch"
 
 
-class PrivateKey(Signer, Protocol):
-    """An Ed25519 key that signs and names its public half; its own bytes need not be at hand."""
-
-    def public_key(self) -> Ed25519PublicKey: ...
-
-
-@dataclass(frozen=True, slots=True)
-class SigningKey:
-    """An Ed25519 key and the id (0..255) under which its signatures name it."""
-
-    kid: int
-    private: PrivateKey = field(repr=False)
+class ChannelRing(Protocol):
+    """The keys that sign tickets, each under its own kid. See `fare.keys.channels.ChannelKeys`."""
 
     @property
-    def public(self) -> Ed25519PublicKey:
-        """The key that verifies."""
-        return self.private.public_key()
-
-    @property
-    def public_bytes(self) -> bytes:
-        """The key that verifies, 32 bytes, as bundles and kits carry it."""
-        return self.public.public_bytes_raw()
+    def active(self) -> SigningKey: ...
+    def trusted(self) -> Mapping[int, bytes]: ...
+    def known(self) -> Mapping[bytes, Ed25519PublicKey]: ...
+    def revoked(self) -> frozenset[int]: ...
 
 
 class KeyStore(Protocol):
@@ -74,6 +58,8 @@ class KeyStore(Protocol):
     def card_issuer(self) -> SigningKey: ...
     @property
     def channel(self) -> SigningKey: ...
+    @property
+    def channels(self) -> ChannelRing: ...
     @property
     def acknowledgement(self) -> SigningKey: ...
     @property
@@ -122,7 +108,7 @@ class LedgerKeys:
     """The keys of one ledger, opened. A `KeyStore`."""
 
     card_issuer: SigningKey
-    channel: SigningKey
+    channels: ChannelKeys
     acknowledgement: SigningKey
     bundle: SigningKey
     cards: CardMasterStore
@@ -137,17 +123,22 @@ class LedgerKeys:
         """
         settings = settings or KeySettings()
         private_files.prepare_folder(folder)
-        signers, masters = (
+        signers, channels, masters = (
             _in_token(folder, settings) if settings.store is KeyPlace.PKCS11 else _in_files(folder)
         )
         return cls(
             card_issuer=signers["card-issuer"],
-            channel=signers["channel"],
+            channels=channels,
             acknowledgement=signers["acknowledgement"],
             bundle=signers["bundle"],
             cards=masters,
-            ledger_epoch=private_files.read_or_make(folder / "ledger-epoch", _new_epoch, _epoch),
+            ledger_epoch=private_files.read_or_make(folder / _EPOCH_FILE, _new_epoch, _epoch),
         )
+
+    @property
+    def channel(self) -> SigningKey:
+        """The channel key that signs now. Ask once for a signature: the next answer may be another key."""
+        return self.channels.active
 
     @property
     def validator_keys(self) -> ValidatorKeys:
@@ -155,18 +146,25 @@ class LedgerKeys:
         return self.cards.validator_keys()
 
 
-def _in_files(folder: Path) -> tuple[dict[str, SigningKey], CardMasterStore]:
+_Opened = tuple[dict[str, SigningKey], ChannelKeys, CardMasterStore]
+
+
+def _in_files(folder: Path) -> _Opened:
     if (folder / ROSTER_FILE).exists() and not (folder / MASTERS_FILE).exists():
         raise OperatorError(
             f"The keys of {folder} are in a token: set MANCARD_KEYS=pkcs11 and name the token."
         )
-    signers = {name: SigningKey(kid, _ed25519(folder / f"{name}.pem")) for name, kid in SIGNING_KIDS.items()}
-    return signers, MasterFile(folder)
+    signers = {
+        name: SigningKey(kid, signing.read_or_make(folder / f"{name}.pem"))
+        for name, kid in SIGNING_KIDS.items()
+    }
+    return signers, ChannelKeys(folder, ChannelFiles(folder)), MasterFile(folder)
 
 
-def _in_token(folder: Path, settings: KeySettings) -> tuple[dict[str, SigningKey], CardMasterStore]:
+def _in_token(folder: Path, settings: KeySettings) -> _Opened:
     # Its library is an extra: a ledger whose keys are in files runs without it.
     from fare.keys.token import open_token  # noqa: PLC0415
+    from fare.keys.token_channels import TokenChannels  # noqa: PLC0415
     from fare.keys.token_masters import TokenMasters, found_token  # noqa: PLC0415
 
     token = open_token(settings)
@@ -178,7 +176,13 @@ def _in_token(folder: Path, settings: KeySettings) -> tuple[dict[str, SigningKey
             )
         found_token(token, roster_file, tuple(SIGNING_KIDS))
     masters = TokenMasters(token, roster_file)
-    return {name: SigningKey(kid, token.signer(name)) for name, kid in SIGNING_KIDS.items()}, masters
+    signers = {name: SigningKey(kid, token.signer(name)) for name, kid in SIGNING_KIDS.items()}
+    return signers, ChannelKeys(folder, TokenChannels(token)), masters
+
+
+def has_keys(folder: Path) -> bool:
+    """Whether a ledger has its keys here; opening another folder would make new ones."""
+    return (folder / _EPOCH_FILE).exists()
 
 
 def move_to_token(folder: Path, settings: KeySettings) -> list[Path]:
@@ -193,24 +197,12 @@ def move_to_token(folder: Path, settings: KeySettings) -> list[Path]:
     private_files.prepare_folder(folder)
     if not (folder / MASTERS_FILE).exists():
         raise OperatorError(f"There are no key files in {folder}: nothing is left to import.")
-    signers = {name: _ed25519(folder / f"{name}.pem") for name in SIGNING_KIDS}
+    signers = {name: signing.read_or_make(folder / f"{name}.pem") for name in SIGNING_KIDS}
+    signers |= held_files(folder)
     document = private_files.read(folder / MASTERS_FILE, decode_masters)
     import_keys(open_token(settings), folder / ROSTER_FILE, document, signers)
-    files = [folder / name for name in (MASTERS_FILE, *(f"{signer}.pem" for signer in SIGNING_KIDS))]
+    files = [folder / name for name in (MASTERS_FILE, *(f"{signer}.pem" for signer in signers))]
     return [file.rename(file.with_name(f"{file.name}.imported")) for file in files]
-
-
-def _ed25519(file: Path) -> Ed25519PrivateKey:
-    def make() -> bytes:
-        return Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-
-    def parse(content: bytes) -> Ed25519PrivateKey:
-        key = load_pem_private_key(content, password=None)
-        if not isinstance(key, Ed25519PrivateKey):
-            raise TypeError("not an Ed25519 key")
-        return key
-
-    return private_files.read_or_make(file, make, parse)
 
 
 def _new_epoch() -> bytes:

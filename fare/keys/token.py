@@ -207,6 +207,18 @@ class Token:
             )
         )
 
+    def destroy_signer(self, label: str) -> None:
+        """Destroy a signing key, both halves; one that is not there is no error."""
+
+        def destroy(session: Any) -> None:
+            for kind in (ObjectClass.PRIVATE_KEY, ObjectClass.PUBLIC_KEY):
+                for key in list(
+                    session.get_objects({Attribute.CLASS: kind, Attribute.LABEL: PREFIX + label})
+                ):
+                    key.destroy()
+
+        self._change(destroy)
+
     def public_bytes(self, label: str) -> bytes:
         """The public half of a signing key, 32 bytes. Raises NoSuchKey."""
         return self._use(

@@ -85,7 +85,7 @@ def test_it_carries_what_a_validator_needs(
     )  # fmt: skip
     assert bundle.tariff == TARIFF
     assert bundle.card_keys == {keys.card_issuer.kid: keys.card_issuer.public_bytes}
-    assert bundle.channel_keys == {keys.channel.kid: keys.channel.public_bytes}
+    assert bundle.channel_keys == keys.channels.trusted()
     assert bundle.acknowledgement_keys == {keys.acknowledgement.kid: keys.acknowledgement.public_bytes}
     assert (bundle.devices[7].line, bundle.devices[7].vehicle) == (3, "bus-7")
     assert "میدان" in bundle.devices[7].line_name

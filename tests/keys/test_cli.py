@@ -34,7 +34,7 @@ def test_a_ledger_moves_into_a_token_and_equips_a_validator(
     assert (status, "mancard keys import" in err) == (2, True)
     status, out, err = commands("keys", "import")
     assert (status, err) == (0, "")
-    assert out.count("shred -u") == 5
+    assert out.count("shred -u") == 6
     assert PIN not in out
     keys = LedgerKeys.open(folder)
     assert CardKeys.for_card(keys.cards, UID) == before

@@ -36,7 +36,9 @@ def objects(token: SoftToken) -> list[Any]:
 def test_a_ledger_is_founded_in_an_empty_token(soft_token: SoftToken, tmp_path: Path) -> None:
     folder = tmp_path / "keys"
     keys = LedgerKeys.open(folder, soft_token.settings)
-    assert sorted(path.name for path in folder.iterdir()) == ["card-generations.json", "ledger-epoch"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "card-generations.json", "channels.json", "ledger-epoch",
+    ]  # fmt: skip
     signers = (keys.card_issuer, keys.channel, keys.acknowledgement, keys.bundle)
     assert len({signer.public_bytes for signer in signers}) == 4
     for signer in signers:
@@ -53,7 +55,7 @@ def test_nothing_in_the_token_gives_a_master_away(soft_token: SoftToken, tmp_pat
     secrets = [
         one for one in found if one[Attribute.CLASS] in {ObjectClass.SECRET_KEY, ObjectClass.PRIVATE_KEY}
     ]
-    assert len(secrets) == len(KeyPurpose) + 4
+    assert len(secrets) == len(KeyPurpose) + 5
     for one in secrets:
         assert one[Attribute.SENSITIVE]
         assert one[Attribute.EXTRACTABLE] == (one.label == "mancard-k1-v1")
@@ -78,13 +80,14 @@ def test_an_imported_ledger_has_the_same_keys_as_before(soft_token: SoftToken, t
     aside = move_to_token(folder, soft_token.settings)
     assert sorted(path.name for path in aside) == [
         "acknowledgement.pem.imported", "bundle.pem.imported", "card-issuer.pem.imported",
-        "card-masters.json.imported", "channel.pem.imported",
+        "card-masters.json.imported", "channel-5.pem.imported", "channel.pem.imported",
     ]  # fmt: skip
     moved = LedgerKeys.open(folder, soft_token.settings)
     assert CardKeys.for_card(moved.cards, UID) == before
     assert moved.cards.key(KeyPurpose.TRANSACTION_MAC, 1, UID).reveal() == proofs
     assert (moved.cards.versions, moved.cards.current) == ((2,), 2)
     assert moved.bundle.public_bytes == files.bundle.public_bytes
+    assert moved.channels.trusted() == files.channels.trusted()
     assert moved.ledger_epoch == files.ledger_epoch, "a move is no restore"
     with pytest.raises(OperatorError, match="MANCARD_KEYS=pkcs11"):
         LedgerKeys.open(folder)
