@@ -7,6 +7,7 @@ The context names the kind of document, so that a signature of one kind never pa
 
     MCB1 batch (device key)      MCA1 acknowledgement (ledger key)
     MCD1 bundle (ledger key)     MCR1 request of a device (device key)
+    MCC1 answer to a device's claim (ledger key)
 
 Opening verifies before anything inside the payload is decoded.
 """
@@ -27,6 +28,7 @@ BATCH = b"MCB1"
 ACKNOWLEDGEMENT = b"MCA1"
 BUNDLE = b"MCD1"
 REQUEST = b"MCR1"
+CLAIM_ANSWER = b"MCC1"
 
 _ENVELOPE_ITEMS: Final = 3
 DEVICE_KID = 0
