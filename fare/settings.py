@@ -9,6 +9,11 @@
     MANCARD_ZONE, MANCARD_DAY_STARTS    its IANA time zone, and when a service day begins there (HH:MM)
     MANCARD_ISSUER         the number (0 to 255) under which cards name this ledger
     MANCARD_REPLACEMENT_WAIT_HOURS      how long a lost card's balance waits before it moves; 72 unless set
+    MANCARD_CODE_SENDER    how riders get one-time codes: none (unless set), sandbox (printed) or command
+    MANCARD_CODE_COMMAND   with command: what is run, with the number as its last argument, the text as input
+    MANCARD_PAYMENT_GATEWAY             where riders pay top-ups: none (unless set) or sandbox
+    MANCARD_RIDES_PER_TICKET            how many rides a phone's ticket is for, at most; 10 unless set
+    MANCARD_DAY_RIDES      how many rides a phone gets held that nobody has confirmed yet; 4 unless set
     MANCARD_TRANSPORT_KEY_FILE          optional: the AES key that fresh chips come with, 32 hex digits
     MANCARD_KEYS           files (in the state folder, unless set) or pkcs11; with pkcs11 also
     MANCARD_KEYS_MODULE    the PKCS#11 library's file,
@@ -30,6 +35,21 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from fare.core.errors import OperatorError
+
+
+class CodeSenderKind(StrEnum):
+    """How one-time codes leave the ledger."""
+
+    NONE = "none"
+    SANDBOX = "sandbox"
+    COMMAND = "command"
+
+
+class PaymentGatewayKind(StrEnum):
+    """Which gateway takes riders' top-ups."""
+
+    NONE = "none"
+    SANDBOX = "sandbox"
 
 
 class LedgerSettings(BaseSettings):
@@ -58,6 +78,15 @@ class LedgerSettings(BaseSettings):
     # one may be without a line over a weekend. Shorter moves money that was spent; longer, a rider waits.
     replacement_wait_hours: int = Field(default=72, ge=0, le=24 * 90)
     transport_key_file: Path | None = None
+    code_sender: CodeSenderKind = CodeSenderKind.NONE
+    # It may name a gateway with a password in its address: it is never shown with the settings.
+    code_command: str | None = Field(default=None, repr=False)
+    payment_gateway: PaymentGatewayKind = PaymentGatewayKind.NONE
+    # What a ticket may cost waits in a hold: more rides tie up more of a rider's money, fewer need a
+    # connection more often.
+    rides_per_ticket: int = Field(default=10, ge=1, le=255)
+    # A one-time code proves a SIM card, not its owner: what a thief of one may ride in a day.
+    day_rides: int = Field(default=4, ge=1, le=255)
 
     def __init__(self, **values: Any) -> None:
         try:
@@ -84,6 +113,12 @@ class LedgerSettings(BaseSettings):
     def day_starts_at(self) -> time:
         """Local time at which a service day begins."""
         return time.fromisoformat(self.day_starts)
+
+    @model_validator(mode="after")
+    def _code_command(self) -> LedgerSettings:
+        if self.code_sender is CodeSenderKind.COMMAND and not (self.code_command or "").strip():
+            raise ValueError("MANCARD_CODE_SENDER=command needs MANCARD_CODE_COMMAND beside it")
+        return self
 
     @field_validator("zone")
     @classmethod

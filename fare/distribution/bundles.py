@@ -47,7 +47,7 @@ def unchanged_bundle(
 
 def _content(session: Session, keys: KeyStore, settings: LedgerSettings, now: datetime) -> Bundle:
     """The bundle without number and time: what its hash is taken over."""
-    serials, ctis = denied(session)
+    serials, ctis = denied(session, now)
     starts = settings.day_starts_at
     return Bundle(
         version=BundleVersion(keys.ledger_epoch, 0),

@@ -6,6 +6,7 @@ never commit.
 
 from __future__ import annotations
 
+from fare.core.proof.possession import PhoneKey
 from fare.issuing.cards import (
     CardIdentity,
     CardView,
@@ -29,7 +30,38 @@ from fare.issuing.entitlements import (
     newest_funds,
     sign_next_entitlement,
 )
+from fare.issuing.holds import (
+    cover_overdrawn_holds,
+    lock_for_capture,
+    release_expired_holds,
+    release_holds_of,
+)
 from fare.issuing.orders import PaidLoad, confirm_paid, load_card, request_load
+from fare.issuing.phone_tickets import (
+    IssuedTicket,
+    LiveTicket,
+    PhoneAccount,
+    TicketNotIssued,
+    TicketPolicy,
+    due_ticket,
+    issue_phone_ticket,
+    phone_account,
+    ticket_policy,
+)
+from fare.issuing.phones import (
+    BY_OLD_PHONE,
+    EnrolledPhone,
+    PhoneView,
+    block_phone_of,
+    by_counter,
+    confirm_phone,
+    contest_phone,
+    enrol_phone,
+    newer_phone_of,
+    phone_view,
+    phones_of,
+    report_phone_lost,
+)
 from fare.issuing.refusals import IssuingRefusal, IssuingRefused
 from fare.issuing.replacement import (
     ReplacementView,
@@ -43,51 +75,77 @@ from fare.issuing.tickets import (
     TicketFace,
     deny_ticket,
     issue_ticket_entitlement,
-    open_wallet,
-    release_expired_holds,
     ticket_entitlements,
-    wallet_balance,
+    tickets_of_wallet,
 )
-from fare.issuing.words import Purse
+from fare.issuing.wallets import open_wallet, wallet_balance
+from fare.issuing.words import PhoneStatus, Purse
 
 __all__ = [
+    "BY_OLD_PHONE",
     "CardIdentity",
     "CardView",
+    "EnrolledPhone",
+    "IssuedTicket",
     "IssuingRefusal",
     "IssuingRefused",
+    "LiveTicket",
     "PaidLoad",
+    "PhoneAccount",
+    "PhoneKey",
+    "PhoneStatus",
+    "PhoneView",
     "Purse",
     "ReplacementView",
     "TicketFace",
+    "TicketNotIssued",
+    "TicketPolicy",
     "allow_card",
+    "block_phone_of",
+    "by_counter",
     "card_identities",
     "card_view",
     "card_with_uid",
     "card_written",
     "cards",
     "confirm_paid",
+    "confirm_phone",
+    "contest_phone",
+    "cover_overdrawn_holds",
     "denied",
     "deny_card",
     "deny_ticket",
     "due_replacements",
+    "due_ticket",
+    "enrol_phone",
     "entitlement_bytes",
     "entitlements_waiting",
+    "issue_phone_ticket",
     "issue_ticket_entitlement",
     "keys_found",
     "load_card",
+    "lock_for_capture",
     "mark_seen",
     "mark_unseen",
     "move_balance",
     "name_successor",
+    "newer_phone_of",
     "newest_funds",
     "open_wallet",
     "personalisation",
+    "phone_account",
+    "phone_view",
+    "phones_of",
     "register_card",
     "release_expired_holds",
+    "release_holds_of",
     "replacement_of",
     "report_lost",
+    "report_phone_lost",
     "request_load",
     "sign_next_entitlement",
     "ticket_entitlements",
+    "ticket_policy",
+    "tickets_of_wallet",
     "wallet_balance",
 ]

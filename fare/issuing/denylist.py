@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Final
 
 from sqlmodel import Session, col, select
 
 from fare.issuing.models import Card, TicketEntitlement
-from fare.issuing.words import CardStatus, TicketStatus
+from fare.issuing.words import CardStatus
 
 _CHUNK: Final = 1000
 
 
-def denied(session: Session) -> tuple[set[int], set[bytes]]:
-    """(serials, ctis) that validators must refuse. Replaced cards too; a ticket until its expiry."""
+def denied(session: Session, now: datetime) -> tuple[set[int], set[bytes]]:
+    """(serials, ctis) that validators must refuse. Replaced cards too; a ticket until its expiry.
+
+    Also one whose hold was given back since: a bus may still meet it.
+    """
     serials = session.exec(select(Card.serial).where(col(Card.status) != CardStatus.ACTIVE))
     ctis = session.exec(
-        select(TicketEntitlement.cti).where(col(TicketEntitlement.status) == TicketStatus.DENIED)
+        select(TicketEntitlement.cti).where(
+            col(TicketEntitlement.denied_at).is_not(None), col(TicketEntitlement.expires_at) > now
+        )
     )
     return set(serials), set(ctis)
 

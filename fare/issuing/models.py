@@ -11,6 +11,7 @@ from fare.database.columns import instant, money, wide
 from fare.issuing.words import CardStatus, PhoneStatus, TicketMedium, TicketStatus, WalletStatus
 
 _LIVE = text("status = 'live'")
+_DENIED = text("denied_at IS NOT NULL")
 _WAITING = text("seen_day IS NULL AND version > 1")
 
 
@@ -129,6 +130,15 @@ class TicketEntitlement(SQLModel, table=True):
     """
 
     __tablename__ = "ledger_ticket_entitlement"  # pyright: ignore[reportAssignmentType]
+    # What buses must refuse: short however many were signed, since every bus's poll asks for it.
+    __table_args__ = (
+        Index(
+            "ix_ledger_ticket_entitlement_denied",
+            "expires_at",
+            sqlite_where=_DENIED,
+            postgresql_where=_DENIED,
+        ),
+    )
     cti: bytes = Field(primary_key=True)
     wallet_id: str = Field(index=True)
     kid: int

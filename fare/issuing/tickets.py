@@ -1,34 +1,40 @@
-"""Phone tickets: wallets, the entitlements signed against a hold, and giving back what was not ridden.
+"""Tickets: an entitlement signed against a hold, and its place on the denylist.
 
 At issue `max_taps x max_fare_rial` leaves the wallet for a hold of the ticket's own, so that no offline tap
-on one vehicle is unfunded. Rides are captured from the hold when their day is sealed. It never sees a
-phone's private key.
+on one vehicle is unfunded. Rides are captured from the hold when their day is sealed; what was not ridden is
+given back by `holds`. It never sees a phone's private key, and does not ask whose phone it is (see
+`phone_tickets`).
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, select
 
 from fare.core.proof.phone import CTI_BYTES, EntitlementClaims, sign_entitlement
-from fare.issuing.models import TicketEntitlement, Wallet
+from fare.issuing.models import TicketEntitlement
 from fare.issuing.refusals import IssuingRefusal, IssuingRefused
-from fare.issuing.words import Purse, TicketStatus, WalletStatus
+from fare.issuing.wallets import locked_wallet, wallet_balance
+from fare.issuing.words import Purse, TicketMedium, TicketStatus, WalletStatus
 from fare.keys import KeyStore
-from fare.ledger import accounts, balance, post
+from fare.ledger import accounts, post
 
 SINGLE_RIDE_PRODUCT: Final = 1
-_WALLET_ID_BYTES: Final = 8
+_CHUNK: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
 class TicketFace:
-    """A ticket's entitlement as it was signed (`raw`), and the hold behind it in rial."""
+    """A ticket's entitlement as it was signed (`raw`), and the hold behind it in rial.
+
+    `status` is a TicketStatus, `medium` a TicketMedium; `vehicle_id` that of a paper ticket for one bus.
+    """
 
     cti: bytes
     wallet_id: str
@@ -38,21 +44,9 @@ class TicketFace:
     hold_rial: int
     expires_at: datetime
     status: str
-
-
-def open_wallet(session: Session, now: datetime) -> str:
-    """Open an empty wallet; returns its id."""
-    wallet = Wallet(
-        wallet_id=secrets.token_hex(_WALLET_ID_BYTES), opened_day=now.date(), status=WalletStatus.ACTIVE
-    )
-    session.add(wallet)
-    session.flush()
-    return wallet.wallet_id
-
-
-def wallet_balance(session: Session, wallet_id: str) -> int:
-    """What the wallet holds in rial, without what is set aside for live tickets."""
-    return -balance(session, accounts.stored_value(Purse.WALLET, wallet_id))
+    medium: str = TicketMedium.PHONE
+    phone_id: str | None = None
+    vehicle_id: str | None = None
 
 
 def issue_ticket_entitlement(
@@ -65,21 +59,14 @@ def issue_ticket_entitlement(
     max_fare_rial: int,
     now: datetime,
     lifetime: timedelta,
+    phone_id: str | None = None,
 ) -> bytes:
     """Sign an entitlement for a phone's fresh P-256 key (`public_x`, 32 bytes) and hold its money.
 
     Raises IssuingRefused: unknown_wallet, not_active, short_of_funds. ValueError for claims out of their
     range (a lifetime above 72 hours, more than 255 taps).
     """
-    # The wallet's row is the lock: two phones at once cannot hold the same money.
-    wallet = session.exec(select(Wallet).where(col(Wallet.wallet_id) == wallet_id).with_for_update()).first()
-    if wallet is None:
-        raise IssuingRefused(IssuingRefusal.UNKNOWN_WALLET)
-    if wallet.status != WalletStatus.ACTIVE:
-        raise IssuingRefused(IssuingRefusal.NOT_ACTIVE)
-    hold_rial = max_taps * max_fare_rial
-    if wallet_balance(session, wallet_id) < hold_rial:
-        raise IssuingRefused(IssuingRefusal.SHORT_OF_FUNDS)
+    check_funds(session, wallet_id, max_taps * max_fare_rial)
     issued_at = now.replace(microsecond=0)
     expires_at = issued_at + lifetime
     claims = EntitlementClaims(
@@ -92,76 +79,100 @@ def issue_ticket_entitlement(
         max_taps=max_taps,
         max_fare_rial=max_fare_rial,
     )
-    raw = sign_entitlement(claims, keys.channel.private, bytes([keys.channel.kid]))
-    session.add(
-        TicketEntitlement(
-            cti=claims.cti,
-            wallet_id=wallet_id,
-            kid=keys.channel.kid,
-            raw=raw,
-            max_taps=max_taps,
-            max_fare_rial=max_fare_rial,
-            hold_rial=hold_rial,
-            issued_at=issued_at,
-            expires_at=expires_at,
-            status=TicketStatus.LIVE,
-        )
+    channel = keys.channel
+    raw = sign_entitlement(claims, channel.private, bytes([channel.kid]))
+    ticket = TicketEntitlement(
+        cti=claims.cti,
+        wallet_id=wallet_id,
+        kid=channel.kid,
+        raw=raw,
+        max_taps=max_taps,
+        max_fare_rial=max_fare_rial,
+        hold_rial=max_taps * max_fare_rial,
+        issued_at=issued_at,
+        expires_at=expires_at,
+        status=TicketStatus.LIVE,
+        medium=TicketMedium.PHONE,
+        phone_id=phone_id,
     )
-    session.flush()
-    held = {accounts.stored_value(Purse.WALLET, wallet_id): hold_rial, accounts.holds(claims.cti): -hold_rial}
-    post(session, "hold", claims.cti.hex(), now.date(), "ticket", held, now)
+    hold(session, ticket, now)
     return raw
+
+
+def check_funds(session: Session, wallet_id: str, amount_rial: int) -> None:
+    """Lock a wallet that has so much to set aside. Raises IssuingRefused for one that cannot."""
+    wallet = locked_wallet(session, wallet_id)
+    if wallet is None:
+        raise IssuingRefused(IssuingRefusal.UNKNOWN_WALLET)
+    if wallet.status != WalletStatus.ACTIVE:
+        raise IssuingRefused(IssuingRefusal.NOT_ACTIVE)
+    if wallet_balance(session, wallet_id) < amount_rial:
+        raise IssuingRefused(IssuingRefusal.SHORT_OF_FUNDS)
+
+
+def hold(session: Session, ticket: TicketEntitlement, now: datetime) -> None:
+    """Enter a signed ticket and move its money from its wallet, which `check_funds` has locked."""
+    session.add(ticket)
+    session.flush()
+    held = {
+        accounts.stored_value(Purse.WALLET, ticket.wallet_id): ticket.hold_rial,
+        accounts.holds(ticket.cti): -ticket.hold_rial,
+    }
+    post(session, "hold", ticket.cti.hex(), now.date(), "ticket", held, now)
 
 
 def ticket_entitlements(session: Session, ctis: Iterable[bytes]) -> dict[bytes, TicketFace]:
     """The tickets of these aliases that were issued here; others are left out."""
     wanted = sorted(set(ctis))
-    rows = session.exec(select(TicketEntitlement).where(col(TicketEntitlement.cti).in_(wanted)))
-    return {row.cti: _face(row) for row in rows}
+    found: dict[bytes, TicketFace] = {}
+    for start in range(0, len(wanted), _CHUNK):
+        some = col(TicketEntitlement.cti).in_(wanted[start : start + _CHUNK])
+        found |= {row.cti: _face(row) for row in session.exec(select(TicketEntitlement).where(some))}
+    return found
 
 
-def release_expired_holds(
-    session: Session, now: datetime, *, keep: Collection[bytes] = (), grace: timedelta = timedelta(0)
-) -> list[bytes]:
-    """Give back to its wallet what an expired ticket did not ride; returns the tickets' aliases.
-
-    Rides that are taken in but not sealed still need the hold: name their tickets in `keep` and call again
-    after the sealing. `grace` waits for buses that were offline at the expiry.
-    """
+def tickets_of_wallet(session: Session, wallet_id: str) -> list[TicketFace]:
+    """Every ticket of a wallet, the newest first: whose rides a rider may see."""
     rows = session.exec(
         select(TicketEntitlement)
-        .where(
-            col(TicketEntitlement.status) != TicketStatus.RELEASED,
-            col(TicketEntitlement.expires_at) <= now - grace,
-        )
-        .order_by(col(TicketEntitlement.cti))
-        .with_for_update()
-    ).all()
-    released: list[bytes] = []
-    for row in rows:
-        if row.cti in keep:
-            continue
-        held = accounts.holds(row.cti)
-        # A hold that was overdrawn gives nothing back; what is missing stays visible on its account.
-        left_rial = max(0, -balance(session, held))
-        given_back = {held: left_rial, accounts.stored_value(Purse.WALLET, row.wallet_id): -left_rial}
-        post(session, "release", row.cti.hex(), now.date(), "ticket expired", given_back, now)
-        row.status = TicketStatus.RELEASED
-        session.add(row)
-        released.append(row.cti)
-    session.flush()
-    return released
+        .where(col(TicketEntitlement.wallet_id) == wallet_id)
+        .order_by(col(TicketEntitlement.issued_at).desc(), col(TicketEntitlement.cti))
+    )
+    return [_face(row) for row in rows]
 
 
-def deny_ticket(session: Session, cti: bytes) -> None:
-    """Put a ticket on the denylist until it expires."""
-    row = session.get(TicketEntitlement, cti)
-    if row is None:
+def deny_ticket(session: Session, cti: bytes, now: datetime) -> None:
+    """Put a ticket on the denylist until it expires. Raises IssuingRefused: unknown_ticket."""
+    row = _locked(session, col(TicketEntitlement.cti) == cti)
+    if not row:
         raise IssuingRefused(IssuingRefusal.UNKNOWN_TICKET)
-    if row.status == TicketStatus.LIVE:
-        row.status = TicketStatus.DENIED
-        session.add(row)
-        session.flush()
+    _deny(session, row, now)
+
+
+def deny_live_tickets(session: Session, phone_id: str, now: datetime) -> list[bytes]:
+    """Put a phone's live tickets on the denylist; returns their aliases. Their holds wait (see `holds`)."""
+    live = (col(TicketEntitlement.phone_id) == phone_id) & (
+        col(TicketEntitlement.status) == TicketStatus.LIVE
+    )
+    return _deny(session, _locked(session, live), now)
+
+
+def _deny(session: Session, rows: Sequence[TicketEntitlement], now: datetime) -> list[bytes]:
+    denied: list[bytes] = []
+    for row in rows:
+        # What has expired is refused by its own date, and one whose hold was given back is dealt with.
+        if row.status == TicketStatus.LIVE and row.expires_at > now:
+            row.status, row.denied_at = TicketStatus.DENIED, now
+            session.add(row)
+            denied.append(row.cti)
+    session.flush()
+    return denied
+
+
+def _locked(session: Session, which: ColumnElement[bool]) -> Sequence[TicketEntitlement]:
+    """Tickets, locked until the transaction ends, in one order for everybody."""
+    wanted = select(TicketEntitlement).where(which).order_by(col(TicketEntitlement.cti)).with_for_update()
+    return session.exec(wanted.execution_options(populate_existing=True)).all()
 
 
 def _face(row: TicketEntitlement) -> TicketFace:
@@ -174,4 +185,7 @@ def _face(row: TicketEntitlement) -> TicketFace:
         hold_rial=row.hold_rial,
         expires_at=row.expires_at,
         status=row.status,
+        medium=row.medium,
+        phone_id=row.phone_id,
+        vehicle_id=row.vehicle_id,
     )

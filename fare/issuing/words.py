@@ -24,7 +24,9 @@ class WalletStatus(StrEnum):
 
 
 class TicketStatus(StrEnum):
-    """Live: its hold stands. Denied: it stands too, and validators refuse it. Released: given back."""
+    """Live: its hold stands. Denied: it stands too, and validators refuse it. Released: given back, and
+    refused still if it was denied.
+    """
 
     LIVE = "live"
     DENIED = "denied"

@@ -32,7 +32,8 @@ class RiderMedium(SQLModel, table=True):
 class OneTimeCode(SQLModel, table=True):
     """The newest one-time code of a mobile number: salted SHA-256 of it, and what its phone must sign.
 
-    `sent_count` codes were sent since `sent_since`; a new row takes the place of the old one.
+    `hour_count` codes were sent since `hour_since`, `day_count` since `day_since`; 0 where none was. A newer
+    code takes the place of the older one. `used_at` is None while the code may still be used.
     """
 
     __tablename__ = "identity_one_time_code"  # pyright: ignore[reportAssignmentType]
@@ -43,12 +44,18 @@ class OneTimeCode(SQLModel, table=True):
     tries_left: int
     sent_at: datetime = instant()
     expires_at: datetime = instant()
-    sent_since: datetime = instant()
-    sent_count: int
+    used_at: datetime | None = instant(default=None)
+    hour_since: datetime = instant()
+    hour_count: int
+    day_since: datetime = instant()
+    day_count: int
 
 
 class RiderSession(SQLModel, table=True):
-    """A rider's browser that is signed in; its token's SHA-256 and what its phone's next key must sign."""
+    """A rider's browser that is signed in; its token's SHA-256 and what its phone's next key must sign.
+
+    `challenge` is empty where it was taken and no other was given out yet.
+    """
 
     __tablename__ = "identity_rider_session"  # pyright: ignore[reportAssignmentType]
     token_digest: bytes = Field(primary_key=True)

@@ -121,10 +121,10 @@ def test_a_denied_card_is_on_the_denylist(engine: Engine, keys: LedgerKeys) -> N
     with write(engine) as session:
         first, second = a_card(session, keys, 1), a_card(session, keys, 2)
         deny_card(session, second)
-        assert denied(session) == ({second}, set())
+        assert denied(session, AT) == ({second}, set())
         deny_card(session, first)
         deny_card(session, first)
-        assert denied(session) == ({first, second}, set())
+        assert denied(session, AT) == ({first, second}, set())
 
 
 def test_an_unknown_card_is_refused(engine: Engine) -> None:

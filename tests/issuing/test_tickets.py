@@ -20,6 +20,7 @@ from fare.issuing import (
     issue_ticket_entitlement,
     open_wallet,
     release_expired_holds,
+    release_holds_of,
     ticket_entitlements,
     wallet_balance,
 )
@@ -152,13 +153,12 @@ def test_what_was_not_ridden_comes_back_once(engine: Engine, keys: LedgerKeys) -
             AT,
         )
     with write(engine) as session:
-        assert release_expired_holds(session, AT + HOURS) == [], "it has not expired"
-        assert release_expired_holds(session, AT + 2 * HOURS, grace=HOURS) == [], "a bus may still be offline"
-        assert release_expired_holds(session, AT + 2 * HOURS, keep={cti}) == [], "a ride is not sealed yet"
+        assert release_expired_holds(session, AT + HOURS, grace=0 * HOURS) == {}, "it has not expired"
+        assert release_expired_holds(session, AT + 3 * HOURS) == {}, "a bus may still be offline"
     with write(engine) as session:
-        assert release_expired_holds(session, AT + 2 * HOURS) == [cti]
+        assert release_expired_holds(session, AT + 26 * HOURS) == {cti: 105_000}
     with write(engine) as session:
-        assert release_expired_holds(session, AT + 3 * HOURS) == []
+        assert release_expired_holds(session, AT + 27 * HOURS) == {}
     with read(engine) as session:
         assert wallet_balance(session, wallet_id) == 165_000
         assert balance(session, accounts.holds(cti)) == 0
@@ -180,25 +180,25 @@ def test_an_overdrawn_hold_gives_nothing_back(engine: Engine, keys: LedgerKeys) 
             {accounts.holds(cti): 150_000, "clearing:2026-11-22": -150_000},
             AT,
         )
-        assert release_expired_holds(session, AT + 2 * HOURS) == [cti]
+        assert release_expired_holds(session, AT + 26 * HOURS) == {cti: 0}
         assert wallet_balance(session, wallet_id) == 0
         assert balance(session, accounts.holds(cti)) == 10_000
 
 
-def test_a_denied_ticket_is_listed_until_its_hold_is_released(engine: Engine, keys: LedgerKeys) -> None:
+def test_a_denied_ticket_is_listed_until_it_expires(engine: Engine, keys: LedgerKeys) -> None:
     with write(engine) as session:
         wallet_id = a_wallet(session, keys, 140_000)
         issue(session, keys, wallet_id)
         cti = only_cti(engine, session)
-        deny_ticket(session, cti)
-        assert denied(session) == (set(), {cti})
-        release_expired_holds(session, AT + 2 * HOURS)
-        assert denied(session) == (set(), set())
-        deny_ticket(session, cti)
-        assert denied(session) == (set(), set()), "an expired ticket needs no denying"
+        deny_ticket(session, cti, AT)
+        assert denied(session, AT) == (set(), {cti})
+        assert release_holds_of(session, wallet_id, AT) == 140_000
+        assert denied(session, AT + HOURS) == (set(), {cti}), "a bus may meet it although its money is back"
+        assert denied(session, AT + 2 * HOURS) == (set(), set())
+        assert release_holds_of(session, wallet_id, AT) == 0
         assert wallet_balance(session, wallet_id) == 140_000
     with pytest.raises(IssuingRefused), write(engine) as session:
-        deny_ticket(session, bytes(8))
+        deny_ticket(session, bytes(8), AT)
 
 
 def test_every_refusal_has_a_sentence() -> None:

@@ -52,7 +52,7 @@ def test_the_first_start_makes_all_that_a_first_ride_needs(tmp_path: Path) -> No
         assert [card.loaded_rial for card in issued] == [500_000, 300_000, 40_000, 200_000, 200_000]
         assert [card.rider_category for card in issued] == [0, 1, 0, 0, 0]
         assert issued[4].expires_on < NOW.date()
-        assert denied(session)[0] == {issued[3].serial}
+        assert denied(session, NOW)[0] == {issued[3].serial}
         assert trial_balance(session).total == 0
         wallet = phone_notes(city, "phone-0001")["wallet"]
         left_in_wallet = wallet_balance(session, wallet)

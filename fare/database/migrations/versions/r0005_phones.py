@@ -23,6 +23,14 @@ def upgrade() -> None:
     ):
         op.add_column("ledger_ticket_entitlement", column)
     op.create_index("ix_ledger_ticket_entitlement_phone_id", "ledger_ticket_entitlement", ["phone_id"])
+    denied_ones = sa.text("denied_at IS NOT NULL")
+    op.create_index(
+        "ix_ledger_ticket_entitlement_denied",
+        "ledger_ticket_entitlement",
+        ["expires_at"],
+        sqlite_where=denied_ones,
+        postgresql_where=denied_ones,
+    )
     if op.get_context().dialect.name == "postgresql":
         _postgresql()
     else:
@@ -39,8 +47,11 @@ def _people() -> None:
         sa.Column("tries_left", sa.Integer(), nullable=False),
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("sent_since", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("sent_count", sa.Integer(), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("hour_since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("hour_count", sa.Integer(), nullable=False),
+        sa.Column("day_since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("day_count", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("mobile", name="pk_identity_one_time_code"),
         sa.CheckConstraint("length(code_digest) = 32", name="ck_identity_one_time_code_digest"),
         sa.CheckConstraint("tries_left >= 0", name="ck_identity_one_time_code_tries"),
@@ -103,13 +114,23 @@ def _conflicts() -> None:
         sa.Column("device_id", sa.Integer(), nullable=False),
         sa.Column("journal_id", sa.LargeBinary(), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("line", sa.Integer(), nullable=False),
+        sa.Column("vehicle_id", sa.String(), nullable=True),
         sa.Column("tapped_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("shown_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("fare_rial", sa.BigInteger(), nullable=False),
         sa.Column("found_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("denied", sa.Boolean(), nullable=False),
         sa.Column("decision", sa.String(), nullable=True),
         sa.Column("decided_by", sa.String(), nullable=True),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("note", sa.String(), nullable=True),
+        sa.Column("entry_id", sa.String(), nullable=True),
+        sa.Column("back_owner_rial", sa.BigInteger(), nullable=False),
+        sa.Column("back_commission_rial", sa.BigInteger(), nullable=False),
+        sa.Column("owner_id", sa.String(), nullable=True),
+        sa.Column("owner_rial", sa.BigInteger(), nullable=False),
+        sa.Column("commission_rial", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("conflict_id", name="pk_travel_ticket_conflict"),
         sa.UniqueConstraint("device_id", "journal_id", "seq", name="uq_travel_ticket_conflict_tap"),
         sa.CheckConstraint("length(cti) = 8", name="ck_travel_ticket_conflict_cti"),
@@ -119,6 +140,9 @@ def _conflicts() -> None:
         sa.CheckConstraint(
             "(decision IS NULL) = (decided_at IS NULL) AND (decision IS NULL) = (decided_by IS NULL)",
             name="ck_travel_ticket_conflict_decided",
+        ),
+        sa.CheckConstraint(
+            "decision IS NOT NULL OR entry_id IS NULL", name="ck_travel_ticket_conflict_settled"
         ),
     )
     op.create_index("ix_travel_ticket_conflict_cti", "travel_ticket_conflict", ["cti"])
@@ -169,7 +193,8 @@ def _postgresql() -> None:
         op.execute(f"GRANT UPDATE, DELETE ON {table} TO mancard_app")
     op.execute("GRANT UPDATE ON ledger_phone TO mancard_app")
     op.execute(
-        "GRANT UPDATE (denied, decision, decided_by, decided_at, note) ON travel_ticket_conflict"
+        "GRANT UPDATE (decision, decided_by, decided_at, note, entry_id, back_owner_rial,"
+        " back_commission_rial, owner_id, owner_rial, commission_rial) ON travel_ticket_conflict"
         " TO mancard_app"
     )
     op.execute("GRANT UPDATE (denied_at, replaced_by) ON ledger_ticket_entitlement TO mancard_app")

@@ -1,0 +1,204 @@
+"""Holds: giving back what a ticket did not ride, and covering what late rides took beyond that.
+
+    release:<cti>             + hold   - wallet      once, when a ticket has expired or was denied
+    cover:<cti>:<so far>      + wallet - hold        late rides of a ticket whose hold was given back
+
+Rides that the ledger has taken in and not sealed yet keep their part of a hold. A ride that arrives later
+still happened and is paid: it overdraws the hold, which takes what it lacks from the wallet's free money.
+What even that cannot cover stays on the hold's account, where reconciliation finds it, until money comes in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from fare.issuing.models import TicketEntitlement
+from fare.issuing.ticket_locks import lock_tickets
+from fare.issuing.wallets import locked_wallet, wallet_balance
+from fare.issuing.words import Purse, TicketStatus
+from fare.ledger import accounts, balance, post
+from fare.ledger.models import Entry, Posting
+
+if TYPE_CHECKING:
+    from fare.collection import TakenIn
+
+NIGHTLY_GRACE: Final = timedelta(hours=24)
+"""How long nobody's hold waits after its expiry for buses that were offline then."""
+_DEBTS_SINCE: Final = timedelta(days=90)
+_CHUNK: Final = 200
+_COVER: Final = "cover"
+
+
+def release_holds_of(session: Session, wallet_id: str, now: datetime) -> int:
+    """Give back at once what the wallet's expired and denied tickets hold; returns the rial.
+
+    Called when its rider asks for a ticket, with the wallet locked.
+    """
+    rows = locked_unreleased(session, wallet_id)
+    over = [row for row in rows if is_over(row, now)]
+    unsealed = unsealed_fares(session, [row.cti for row in over])
+    return sum(release(session, row, unsealed.get(row.cti, 0), now) for row in over)
+
+
+def release_expired_holds(
+    session: Session, now: datetime, *, grace: timedelta = NIGHTLY_GRACE
+) -> dict[bytes, int]:
+    """Give back everywhere what tickets that expired before `now - grace` hold; returns rial by alias."""
+    expired = select(TicketEntitlement.wallet_id).where(
+        col(TicketEntitlement.status) != TicketStatus.RELEASED,
+        col(TicketEntitlement.expires_at) <= now - grace,
+    )
+    released: dict[bytes, int] = {}
+    for wallet_id in sorted(set(session.exec(expired))):
+        locked_wallet(session, wallet_id)
+        rows = [row for row in locked_unreleased(session, wallet_id) if row.expires_at <= now - grace]
+        unsealed = unsealed_fares(session, [row.cti for row in rows])
+        for row in rows:
+            released[row.cti] = release(session, row, unsealed.get(row.cti, 0), now)
+    return released
+
+
+def cover_overdrawn_holds(session: Session, ctis: Iterable[bytes], day: date, now: datetime) -> int:
+    """Cover what these tickets' holds lack from their wallets' free money; returns the rial. Again: nothing.
+
+    `day` is the service day that was just sealed.
+    """
+    wanted = sorted(set(ctis))
+    tickets: list[tuple[str, bytes]] = []
+    for start in range(0, len(wanted), _CHUNK):
+        chunk = wanted[start : start + _CHUNK]
+        overdrawn = _overdrawn(session, chunk)
+        rows = session.exec(
+            select(TicketEntitlement.wallet_id, TicketEntitlement.cti).where(
+                col(TicketEntitlement.cti).in_(overdrawn)
+            )
+        )
+        tickets += [(wallet_id, cti) for wallet_id, cti in rows]
+    covered_rial = 0
+    for wallet_id, cti in sorted(tickets):
+        locked_wallet(session, wallet_id)
+        covered_rial += _cover(session, wallet_id, cti, day, now)
+    return covered_rial
+
+
+def collect_debts(session: Session, wallet_id: str, now: datetime) -> int:
+    """Cover what late rides of this wallet's tickets took and could not be covered then; returns the rial.
+
+    Called with the wallet locked, before its free money is held again.
+    """
+    recent = session.exec(
+        select(TicketEntitlement.cti).where(
+            col(TicketEntitlement.wallet_id) == wallet_id,
+            col(TicketEntitlement.status) == TicketStatus.RELEASED,
+            col(TicketEntitlement.issued_at) > now - _DEBTS_SINCE,
+        )
+    ).all()
+    overdrawn: list[bytes] = []
+    for start in range(0, len(recent), _CHUNK):
+        overdrawn += _overdrawn(session, recent[start : start + _CHUNK])
+    return sum(_cover(session, wallet_id, cti, now.date(), now) for cti in sorted(overdrawn))
+
+
+def lock_for_capture(session: Session, ctis: Iterable[bytes]) -> None:
+    """Lock these tickets and their wallets while rides are captured: nothing is given back meanwhile."""
+    wanted = sorted(set(ctis))
+    wallets: set[str] = set()
+    for start in range(0, len(wanted), _CHUNK):
+        some = col(TicketEntitlement.cti).in_(wanted[start : start + _CHUNK])
+        wallets |= set(session.exec(select(TicketEntitlement.wallet_id).where(some)))
+    for wallet_id in sorted(wallets):
+        locked_wallet(session, wallet_id)
+    lock_tickets(session, wanted)
+
+
+def is_over(row: TicketEntitlement, now: datetime) -> bool:
+    """Whether a ticket may not be ridden any more, so that its rider gets the rest of its hold back."""
+    return row.expires_at <= now or row.status == TicketStatus.DENIED
+
+
+def locked_unreleased(session: Session, wallet_id: str) -> Sequence[TicketEntitlement]:
+    """The wallet's tickets whose hold stands, locked until the transaction ends, in everybody's order."""
+    wanted = _unreleased(wallet_id).with_for_update()
+    return session.exec(wanted.execution_options(populate_existing=True)).all()
+
+
+def unreleased(session: Session, wallet_id: str) -> Sequence[TicketEntitlement]:
+    """The wallet's tickets whose hold stands."""
+    return session.exec(_unreleased(wallet_id)).all()
+
+
+def unsealed_fares(session: Session, ctis: Collection[bytes]) -> dict[bytes, int]:
+    """The fares of these tickets that were taken in and are still to be captured from their holds."""
+    return {cti: told.unsealed_rial for cti, told in told_of(session, ctis).items()}
+
+
+def told_of(session: Session, ctis: Collection[bytes]) -> dict[bytes, TakenIn]:
+    """What buses have told of these tickets so far; one that nobody told of is left out."""
+    # Collection stands on issuing: imported when it is asked, or neither could be loaded first.
+    from fare.collection import taken_in  # noqa: PLC0415
+
+    return taken_in(session, ctis) if ctis else {}
+
+
+def giveable_rial(session: Session, row: TicketEntitlement, unsealed_rial: int) -> int:
+    """What of a hold is not ridden, as far as the ledger knows."""
+    return max(0, -balance(session, accounts.holds(row.cti)) - unsealed_rial)
+
+
+def release(session: Session, row: TicketEntitlement, unsealed_rial: int, now: datetime) -> int:
+    """Give back what of one hold is not ridden; returns the rial. Its wallet and row are locked."""
+    given_rial = giveable_rial(session, row, unsealed_rial)
+    legs = {
+        accounts.holds(row.cti): given_rial,
+        accounts.stored_value(Purse.WALLET, row.wallet_id): -given_rial,
+    }
+    post(session, "release", row.cti.hex(), now.date(), "ticket ended", legs, now)
+    row.status = TicketStatus.RELEASED
+    session.add(row)
+    session.flush()
+    return given_rial
+
+
+def _unreleased(wallet_id: str):
+    return (
+        select(TicketEntitlement)
+        .where(
+            col(TicketEntitlement.wallet_id) == wallet_id,
+            col(TicketEntitlement.status) != TicketStatus.RELEASED,
+        )
+        .order_by(col(TicketEntitlement.cti))
+    )
+
+
+def _overdrawn(session: Session, ctis: Sequence[bytes]) -> list[bytes]:
+    """Those of these tickets whose holds stand above zero: more was captured than was held."""
+    names = {accounts.holds(cti): cti for cti in ctis}
+    rows = session.exec(
+        select(Posting.account_id)
+        .where(col(Posting.account_id).in_(list(names)))
+        .group_by(col(Posting.account_id))
+        .having(sa.func.sum(col(Posting.amount_rial)) > 0)
+    )
+    return [names[account] for account in rows]
+
+
+def _cover(session: Session, wallet_id: str, cti: bytes, day: date, now: datetime) -> int:
+    held = accounts.holds(cti)
+    lacking_rial = balance(session, held)
+    rial = min(lacking_rial, wallet_balance(session, wallet_id))
+    if rial <= 0:
+        return 0
+    before = session.exec(
+        select(sa.func.sum(col(Posting.amount_rial)))
+        .join(Entry, col(Entry.entry_id) == col(Posting.entry_id))
+        .where(col(Posting.account_id) == held, col(Entry.cause_kind) == _COVER)
+    ).one()
+    so_far_rial = rial - int(before or 0)
+    legs = {accounts.stored_value(Purse.WALLET, wallet_id): rial, held: -rial}
+    post(session, _COVER, f"{cti.hex()}:{so_far_rial}", day, "late rides of a ticket", legs, now)
+    return rial
