@@ -4,7 +4,7 @@ The bytes, read and written in one place; it verifies nothing (see `fare.core.pr
 Paper is copied freely, so a ticket rides once: on the vehicle it names, whose doors remember it, or, where it
 names none, after the ledger has said yes.
 
-All CBOR in its only accepted form; at most 156 bytes::
+All CBOR in its only accepted form; at most 154 bytes, 235 characters::
 
     text        = "MP1:" + base45(entitlement)       external_aad = h'4d5031' ("MP1")
     entitlement = [ bstr .cbor {1: -8, 4: kid bstr .size 1}, {}, bstr .cbor claims, bstr .size 64 ]
