@@ -10,7 +10,7 @@ PC/SC readers live in a worker process of their own: whoever resolved an address
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any, Final, cast
 
 from fare.core.errors import OperatorError
 from readers.phones import FolderPhones
-from readers.ports import CardReader, Display, PhoneShelf, Tray
+from readers.ports import CardReader, Display, PhoneShelf, ScannerEngine, Tray
 
 GROUP: Final = "mancard.readers"
 VIRTUAL: Final = "virtual:"
@@ -34,13 +34,15 @@ def _nothing_to_close() -> None:
 class Equipment:
     """What an address stands for: a reader with its lamps, and beside virtual ones hands and phones.
 
-    `close` lets go of what runs outside this process; closing twice is no error.
+    The scanners beside it have addresses of their own and are closed by whoever serves them. `close` lets go
+    of what runs outside this process; closing twice is no error.
     """
 
     reader: CardReader
     tray: Tray | None = None
     phones: PhoneShelf | None = None
     lamps: Display | None = None
+    scanners: Sequence[ScannerEngine] = ()
     close: Callable[[], None] = _nothing_to_close
 
 

@@ -40,6 +40,13 @@ def validator(
     host: Annotated[str | None, typer.Option(help="Where its web page listens.")] = None,
     port: Annotated[int | None, typer.Option(help="Its port; 0 takes a free one.")] = None,
     ledger: Annotated[str | None, typer.Option(help="The ledger's address, instead of the kit's.")] = None,
+    gateway: Annotated[
+        str | None,
+        typer.Option(
+            help="redis://HOST:PORT/0 of the vehicle's gateway, which its doors share. A password belongs "
+            "into MANCARD_VALIDATOR_GATEWAY_URL, where no list of processes shows it.",
+        ),
+    ] = None,
     poll: Annotated[float | None, typer.Option(help="Seconds between two looks for a new bundle.")] = None,
 ) -> None:
     """Serve cards and phones until stopped. Options not given come from MANCARD_VALIDATOR_… or a default."""
@@ -59,6 +66,7 @@ def validator(
         "port": port,
         "ledger_url": ledger,
         "poll_s": poll,
+        "gateway_url": gateway,
     }
     try:
         settings = ValidatorSettings(**{name: value for name, value in given.items() if value is not None})
@@ -97,7 +105,9 @@ def serve(settings: Any) -> None:
     for warning in warnings:
         print(warning, file=sys.stderr, flush=True)
     equipment = resolve(settings.reader)
-    options = ValidatorOptions(settings.state, settings.ledger_url, settings.poll_s, settings.linger_s)
+    options = ValidatorOptions(
+        settings.state, settings.ledger_url, settings.poll_s, settings.linger_s, settings.gateway_url
+    )
     process = compose(kit, equipment, options, scanners=scanners)
     stopping = threading.Event()
     try:

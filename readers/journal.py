@@ -18,9 +18,12 @@ from pathlib import Path
 from typing import Final
 
 from fare.core.batch import Acknowledgement, Batch, chain_hash, genesis_hash
+from fare.core.proof.issued import CLOCK_SKEW_S
+from fare.core.replay import RideClaim, claims
 from fare.core.tap import Outcome, Tap, decode_tap
 from readers.journal_store import FILE_NAME, open_store
 from readers.ports import RandomBytes
+from readers.vehicle_memory.port import KeptRide
 
 KEEP_ACKNOWLEDGED_MS: Final = 35 * 24 * 3600 * 1000
 RESERVE_TAPS: Final = 5_000
@@ -32,16 +35,6 @@ MAX_BATCH_PAYLOAD_BYTES: Final = 900_000
 
 class JournalFault(Exception):
     """The disk refused a row. Nothing may be shown green; the message is the database's."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReplayClaim:
-    """What an accepted phone ticket claimed, to be refused again at this door until it expires."""
-
-    cti: bytes
-    ctr: int
-    pax: int
-    expires_at_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +105,11 @@ class Journal:
                 raise JournalFault(f"tap {tap.seq} has no open intent")
             self._append(tap.seq, tap.encode(), None, closes_intent=True)
 
-    def write_tap(self, tap: Tap, claim: ReplayClaim | None = None) -> None:
-        """A tap that needs no intent: refused, recovered, or a phone's with what it claimed."""
+    def write_tap(self, tap: Tap, ride: KeptRide | None = None) -> None:
+        """A tap that needs no intent: refused, recovered, or a ticket's with what it claimed."""
         with self._lock:
             self._require_next(tap)
-            self._append(tap.seq, tap.encode(), claim, closes_intent=False)
+            self._append(tap.seq, tap.encode(), ride, closes_intent=False)
 
     def settle_intent(self) -> Tap | None:
         """Turn an open intent into the unconfirmed tap it holds; None when none is open."""
@@ -143,14 +136,15 @@ class Journal:
         if tap.seq != self._head_seq + 1 or tap.journal_id != self.journal_id or tap.device != self.device:
             raise JournalFault(f"tap {tap.seq} is not the next of this journal")
 
-    def _append(self, seq: int, raw: bytes, claim: ReplayClaim | None, *, closes_intent: bool) -> None:
+    def _append(self, seq: int, raw: bytes, ride: KeptRide | None, *, closes_intent: bool) -> None:
         head = chain_hash(self._head_hash, raw)
         with self._transaction():
             self._db.execute("INSERT INTO tap VALUES (?, ?, ?, ?)", (seq, raw, self._head_hash, head))
-            if claim is not None:
+            if ride is not None:
+                claim = ride.claim
                 self._db.execute(
                     "INSERT INTO replay VALUES (?, ?, ?, ?, ?)",
-                    (seq, claim.cti, claim.ctr, claim.pax, claim.expires_at_s),
+                    (seq, claim.cti, claim.first, claim.last - claim.first + 1, ride.expires_at_s),
                 )
             if closes_intent:
                 self._db.execute("DELETE FROM intent")
@@ -202,11 +196,29 @@ class Journal:
         recovered = {tap.recovers for tap in recent}
         return [t for t in recent if t.outcome is Outcome.UNCONFIRMED and t.seq not in recovered]
 
-    def replay_rows(self) -> list[tuple[bytes, int, int, int]]:
-        """`(cti, ctr, pax, expires_at_s)` of every phone ticket kept, for `ReplayMemory.from_rows`."""
+    def kept_rides(self, now_s: int) -> list[KeptRide]:
+        """Every ride of a ticket accepted here that may still be shown at `now_s`, oldest first."""
         with self._lock:
-            rows = self._db.execute("SELECT cti, ctr, pax, expires_at_s FROM replay ORDER BY seq").fetchall()
-        return [(bytes(cti), ctr, pax, expires) for cti, ctr, pax, expires in rows]
+            rows = self._db.execute(
+                "SELECT r.cti, r.ctr, r.pax, r.expires_at_s, t.raw FROM replay r"
+                " LEFT JOIN tap t ON t.seq = r.seq WHERE r.expires_at_s >= ? ORDER BY r.seq",
+                (now_s - CLOCK_SKEW_S,),
+            ).fetchall()
+        return [
+            KeptRide(
+                claims(bytes(cti), ctr, pax),
+                expires_at_s,
+                # A tap is dropped before its claim: the time is no longer known then.
+                0 if raw is None else decode_tap(bytes(raw)).wall_ms // 1000,
+            )
+            for cti, ctr, pax, expires_at_s, raw in rows
+        ]
+
+    def claimed_by(self, seq: int) -> RideClaim | None:
+        """The rides that tap `seq` claimed; None for a tap of a card, a refused one, or one not kept."""
+        with self._lock:
+            row = self._db.execute("SELECT cti, ctr, pax FROM replay WHERE seq = ?", (seq,)).fetchone()
+        return None if row is None else claims(bytes(row[0]), row[1], row[2])
 
     def watermark(self) -> Watermark:
         """What the ledger has acknowledged."""

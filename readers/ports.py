@@ -17,6 +17,12 @@ RandomBytes = Callable[[int], bytes]
 """`n` fresh random bytes from a cryptographic source."""
 
 
+Redeem = Callable[[bytes], bool | None]
+"""Asks the ledger for the only ride of a paper ticket, by its cti: granted to this device or not; None
+without a line. It never raises, and a rider waits for it: some two seconds at most.
+"""
+
+
 class ReaderFault(Exception):
     """The reader, not the card, failed: unplugged, its service stopped, a handle gone.
 

@@ -11,7 +11,7 @@ import contextlib
 import secrets
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +29,10 @@ from readers.shown import Shown
 from readers.sync import Enrolment, Synchroniser, SyncThread
 from readers.uplink import DeviceIdentity, HttpUplink
 from readers.validation import Validator
+from readers.vehicle_memory.composing import ShareWith, own_memory, shared_memory
+from readers.vehicle_memory.door import VehicleMemory
+from readers.vehicle_memory.keeping import GatewayThread
+from readers.vehicle_memory.port import SharedRides
 
 CARD_WAIT_S: Final = 0.5
 
@@ -41,6 +45,8 @@ class ValidatorOptions:
     ledger_url: str | None = None
     poll_s: float = 30.0
     linger_s: float = 0.5
+    gateway_url: str | None = field(default=None, repr=False)
+    """The vehicle's gateway, which may carry a password; None where no other door shares this vehicle."""
 
 
 class ValidatorProcess:
@@ -58,7 +64,7 @@ class ValidatorProcess:
         synchroniser: Synchroniser,
         sync_thread: SyncThread,
         clock: Clock,
-        scanners: Sequence[ScannerEngine] = (),
+        shared: SharedRides | None = None,
     ) -> None:
         self.kit = kit
         self.equipment = equipment
@@ -73,7 +79,10 @@ class ValidatorProcess:
         self._validator = validator
         self._sync_thread = sync_thread
         self._stopping = threading.Event()
-        self.scanners = ScannerThreads(scanners, self.scan)
+        self.scanners = ScannerThreads(equipment.scanners, self.scan)
+        self.shared = shared
+        """What the doors of this vehicle share about paid tickets; None where nothing is shared."""
+        self._gateway_thread = None if shared is None else GatewayThread(shared)
         self._card_thread = threading.Thread(target=self._serve_cards, name="cards", daemon=True)
 
     @property
@@ -122,6 +131,8 @@ class ValidatorProcess:
 
     def start(self) -> None:
         """Serve cards and scanners, and keep in step with the ledger."""
+        if self._gateway_thread is not None:
+            self._gateway_thread.start()
         self._sync_thread.start()
         self._card_thread.start()
         self.scanners.start()
@@ -133,6 +144,8 @@ class ValidatorProcess:
         if self._card_thread.is_alive():
             self._card_thread.join(timeout=5)
         self._sync_thread.stop()
+        if self._gateway_thread is not None:
+            self._gateway_thread.stop()
         with contextlib.suppress(JournalFault):
             self.journal.settle_intent()
         self.uplink.close()
@@ -170,13 +183,21 @@ def compose(
     random_bytes: RandomBytes = secrets.token_bytes,
     storage: Storage | None = None,
     scanners: Sequence[ScannerEngine] = (),
+    share: ShareWith | None = None,
 ) -> ValidatorProcess:
-    """Build a validator. Raises OperatorError for a state folder, a key or a journal that cannot be used."""
+    """Build a validator. Raises OperatorError for a state folder, a key or a journal that cannot be used.
+
+    `share` is the way to what the doors of one process share, instead of the options' gateway.
+    """
     key = device_key(options.state)
     journal = Journal(options.state, kit.device, random_bytes)
     try:
         bundles = Bundles(journal, kit.device, kit.bundle_keys)
         time = clock if clock is not None else SystemClock(_floor_ms(journal, bundles))
+        uplink = HttpUplink(
+            options.ledger_url or kit.ledger_url, DeviceIdentity(kit.device, key), time, random_bytes
+        )
+        memory, shared = _memory(share or _gateway(options.gateway_url), journal, bundles, time)
         validator = Validator(
             keys=kit.card_keys,
             journal=journal,
@@ -184,9 +205,8 @@ def compose(
             clock=time,
             random_bytes=random_bytes,
             storage=storage if storage is not None else FreeSpace(options.state),
-        )
-        uplink = HttpUplink(
-            options.ledger_url or kit.ledger_url, DeviceIdentity(kit.device, key), time, random_bytes
+            memory=memory,
+            redeem=uplink.redeem,
         )
         synchroniser = Synchroniser(
             enrolment=Enrolment(kit.device, key, kit.claim_code),
@@ -200,7 +220,7 @@ def compose(
         raise
     return ValidatorProcess(
         kit=kit,
-        equipment=equipment,
+        equipment=replace(equipment, scanners=(*equipment.scanners, *scanners)),
         journal=journal,
         bundles=bundles,
         validator=validator,
@@ -208,8 +228,26 @@ def compose(
         synchroniser=synchroniser,
         sync_thread=SyncThread(synchroniser, random_bytes, poll_s=options.poll_s, linger_s=options.linger_s),
         clock=time,
-        scanners=scanners,
+        shared=shared,
     )
+
+
+def _gateway(url: str | None) -> ShareWith | None:
+    """The way to the vehicle's gateway. Raises OperatorError for an address that is none."""
+    if url is None:
+        return None
+    # A vehicle with one door runs without it.
+    from readers.vehicle_memory.redis import gateway_at  # noqa: PLC0415
+
+    return gateway_at(url)
+
+
+def _memory(
+    share: ShareWith | None, journal: Journal, bundles: Bundles, clock: Clock
+) -> tuple[VehicleMemory, SharedRides | None]:
+    if share is None:
+        return own_memory(journal, bundles, clock), None
+    return shared_memory(share, journal, bundles, clock)
 
 
 def _floor_ms(journal: Journal, bundles: Bundles) -> int:

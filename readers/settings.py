@@ -1,6 +1,6 @@
 """The validator's settings, from the environment (MANCARD_VALIDATOR_…) or the command line.
 
-No secret is one.
+No secret is one, but for the gateway's address, which may carry a password and is never printed.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ class ValidatorSettings(BaseSettings):
     """How often the bundle is asked for."""
     linger_s: Annotated[float, Field(ge=0, le=60)] = 0.5
     """How long the first of several taps waits for the others before they are uploaded."""
+    gateway_url: str | None = Field(default=None, repr=False)
+    """The vehicle's gateway, redis://HOST:PORT/0, where several doors share it; may carry a password."""
     ledger_url: str | None = None
     """Overrides the kit's address of the ledger."""
 

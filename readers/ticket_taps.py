@@ -1,97 +1,158 @@
-"""A phone's ticket, from text to lamp:   examine · price · not yet paid here · tap with its claim · lamp
+"""A ticket, from text to lamp:   decide · claim on this vehicle · tap with its claim in the journal · lamp
 
-It never waits long for a card: one whose reader hangs inside an APDU is settled as unconfirmed after
-`HUNG_CARD_S`, and should its proof come after all, that is journalled as a recovery.
+A paper ticket that names no vehicle is redeemed by the ledger before it is claimed. A ticket never waits
+long for a card: one whose reader hangs inside an APDU is settled as unconfirmed after `HUNG_CARD_S`, and
+should its proof come after all, that is journalled as a recovery. No rule of who may ride stands here.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import replace
 from typing import Final
 
-from fare.core.card_record import MAX_FARE_RIAL
-from fare.core.decision import Boarding, Reason, ticket_context
-from fare.core.proof.phone import CLOCK_SKEW_S, TicketRefusal, VerifiedTicket, examine
-from fare.core.replay import ReplayMemory
-from fare.core.tap import ClockQuality, Outcome
-from fare.core.tariff.pricing import RiderState, price
+from fare.core.decision import Boarding, Reason
+from fare.core.proof.issued import TEXT_MAX_CHARS
+from fare.core.proof.mp1 import PaperTicket
+from fare.core.proof.refusal import TicketRefusal
+from fare.core.proof.tickets import AnyVerifiedTicket
+from fare.core.replay import RideClaim, claims
+from fare.core.tap import ClockQuality, Outcome, Tap
+from fare.core.ticket_decision import TicketRide, decide_ticket
 from readers.door import Door, Moment
-from readers.journal import JournalFault, ReplayClaim
+from readers.journal import Journal, JournalFault
+from readers.ports import Clock, Redeem
 from readers.shown import Lamp, Shown, ShownMedium
+from readers.torn_taps import RECOVERY_WINDOW_S
+from readers.vehicle_memory.door import VehicleMemory
+from readers.vehicle_memory.port import ClaimAnswer, KeptRide
 
 HUNG_CARD_S: Final = 2.0
 REPEATED_SCAN_NS: Final = 5_000_000_000
-UNSYNCHRONISED: Final = "clock_unsynchronised"
+REPLAY_NOT_SHARED: Final = "replay_not_shared"
+"""Flag of a tap that not all doors of the vehicle could be asked about."""
+
+
+class LostLamp:
+    """The ticket whose green lamp a power cut may have swallowed: the newest tap of the run before.
+
+    Its rider shows it again and is let on by the same tap. Once, at this door, within 30 seconds.
+    """
+
+    def __init__(self, journal: Journal, clock: Clock) -> None:
+        self._clock = clock
+        self._watched: tuple[Tap, RideClaim] | None = None
+        self._deadline_ns = clock.mono_ns() + RECOVERY_WINDOW_S * 1_000_000_000
+        for tap in journal.recent_taps(1):
+            claim = journal.claimed_by(tap.seq)
+            recent = tap.wall_ms >= clock.wall_ms() - RECOVERY_WINDOW_S * 1000
+            if tap.outcome is Outcome.ACCEPTED and claim is not None and recent:
+                self._watched = (tap, claim)
+
+    def taken_back(self, claim: RideClaim) -> Tap | None:
+        """The tap that took exactly these rides, if its lamp may be lost; it is then no longer watched."""
+        watched, late = self._watched, self._clock.mono_ns() > self._deadline_ns
+        if watched is None or late or watched[1] != claim:
+            return None
+        self._watched = None
+        return watched[0]
 
 
 class TicketTaps:
-    """Decides about phone tickets, one at a time."""
+    """Decides about tickets, one at a time."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: Door, memory: VehicleMemory, redeem: Redeem) -> None:
         self._door = door
-        self._replay = ReplayMemory.from_rows(door.journal.replay_rows())
-        self._last_scan: tuple[str, int] | None = None
+        self._memory = memory
+        self._redeem = redeem
+        self._one_ticket = threading.Lock()
+        """Held from the decision to the lamp; a card's turn is taken only for the journal's row."""
+        self._lost_lamp = LostLamp(door.journal, door.clock)
+        self._last_scan: tuple[tuple[int, str], int] | None = None
 
     def present(self, text: str) -> Shown:
-        """Decide on a scanned text. Raises nothing that a text or a disk may cause."""
-        door = self._door
-        moment = door.moment()
-        if moment is None:
-            return door.out_of_service(ShownMedium.PHONE)
-        synchronised = moment.quality is ClockQuality.SYNCHRONISED
-        denied = moment.loaded.bundle.denied_tickets
-        examined = examine(
-            text, moment.loaded.channel_keys, moment.wall_ms // 1000, synchronised, denied.__contains__
-        )
-        try:
-            with door.settled:
-                self._wait_for_the_card()
-                return self._ticket(moment, text, examined, synchronised)
-        except JournalFault:
-            return door.out_of_service(ShownMedium.PHONE)
+        """Decide on a scanned text. Raises nothing that a text, a disk or a gateway may cause."""
+        # Longer than any ticket with spaces around it: refused by its length, and not copied before that.
+        text = text.strip() if len(text) <= 2 * TEXT_MAX_CHARS else text
+        with self._one_ticket:
+            moment = self._door.moment()
+            if moment is None:
+                return self._door.out_of_service(ShownMedium.PHONE)
+            decided = self._decide(moment, text)
+            try:
+                if isinstance(decided, TicketRide):
+                    return self._ride(moment, text, decided)
+                return self._refuse(moment, text, decided)
+            except JournalFault:
+                return self._door.out_of_service(ShownMedium.PHONE)
 
-    def _ticket(
-        self, moment: Moment, text: str, examined: VerifiedTicket | TicketRefusal, synchronised: bool
-    ) -> Shown:
-        if isinstance(examined, TicketRefusal):
-            return self._refuse(moment, text, examined)
-        claim = ReplayClaim(
-            examined.entitlement.cti, examined.ctr, examined.pax, examined.entitlement.expires_at_s
-        )
-        if self._replay.paid(claim.cti, claim.ctr, claim.pax) or (
-            not synchronised and self._replay.knows(claim.cti)
-        ):
+    def _decide(self, moment: Moment, text: str) -> TicketRide | TicketRefusal | Reason:
+        here = moment.loaded.here
+        if here is None:  # checked by the door
+            return Reason.OUT_OF_SERVICE
+        now_s = moment.wall_ms // 1000
+        journal = self._door.journal
+        boarding = Boarding(journal.device, journal.next_seq, now_s, here.line, here.area)
+        bundle, keys = moment.loaded.bundle, moment.loaded.channel_keys
+        return decide_ticket(text, boarding, here.vehicle, bundle, keys, now_s, _synchronised(moment))
+
+    def _ride(self, moment: Moment, text: str, decided: TicketRide) -> Shown:
+        ticket = decided.ticket
+        claim = claims(ticket.cti, ticket.ctr, ticket.pax)
+        lost = self._lost_lamp.taken_back(claim)
+        if lost is not None:
+            return replace(self._green(moment, lost, ticket), recovered=True)
+        refusal = self._not_redeemed(ticket, claim)
+        if refusal is not None:
+            return self._refuse(moment, text, refusal)
+        at_s = moment.wall_ms // 1000
+        synchronised = _synchronised(moment)
+        # A vehicle's doors answer within a moment or not at all: the cards go on meanwhile.
+        answer = self._memory.claim(claim, ticket.expires_at_s, at_s, one_per_ticket=not synchronised)
+        if answer is ClaimAnswer.ALREADY_PAID:
             return self._refuse(moment, text, TicketRefusal.ALREADY_PAID)
-        tap = self._door.tap(moment, Outcome.ACCEPTED, Reason.OK, 0)
-        boarding = Boarding(tap.device, tap.seq, tap.wall_ms // 1000, tap.line, tap.area)
-        cost, _ = price(moment.loaded.bundle.tariff, RiderState(), ticket_context(examined, boarding))
-        fare_rial = cost.amount_rial
-        if fare_rial > min(examined.held_rial, MAX_FARE_RIAL):
-            # The ledger holds no money for a dearer ride: the app fetches a ticket at the new tariff.
-            return self._refuse(moment, text, Reason.INSUFFICIENT_BALANCE)
-        flags = () if synchronised else (UNSYNCHRONISED,)
-        self._door.journal.write_tap(
-            replace(tap, fare_rial=fare_rial, ticket=text.strip(), flags=flags), claim
-        )
-        self._replay.remember(claim.cti, claim.ctr, claim.pax, claim.expires_at_s)
+        not_shared = (REPLAY_NOT_SHARED,) if answer is ClaimAnswer.NOT_REACHED else ()
+        kept = KeptRide(claim, ticket.expires_at_s, at_s)
+        with self._door.settled:
+            self._wait_for_the_card()
+            tap = self._door.tap(moment, Outcome.ACCEPTED, Reason.OK, decided.price.amount_rial)
+            tap = replace(tap, ticket=text, flags=(*decided.flags, *not_shared))
+            self._door.journal.write_tap(tap, kept)
+        self._memory.keep(kept, answer)
         if synchronised:
-            self._replay.forget_expired(moment.wall_ms // 1000 - CLOCK_SKEW_S)
-        self._last_scan = (text, moment.mono_ns)
+            self._memory.forget_expired(at_s)
+        self._last_scan = (_screen(text), moment.mono_ns)
+        return self._green(moment, tap, ticket)
+
+    def _not_redeemed(self, ticket: AnyVerifiedTicket, claim: RideClaim) -> TicketRefusal | None:
+        """Ask the ledger for a paper ticket that names no vehicle: others may hold copies of it."""
+        if not isinstance(ticket, PaperTicket) or ticket.vehicle is not None:
+            return None
+        if self._memory.paid(claim).answer is ClaimAnswer.ALREADY_PAID:
+            return TicketRefusal.ALREADY_PAID
+        granted = self._redeem(ticket.cti)
+        if granted is None:
+            return TicketRefusal.NEEDS_LINE
+        return None if granted else TicketRefusal.ALREADY_PAID
+
+    def _green(self, moment: Moment, tap: Tap, ticket: AnyVerifiedTicket) -> Shown:
         return replace(
             self._door.shown(moment, Lamp.GREEN, Reason.OK, ShownMedium.PHONE, seq=tap.seq),
-            fare_rial=fare_rial,
-            pax=examined.pax,
-            rides_left=examined.entitlement.max_taps - (examined.ctr + examined.pax - 1),
+            fare_rial=tap.fare_rial,
+            pax=ticket.pax,
+            rides_left=ticket.max_taps - (ticket.ctr + ticket.pax - 1),
         )
 
     def _refuse(self, moment: Moment, text: str, reason: TicketRefusal | Reason) -> Shown:
-        last, self._last_scan = self._last_scan, (text, moment.mono_ns)
-        if last is not None and last[0] == text and moment.mono_ns - last[1] < REPEATED_SCAN_NS:
+        last, self._last_scan = self._last_scan, (_screen(text), moment.mono_ns)
+        if last is not None and last[0] == _screen(text) and moment.mono_ns - last[1] < REPEATED_SCAN_NS:
             # A scanner reads one screen many times a second: one presentation is one tap.
             return self._door.shown(moment, Lamp.RED, reason, ShownMedium.PHONE)
-        tap = self._door.tap(moment, Outcome.REFUSED, reason, 0)
-        self._door.journal.write_tap(tap)
+        with self._door.settled:
+            self._wait_for_the_card()
+            tap = self._door.tap(moment, Outcome.REFUSED, reason, 0)
+            self._door.journal.write_tap(tap)
         return self._door.shown(moment, Lamp.RED, reason, ShownMedium.PHONE, seq=tap.seq)
 
     def _wait_for_the_card(self) -> None:
@@ -103,3 +164,12 @@ class TicketTaps:
                 self._door.settled.wait(left_s)
                 continue
             self._door.torn.settle_left_open()
+
+
+def _screen(text: str) -> tuple[int, str]:
+    """What tells two screens apart, without keeping megabytes."""
+    return len(text), text[:TEXT_MAX_CHARS]
+
+
+def _synchronised(moment: Moment) -> bool:
+    return moment.quality is ClockQuality.SYNCHRONISED

@@ -24,12 +24,15 @@ from fare.core.device_request import (
     CONTENT_TYPE,
     HEADER,
     DeviceRequest,
+    redemption_path,
     sign_request,
 )
 from readers.ports import Clock, RandomBytes
 
 CONNECT_TIMEOUT_S: Final = 5.0
 ANSWER_TIMEOUT_S: Final = 30.0
+REDEMPTION_TIMEOUT_S: Final = 2.0
+REDEMPTION_TIMEOUT: Final = httpx2.Timeout(REDEMPTION_TIMEOUT_S, connect=1.0)
 OK: Final = 200
 NOT_MODIFIED: Final = 304
 MAX_RETRY_AFTER_S: Final = 3600
@@ -167,14 +170,26 @@ class HttpUplink:
 
     def fetch_bundle(self, etag: str | None) -> bytes | None:
         """See Uplink."""
-        request = DeviceRequest(
-            self._identity.device, self._clock.wall_ms(), "GET", BUNDLE_PATH, self._random_bytes(16)
-        )
-        headers = {HEADER: sign_request(request, self._identity.key)}
+        headers = {HEADER: self._signed("GET", BUNDLE_PATH)}
         if etag is not None:
             headers["If-None-Match"] = f'"{etag}"'
         answer = self._ask("GET", BUNDLE_PATH, more=headers)
         return None if answer.status_code == NOT_MODIFIED else answer.content
+
+    def redeem(self, cti: bytes) -> bool | None:
+        """The `Redeem` of this line: a rider waits at the door, so it gives up soon."""
+        path = redemption_path(cti)
+        headers = {HEADER: self._signed("POST", path)}
+        try:
+            answer = self._ask("POST", path, more=headers, timeout=REDEMPTION_TIMEOUT)
+            return answer.json()["granted"] is True
+        except (UplinkDown, LedgerRefused, ValueError, KeyError, TypeError):
+            return None
+
+    def _signed(self, method: str, path: str) -> str:
+        nonce = self._random_bytes(16)
+        request = DeviceRequest(self._identity.device, self._clock.wall_ms(), method, path, nonce)
+        return sign_request(request, self._identity.key)
 
     def _ask(
         self,
@@ -184,12 +199,15 @@ class HttpUplink:
         content: bytes | None = None,
         kind: str | None = None,
         more: dict[str, str] | None = None,
+        timeout: httpx2.Timeout | None = None,
     ) -> httpx2.Response:
         headers = dict(more or {})
         if kind is not None:
             headers["Content-Type"] = kind
         try:
-            answer = self._client.request(method, path, content=content, headers=headers)
+            answer = self._client.request(
+                method, path, content=content, headers=headers, timeout=timeout or self._client.timeout
+            )
         except (httpx2.HTTPError, httpx2.StreamError, RuntimeError, OSError) as fault:
             # RuntimeError and StreamError: the cut closed the pool under a request that was on its way.
             raise UplinkDown("the ledger is not reached: taps wait here and are sent when it is") from fault

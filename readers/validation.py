@@ -1,8 +1,8 @@
 """One tap, from medium to lamp: pure orchestration over the ports. It holds no rule of its own (those are in
 `fare.core`), no socket and no thread, and never shows green before the journal has the tap.
 
-A card:   open · decide · INTENT · stage · Commit · OUTCOME · lamp      `readers.card_taps`
-A phone:  examine · price · not yet paid here · tap with its claim · lamp      `readers.ticket_taps`
+A card:   open · decide · INTENT · stage · Commit · OUTCOME · lamp            `readers.card_taps`
+A ticket: decide · claim on this vehicle · tap with its claim · lamp          `readers.ticket_taps`
 
 A reader that hangs inside an APDU must not stop the phones: see `readers.ticket_taps`.
 """
@@ -15,9 +15,16 @@ from readers.bundles import Bundles
 from readers.card_taps import CardTaps
 from readers.door import Door
 from readers.journal import Journal
-from readers.ports import Clock, Link, RandomBytes, Storage
+from readers.ports import Clock, Link, RandomBytes, Redeem, Storage
 from readers.shown import Shown
 from readers.ticket_taps import TicketTaps
+from readers.vehicle_memory.composing import own_memory
+from readers.vehicle_memory.door import VehicleMemory
+
+
+def no_line(_cti: bytes) -> None:
+    """The Redeem of a validator that has no line to a ledger."""
+    return
 
 
 class Validator:
@@ -36,11 +43,16 @@ class Validator:
         random_bytes: RandomBytes,
         storage: Storage,
         reading: Reading = OUR_READING,
+        memory: VehicleMemory | None = None,
+        redeem: Redeem = no_line,
     ) -> None:
-        """`reading` says how the chips feed their Transaction MAC; it is one for the whole system."""
+        """`reading` says how the chips feed their Transaction MAC; it is one for the whole system.
+
+        `memory` is what the vehicle knows of paid rides; None: what this door's journal knows.
+        """
         door = Door(journal=journal, bundles=bundles, clock=clock, storage=storage)
         self._cards = CardTaps(door, keys, random_bytes, reading)
-        self._tickets = TicketTaps(door)
+        self._tickets = TicketTaps(door, memory or own_memory(journal, bundles, clock), redeem)
 
     def present_card(self, link: Link) -> Shown:
         """Take a card through a whole tap. Raises nothing that a card, a reader or a disk may cause."""

@@ -34,6 +34,7 @@ from hardware.emulator.reader import InProcessReader
 from readers.addresses import Equipment
 from readers.process import ValidatorOptions, ValidatorProcess, compose
 from readers.shown import Shown
+from readers.vehicle_memory.composing import ShareWith
 
 DEVICE = 7
 FARE_RIAL = 50_000
@@ -228,18 +229,22 @@ def open_bus(
     clock: ManualClock | None = None,
     bundle: bytes | None = None,
     ledger_url: str = "http://127.0.0.1:9",
+    device: int = DEVICE,
+    share: ShareWith | None = None,
+    gateway_url: str | None = None,
 ) -> Bus:
     """A bus whose bundle is in force."""
     clock = clock or ManualClock()
     disk = Disk()
     reader = InProcessReader(folder)
     process = compose(
-        issuer.kit(ledger_url),
+        dataclasses.replace(issuer.kit(ledger_url), device=device),
         Equipment(reader, reader),
-        ValidatorOptions(state),
+        ValidatorOptions(state, gateway_url=gateway_url),
         clock=clock,
         random_bytes=secrets.token_bytes,
         storage=disk,
+        share=share,
     )
     if process.bundles.current is None:
         process.bundles.offer(bundle or issuer.bundle())

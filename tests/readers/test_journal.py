@@ -12,8 +12,10 @@ import pytest
 
 from fare.core.batch import Acknowledgement, chain_hash, decode_batch, genesis_hash
 from fare.core.errors import OperatorError
+from fare.core.replay import claims
 from fare.core.tap import BundleVersion, ClockQuality, Outcome, Tap
-from readers.journal import KEEP_ACKNOWLEDGED_MS, Journal, JournalFault, ReplayClaim
+from readers.journal import KEEP_ACKNOWLEDGED_MS, Journal, JournalFault
+from readers.vehicle_memory.port import KeptRide
 from tests.readers.bus import DEVICE, EPOCH, NOW_S
 
 
@@ -164,10 +166,13 @@ def test_a_pruned_journal_opens_again(tmp_path: Path) -> None:
 
 def test_what_a_ticket_claimed_is_kept_with_its_tap(tmp_path: Path) -> None:
     journal = open_journal(tmp_path)
-    journal.write_tap(a_tap(journal), ReplayClaim(b"12345678", 3, 2, NOW_S + 60))
+    ride = KeptRide(claims(b"12345678", 3, 2), NOW_S + 60, NOW_S)
+    journal.write_tap(a_tap(journal), ride)
     journal.close()
     again = open_journal(tmp_path)
-    assert again.replay_rows() == [(b"12345678", 3, 2, NOW_S + 60)]
+    assert again.kept_rides(NOW_S) == [ride]
+    assert again.kept_rides(NOW_S + 91) == []  # it can be shown no more, within what clocks may differ
+    assert again.claimed_by(1) == ride.claim
     again.close()
 
 

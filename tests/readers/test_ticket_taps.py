@@ -39,8 +39,30 @@ def test_a_paid_ride_is_refused_after_a_restart(bus: Bus, tmp_path: Path, issuer
     phone = bus.issuer.phone()
     bus.process.scan(phone.ticket_text(NOW_S, 1))
     bus.process.stop()
+    bus.clock.pass_s(31)
     again = open_bus(issuer, bus.folder, tmp_path / "state", clock=bus.clock)
-    assert again.process.scan(phone.ticket_text(NOW_S + 2, 1)).reason == "already_paid"
+    assert again.process.scan(phone.ticket_text(NOW_S + 31, 1)).reason == "already_paid"
+    again.process.stop()
+
+
+def test_a_ticket_whose_lamp_was_lost_is_shown_green_once_more_by_the_same_tap(
+    bus: Bus, tmp_path: Path, issuer: Issuer
+) -> None:
+    phone, other = bus.issuer.phone(), bus.issuer.phone()
+    bus.process.scan(other.ticket_text(NOW_S, 1))
+    charged = bus.process.scan(phone.ticket_text(NOW_S, 2, 2))
+    bus.process.stop()
+    bus.clock.pass_s(20)
+    again = open_bus(issuer, bus.folder, tmp_path / "state", clock=bus.clock)
+    # Not for another ride, nor for other companions, nor for an older tap.
+    assert again.process.scan(phone.ticket_text(NOW_S + 20, 2)).reason == "already_paid"
+    assert again.process.scan(other.ticket_text(NOW_S + 20, 1)).reason == "already_paid"
+    taps = len(again.journalled())
+    shown = again.process.scan(phone.ticket_text(NOW_S + 20, 2, 2))
+    assert (shown.lamp, shown.recovered, shown.seq) == (Lamp.GREEN, True, charged.seq)
+    assert (shown.fare_rial, shown.pax, shown.rides_left) == (2 * FARE_RIAL, 2, 2)
+    assert len(again.journalled()) == taps
+    assert again.process.scan(phone.ticket_text(NOW_S + 21, 2, 2)).reason == "already_paid"
     again.process.stop()
 
 
