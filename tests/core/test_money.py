@@ -134,6 +134,34 @@ def spoken_value(words: str) -> int:
     return total + group
 
 
+LANGUAGES: tuple[Locale, ...] = ("fa", "en", "azb", "ckb")
+
+
+def test_the_languages_of_urmia() -> None:
+    said = {
+        ("azb", 0): "صیفیر",
+        ("azb", 21): "اییرمی بیر",
+        ("azb", 1_235): "مین ایکی یۆز اوتوز بئش",
+        ("azb", 40_000): "قیرخ مین",
+        ("ckb", 0): "سفر",
+        ("ckb", 21): "بیست و یەک",
+        ("ckb", 1_235): "هەزار و دووسەد و سی و پێنج",
+        ("ckb", 2_000_000): "دوو ملیۆن",
+    }
+    spoken = {(locale, number): number_in_words(number, locale) for locale, number in said}  # pyright: ignore[reportArgumentType]
+    assert spoken == said
+    assert amount_in_words(150_000, "toman", "azb") == "اون بئش مین تومن"
+    assert amount_in_words(150_005, "toman", "ckb") == "پازدە هەزار تمەن و پێنج ڕیاڵ"
+    assert amount_in_words(-20, "toman", "azb") == "منفی ایکی تومن"
+    assert format_amount(1505, unit="toman", locale="ckb") == "۱۵۰٫۵ تمەن"
+
+
+@given(st.lists(st.integers(0, WORDS_MAX) | st.integers(0, 3000), min_size=2, unique=True))
+def test_two_numbers_are_never_said_alike(numbers: list[int]) -> None:
+    for locale in LANGUAGES:
+        assert len({number_in_words(number, locale) for number in numbers}) == len(numbers)
+
+
 @given(st.one_of(st.integers(1, WORDS_MAX), st.integers(1, 3000)))
 def test_persian_words_say_the_number(number: int) -> None:
     words = number_in_words(number, "fa")
