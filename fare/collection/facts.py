@@ -15,6 +15,7 @@ from fare.collection import commits
 from fare.collection.card_proof import CardFace, CardFacts
 from fare.collection.commits import OpenRow, PurseAt
 from fare.collection.earlier_tap import PERSONALISATION_TMC, is_load
+from fare.collection.redemptions import Redeemed, redemptions
 from fare.collection.rides import (
     Double,
     KnownCommit,
@@ -42,6 +43,7 @@ class Facts:
     `known` has the proven commits and rides that the evidence touches, and grows as more are proven.
     `credited_rial` is set for cards that are denied, replaced, or of which this evidence contradicts what
     stands: what was credited for all their rides.
+    `redemptions` has the paper tickets for any vehicle that a bus asked leave for.
     `revoked` has the revoked ones of all devices named here. `seen_elsewhere` is set for a revoked device
     alone: the highest counter of each card that rode another bus before the revocation. `doubles` collects
     second valid proofs that no tap in the register stands for, and valid ones of a card whose debits went
@@ -52,6 +54,7 @@ class Facts:
     limits_rial: Mapping[int, int]
     credited_rial: dict[int, int]
     tickets: Mapping[bytes, bytes]
+    redemptions: Mapping[bytes, Redeemed]
     channel_keys: Mapping[bytes, Ed25519PublicKey]
     tariff: Callable[[int | None, datetime], Tariff]
     city: City
@@ -135,6 +138,7 @@ def gather(
         limits_rial={serial: funds_rial + overdraft for serial, (funds_rial, overdraft) in funds.items()},
         credited_rial={serial: credited.get(str(serial), 0) for serial in bounded},
         tickets={cti: found.raw for cti, found in ticket_entitlements(session, ticket_ctis).items()},
+        redemptions=redemptions(session, ticket_ctis),
         channel_keys=keys.channels.known(),
         tariff=tariffs(session),
         city=city,

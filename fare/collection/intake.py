@@ -21,13 +21,13 @@ from sqlmodel import Session
 
 from fare.collection import store
 from fare.collection.chain import RawTap, place
+from fare.collection.disputes import note_disputes
 from fare.collection.facts import gather
 from fare.collection.judging import judge
 from fare.collection.posting import (
     Cause,
     deny_doubles,
     post_commits,
-    post_disputes,
     post_rides,
     settle_earlier,
 )
@@ -41,7 +41,8 @@ from fare.collection.words import BatchRefusal, Flag, MediumKind, ProofState, Qu
 from fare.core.batch import MAX_BATCH_BYTES, Acknowledgement, Batch, decode_batch, genesis_hash
 from fare.core.calendar import DAY_STARTS_AT
 from fare.core.errors import MalformedDocument
-from fare.core.proof.phone import MalformedTicket, decode_ticket
+from fare.core.proof.refusal import MalformedTicket
+from fare.core.proof.tickets import decode_any_ticket
 from fare.core.signed import ACKNOWLEDGEMENT, BATCH, DEVICE_KID, BadSignature, open_envelope, seal, split
 from fare.core.tap import Tap, decode_tap
 from fare.fleet import DeviceKey, device_public_key
@@ -164,7 +165,7 @@ def _register(
     unravelled = unravel(witnesses, facts, upload.received_at)
     entry_id = post_rides(session, Cause.batch(upload), [*rides, *unravelled.rides], verdicts, facts)
     post_commits(session, [*blocks, *unravelled.commits], facts)
-    post_disputes(session, upload, verdicts)
+    note_disputes(session, upload, verdicts, facts)
     deny_doubles(session, verdicts, facts, upload.received_at)
     _apply(verdicts, unravelled)
     store.register_taps(session.connection(), [_tap_row(verdict, upload) for verdict in verdicts])
@@ -202,7 +203,7 @@ def _ctis(taps: Sequence[Tap]) -> set[bytes]:
     for tap in taps:
         if tap.ticket is not None:
             try:
-                found.add(decode_ticket(tap.ticket).entitlement.cti)
+                found.add(decode_any_ticket(tap.ticket).cti)
             except MalformedTicket:
                 continue
     return found

@@ -150,8 +150,12 @@ class TicketConflict(SQLModel, table=True):
     """A ride of a ticket, or a part of it, that a second vehicle showed too: the review queue.
 
     The ride (cti, ride_ctr) stands; the tap in (device_id, journal_id, seq) claims `first_ctr` to `last_ctr`
-    of the same ticket. `denied`: it was a repeat, and the phone has to enrol anew. `decision`: a
-    ConflictDecision, None while nobody has looked.
+    of the same ticket. `shown_at` is the time the phone signed, None of paper. `denied`: it was a repeat, and
+    the phone has to enrol anew. `decision`: a ConflictDecision, None while nobody has looked.
+
+    `entry_id` is the journal entry that moved the ride's fare out of suspense, the same for all conflicts of
+    the ride that it settled. `back_…` is what it gave back to the ride's own bus, `owner_id` and the two
+    beside it what it paid to this tap's; the rest stays in suspense.
     """
 
     __tablename__ = "travel_ticket_conflict"  # pyright: ignore[reportAssignmentType]
@@ -172,13 +176,23 @@ class TicketConflict(SQLModel, table=True):
     device_id: int
     journal_id: bytes
     seq: int = wide()
+    line: int
+    vehicle_id: str | None = None
     tapped_at: datetime = instant()
+    shown_at: datetime | None = instant(default=None)
+    fare_rial: int = money()
     found_at: datetime = instant()
     denied: bool = False
     decision: str | None = None
     decided_by: str | None = None
     decided_at: datetime | None = instant(default=None)
     note: str | None = None
+    entry_id: str | None = None
+    back_owner_rial: int = money(default=0)
+    back_commission_rial: int = money(default=0)
+    owner_id: str | None = None
+    owner_rial: int = money(default=0)
+    commission_rial: int = money(default=0)
 
 
 class PaperRedemption(SQLModel, table=True):

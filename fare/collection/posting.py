@@ -93,27 +93,6 @@ def post_rides(
     return drafts[-1].entry_id if drafts else None
 
 
-def post_disputes(session: Session, upload: Upload, verdicts: Sequence[Verdict]) -> None:
-    """Take back what was credited for rides whose ticket another bus shows too, each ride once.
-
-    The rider has paid once; both buses' parts wait in suspense until a person has looked.
-    """
-    connection = session.connection()
-    days: dict[date, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    disputed = [verdict.disputes for verdict in verdicts if verdict.disputes is not None]
-    for ride in commits.ride_parts(connection, disputed):
-        source = TapSource(ride.device_id, bytes(ride.journal_id), ride.seq)
-        if not store.flag_once(connection, source, Flag.DISPUTED):
-            continue
-        postings = days[ride.service_day]
-        if ride.owner_id is not None:
-            postings[accounts.owner_payable(ride.owner_id)] += ride.owner_rial
-        postings[accounts.COMMISSION_REVENUE] += ride.commission_rial
-        postings[accounts.suspense(ride.device_id)] -= ride.owner_rial + ride.commission_rial
-    cause = Cause.disputes(upload)
-    post_many(session, [cause.draft(day, legs) for day, legs in sorted(days.items())], cause.posted_at)
-
-
 def post_commits(session: Session, proven: Sequence[ProvenCommit], facts: Facts) -> None:
     """Write the commits that are no rides, and tell issuing which entitlement versions they proved."""
     if not proven:

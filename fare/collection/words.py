@@ -73,7 +73,7 @@ class ProvenBy(StrEnum):
 
 
 class MediumKind(StrEnum):
-    """What names a ride: a card (serial, TMC) or a phone ticket (cti, ctr)."""
+    """What names a ride: a card (serial, TMC) or a ticket of a phone or on paper (cti, ctr)."""
 
     CARD = "card"
     TICKET = "ticket"
@@ -95,6 +95,7 @@ class SuspenseReason(StrEnum):
     ABOVE_TARIFF = "above_tariff"
     RECORD_DIFFERS = "record_differs"
     DEVICE_REVOKED = "device_revoked"
+    PAPER_WITHOUT_LEAVE = "paper_without_leave"
 
 
 class Flag(StrEnum):
@@ -118,3 +119,5 @@ class Flag(StrEnum):
     SAME_RIDE = "same_ride"
     DISPUTED = "disputed"
     NOT_COMMITTED = "not_committed"
+    NOT_REDEEMED = "not_redeemed"
+    WRONG_VEHICLE = "wrong_vehicle"

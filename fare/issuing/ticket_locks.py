@@ -6,45 +6,67 @@ unridden. It changes nothing. SQLite has one writer at a time and needs no lock.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from sqlmodel import Session, col, select
 
 from fare.issuing.models import Phone, TicketEntitlement
-from fare.issuing.words import TicketMedium
+from fare.issuing.words import TicketMedium, TicketStatus
 
 _CHUNK: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class TicketHolder:
-    """Who carries a ticket: the phone it was issued to (None where that is not known), or a paper."""
+    """Who carries a ticket: the phone it was issued to (None where that is not known), or a paper.
+
+    `vehicle_id`: the only bus that a paper rides; None of a phone's, and of paper for any bus.
+    """
 
     cti: bytes
     medium: TicketMedium
     phone_id: str | None
+    vehicle_id: str | None
 
 
 def lock_tickets(session: Session, ctis: Iterable[bytes]) -> None:
-    """Lock the rows of these tickets; those that were not issued here are left out.
+    """Lock the rows of these tickets, and of the live ones of their phones, which a repeat would deny.
 
-    In one order for everybody, so that two batches wait for each other but never both ways.
+    In one order for everybody, so that two batches wait for each other but never both ways. Tickets that
+    were not issued here are left out.
     """
-    wanted = sorted(set(ctis))
+    asked = set(ctis)
+    wanted = sorted(asked | _live_beside(session, asked))
     for start in range(0, len(wanted), _CHUNK):
         some = col(TicketEntitlement.cti).in_(wanted[start : start + _CHUNK])
         rows = select(TicketEntitlement.cti).where(some).order_by(col(TicketEntitlement.cti))
         session.exec(rows.with_for_update()).all()
 
 
+def _live_beside(session: Session, ctis: Collection[bytes]) -> set[bytes]:
+    """The live tickets of the phones that these were issued to."""
+    if not ctis:
+        return set()
+    own = select(TicketEntitlement.phone_id).where(
+        col(TicketEntitlement.cti).in_(sorted(ctis)), col(TicketEntitlement.phone_id).is_not(None)
+    )
+    live = select(TicketEntitlement.cti).where(
+        col(TicketEntitlement.phone_id).in_(sorted({phone for phone in session.exec(own) if phone})),
+        col(TicketEntitlement.status) == TicketStatus.LIVE,
+    )
+    return set(session.exec(live))
+
+
 def ticket_holder(session: Session, cti: bytes) -> TicketHolder | None:
     """Who carries this ticket; None for one that was not issued here."""
     row = session.exec(
-        select(TicketEntitlement.medium, TicketEntitlement.phone_id).where(col(TicketEntitlement.cti) == cti)
+        select(TicketEntitlement.medium, TicketEntitlement.phone_id, TicketEntitlement.vehicle_id).where(
+            col(TicketEntitlement.cti) == cti
+        )
     ).first()
-    return None if row is None else TicketHolder(cti, TicketMedium(row[0]), row[1])
+    return None if row is None else TicketHolder(cti, TicketMedium(row[0]), row[1], row[2])
 
 
 def lock_phone(session: Session, phone_id: str) -> None:

@@ -42,6 +42,7 @@ from fare.issuing import (
     register_card,
     request_load,
 )
+from fare.issuing.phones import enrol_phone
 from fare.keys import LedgerKeys
 from hardware.emulator.card import VirtualCard
 from hardware.emulator.phone import VirtualPhone
@@ -80,6 +81,14 @@ class RidersCard:
             order = request_load(session, "card", str(self.serial), amount_rial, "web", "t-1", at)
             confirm_paid(session, city.keys, order, f"psp-{order}", at)
             return entitlements_waiting(session)[self.serial]
+
+
+@dataclass(frozen=True)
+class Rider:
+    """Somebody with a wallet and an enrolled phone."""
+
+    wallet_id: str
+    phone_id: str
 
 
 @dataclass
@@ -136,27 +145,31 @@ class City:
             card_written(session, serial, NOON.date() - timedelta(days=1))
         return RidersCard(serial, chip)
 
-    def phone(self, max_taps: int = 5) -> VirtualPhone:
-        """A phone with a ticket for some rides, its money held."""
+    def rider(self) -> Rider:
+        """A wallet with one enrolled phone and nothing on it."""
+        with write(self.engine) as session:
+            wallet = open_wallet(session, NOON)
+            return Rider(wallet, enrol_phone(session, wallet, True, NOON).phone_id)
+
+    def phone(self, max_taps: int = 5, of: Rider | None = None) -> VirtualPhone:
+        """A phone with a ticket for some rides, its money held. `of` somebody: another ticket of that
+        phone.
+        """
+        rider = of or self.rider()
+        return self._phone(max_taps, rider.wallet_id, rider.phone_id)
+
+    def unbound_phone(self, max_taps: int = 5) -> VirtualPhone:
+        """The same of a ticket that names no enrolled phone."""
+        return self._phone(max_taps, self.rider().wallet_id, None)
+
+    def _phone(self, max_taps: int, wallet: str, phone_id: str | None) -> VirtualPhone:
         phone = VirtualPhone.new()
         x, y = phone.public_key_xy
         with write(self.engine) as session:
-            wallet = open_wallet(session, NOON)
             order = request_load(session, "wallet", wallet, max_taps * FARE_RIAL, "web", "t-1", NOON)
             confirm_paid(session, self.keys, order, f"psp-{order}", NOON)
-            phone.hold(
-                issue_ticket_entitlement(
-                    session,
-                    self.keys,
-                    wallet,
-                    x,
-                    bool(y[-1] & 1),
-                    max_taps,
-                    FARE_RIAL,
-                    NOON,
-                    timedelta(hours=24),
-                )
-            )
+            terms = (x, bool(y[-1] & 1), max_taps, FARE_RIAL, NOON, timedelta(hours=24), phone_id)
+            phone.hold(issue_ticket_entitlement(session, self.keys, wallet, *terms))
         return phone
 
     def take(self, envelope: bytes, at: datetime = EVENING) -> Acknowledgement:

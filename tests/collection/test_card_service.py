@@ -320,7 +320,8 @@ def test_a_restored_card_is_denied_in_either_order_and_a_late_third_copy_changes
             states.append(denied(city, card))
         assert states[0] == "active"
         assert states[1:] == ["denied", "denied"]
-        assert card.serial in city.session(denied_media)[0], "the next bundle refuses it"
+        refused, _ = city.session(lambda session: denied_media(session, LATER))
+        assert card.serial in refused, "by the next bundle"
         rides = city.rows(
             "SELECT counter, device_id FROM travel_ride WHERE medium_ref = :r", r=str(card.serial)
         )
