@@ -1,22 +1,30 @@
-"""The generations of the cards' keys. Changing them takes two people.
+"""The ledger's keys: the generations of the cards' keys, and the keys that sign tickets.
 
 `mancard keys list` · `new-generation` · `activate VERSION` · `retire VERSION` · `approve ID` · `import`
+`mancard keys channels` · `revoke-channel [KID]` · `roll-channel`
 
-Each change is called twice: with --as NAME it asks a second person, who agrees with 'approve' or in the
-console; with --approval ID it is done. Passwords are asked for and never shown.
+Each change of the cards' keys is called twice: with --as NAME it asks a second person, who agrees with
+'approve' or in the console; with --approval ID it is done. Passwords are asked for and never shown.
+
+Revoking a channel key is a safety stop: one command, no question and no second person. It takes the key
+folder, creates no value, and phones renew their tickets by themselves, so haste costs little.
 """
 
 from __future__ import annotations
 
 import sys
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sqlalchemy import Engine
 
     from fare.fleet.card_keys import KeyAction
+    from fare.keys import ChannelKeys
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -27,9 +35,15 @@ Approval = Annotated[str | None, typer.Option("--approval", metavar="ID", help="
 Version = Annotated[int, typer.Argument(metavar="VERSION", help="The number of the generation.")]
 
 
+Kid = Annotated[int | None, typer.Argument(metavar="[KID]", help="The key; default: the one that signs now.")]
+By = Annotated[
+    str | None, typer.Option("--by", metavar="NAME", help="Who does it, for the list; default: this account.")
+]
+
+
 @app.callback()
 def _group() -> None:
-    """The generations of the cards' keys. Changing them takes two people."""
+    """The ledger's keys. Cards' generations are changed by two people; one revokes a channel key."""
 
 
 @app.command("list")
@@ -123,6 +137,136 @@ def import_() -> None:
         print(f"  shred -u {file}")
 
 
+@app.command()
+def channels() -> None:
+    """List the keys that sign tickets: their states, since when and by whom, and their live tickets."""
+    ring = _channels()
+    print(f"{'kid':>3}  {'state':8}  {'since (UTC)':16}  {'live tickets':>12}  by")
+    for key in ring.roster.keys:
+        change, live = key.changes[-1], _live_tickets(key.kid)
+        count = "?" if live is None else f"{sum(live):,}"
+        print(f"{key.kid:>3}  {key.state:8}  {change.at:%Y-%m-%d %H:%M}  {count:>12}  {change.by}")
+    if ring.roster.standby is None:
+        print("All key ids were used: the key that signs now is the last one, and cannot be revoked.")
+
+
+@app.command("revoke-channel")
+def revoke_channel(kid: Kid = None, by: By = None) -> None:
+    """Believe a key that signs tickets no more, at once. Honest riders get new tickets by themselves."""
+    from datetime import UTC, datetime
+
+    now, ring = datetime.now(UTC), _channels()
+    chosen = _chosen(ring, now) if kid is None else kid
+    done = ring.revoke(chosen, by or _account(), now)
+    change = done.ended.changes[-1]
+    print(f"Revoked: channel key {chosen}, {change.at:%Y-%m-%d %H:%M} UTC by {change.by}. It is destroyed.")
+    print(f"Signs now: key {done.signs_now}. {_standing_by(done.stands_by)}")
+    _tell_tickets(chosen)
+    print(f"Buses refuse key {chosen} from their next sync on, and know key {done.signs_now} already.")
+    print("A ledger that runs has seen this: restart nothing.")
+
+
+@app.command("roll-channel")
+def roll_channel(by: By = None) -> None:
+    """Let the standby key sign from now on. Tickets of the key before stay good until they expire."""
+    from datetime import UTC, datetime
+
+    done = _channels().roll(by or _account(), datetime.now(UTC))
+    print(f"Signs now: key {done.signs_now}. {_standing_by(done.stands_by)}")
+    print(f"Key {done.ended.kid} retires: its tickets are good until they expire, 72 hours at most.")
+    print(f"End it then with 'mancard keys revoke-channel {done.ended.kid}'.")
+
+
+def _tell_tickets(kid: int) -> None:
+    """What becomes of the tickets that a revoked key signed."""
+    live = _live_tickets(kid)
+    if live is None:
+        print(f"How many live tickets key {kid} signed is not known: the database cannot be read now.")
+    else:
+        print(f"Live tickets that key {kid} signed: {live[0]:,} on phones, {live[1]:,} on paper.")
+    print("Phones get new tickets by themselves when they are online; the money held for them goes along.")
+    if live is None or live[1]:
+        print("Paper cannot: it is refused from now on, so exchange it at a counter.")
+
+
+def _channels() -> ChannelKeys:
+    """The ring of this ledger. Raises OperatorError where there is none: a new one would stop nothing."""
+    from fare.core.errors import OperatorError
+    from fare.keys import LedgerKeys, has_keys
+    from fare.settings import LedgerSettings
+
+    folder = LedgerSettings().keys_dir
+    if not has_keys(folder):
+        raise OperatorError(
+            f"There are no keys of a ledger in {folder}: set MANCARD_STATE_DIR to the ledger's state folder."
+        )
+    return LedgerKeys.open(folder).channels
+
+
+def _chosen(ring: ChannelKeys, now: datetime) -> int:
+    """The key that signs now. Raises OperatorError soon after a revocation: the call may be a repeat."""
+    from fare.core.errors import OperatorError
+    from fare.keys import ChannelState
+
+    active = ring.roster.active.kid
+    for key in ring.roster.keys:
+        last = key.changes[-1]
+        if last.state is ChannelState.REVOKED and now - last.at < _SOON:
+            raise OperatorError(
+                f"Channel key {key.kid} was revoked already at {last.at:%Y-%m-%d %H:%M} UTC by {last.by}, and"
+                f" key {active} signs now. Should that one go too: 'mancard keys revoke-channel {active}'."
+            )
+    return active
+
+
+def _standing_by(kid: int | None) -> str:
+    if kid is None:
+        return "No key stands by: all key ids were used, and this one cannot be revoked."
+    return f"Key {kid} stands by and goes out with the next sync."
+
+
+def _account() -> str:
+    """Who runs this, as the machine knows them: behind sudo, the person who called it."""
+    import getpass
+    import os
+    import socket
+
+    try:
+        name = os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):  # an account without a name, as in a container
+        name = f"uid {os.getuid()}"
+    return f"{name}@{socket.gethostname()}"
+
+
+def _live_tickets(kid: int) -> tuple[int, int] | None:
+    """Live tickets that this key signed, on phones and on paper; None when the database cannot be read."""
+    from datetime import UTC, datetime
+
+    from sqlmodel import col, func, select
+
+    from fare.core.errors import OperatorError
+    from fare.database.engine import open_engine, read
+    from fare.issuing.models import TicketEntitlement
+    from fare.issuing.words import TicketMedium, TicketStatus
+    from fare.settings import LedgerSettings
+
+    count = (
+        select(TicketEntitlement.medium, func.count())
+        .where(
+            col(TicketEntitlement.kid) == kid,
+            col(TicketEntitlement.status) == TicketStatus.LIVE,
+            col(TicketEntitlement.expires_at) >= datetime.now(UTC),
+        )
+        .group_by(col(TicketEntitlement.medium))
+    )
+    try:
+        with read(open_engine(LedgerSettings().database_url)) as session:
+            found = dict(session.exec(count).all())
+    except OperatorError:
+        return None
+    return found.get(TicketMedium.PHONE, 0), found.get(TicketMedium.PAPER, 0)
+
+
 def _change(
     action: KeyAction, version: int | None, as_: str | None, approval: str | None, *, force: bool = False
 ) -> None:
@@ -170,6 +314,8 @@ def _sign_in(engine: Engine, name: str) -> None:
         raise OperatorError(f"That is not the password of {name}: try again.")
 
 
+_SOON: Final = timedelta(hours=24)
+"""Within it every bus has synced; a second revocation by mistake would leave them no key they know."""
 _REFUSED: Final = {
     "unknown": "nobody asked for it",
     "no_right": "the second person is somebody of finance",
