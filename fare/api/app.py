@@ -23,6 +23,7 @@ from fare.api.limits import BoundedBodies
 from fare.database.engine import POOL_SIZE, open_engine
 from fare.keys import LedgerKeys
 from fare.settings import LedgerSettings
+from fare.web import rider
 
 
 def system_clock() -> datetime:
@@ -65,4 +66,5 @@ def create_app(settings: LedgerSettings, clock: Clock = system_clock) -> FastAPI
     app.include_router(health_routes(context))
     app.include_router(documentation_routes(app))
     web.mount(app, context.engine, settings, clock)
+    rider.mount(app, context.engine, settings, context.keys, clock)
     return app

@@ -39,14 +39,20 @@ def protect(response: Response) -> Response:
 
 
 def set_cookie(
-    request: Request, response: Response, name: str, value: str, max_age_s: int | None = None
+    request: Request,
+    response: Response,
+    name: str,
+    value: str,
+    max_age_s: int | None = None,
+    *,
+    path: str = "/",
 ) -> None:
     """A cookie that no script reads and no other site sends; over HTTPS it never leaves HTTPS."""
     response.set_cookie(
         name,
         value,
         max_age=max_age_s,
-        path="/",
+        path=path,
         httponly=True,
         samesite="strict",
         secure=request.url.scheme == "https",

@@ -22,6 +22,7 @@ from rich.console import Console
 
 from fare.core.errors import OperatorError
 from fare.settings import LedgerSettings
+from hardware.city.log_lines import LogLines
 from hardware.city.ports import HOST
 from hardware.city.sample import SignIn, open_sample
 from hardware.city.service import Service
@@ -32,6 +33,8 @@ _LOOK_S: Final = 0.2
 _SHORT_LIFE_S: Final = 20.0
 _MAX_SHORT_LIVES: Final = 4
 _POLL_S: Final = "5"
+_CODE_LINE: Final = "one-time code for "
+"""How the ledger's sandbox sender begins its line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ class CityRun:
                 stack.callback(signal.signal, number, signal.signal(number, self._on_signal))
             city, sign_in = open_sample(settings, self._ledger_url, datetime.now(UTC), self._tell)
             city.engine.dispose()
+            codes = LogLines(settings.state_dir / "ledger.log")
             watched = self._services(settings, city.media, city.kits / "device-1")
             for each in watched:
                 stack.callback(each.service.stop)
@@ -89,7 +93,7 @@ class CityRun:
             if not self._stopping.is_set():
                 self._tell(f"Ready after {time.monotonic() - began:.0f} s.")
                 self._print_addresses(settings, sign_in, watched)
-                self._watch(watched)
+                self._watch(watched, codes)
             self._tell("Stopping. The next start goes on from here.")
 
     def _settings(self) -> LedgerSettings:
@@ -97,7 +101,9 @@ class CityRun:
 
     def _services(self, settings: LedgerSettings, media: Path, kit: Path) -> list[_Watched]:
         state = settings.state_dir
-        environment = os.environ | {
+        # Riders' codes are printed and their top-ups are a sandbox's, unless whoever starts this says otherwise.
+        sandbox = {"MANCARD_CODE_SENDER": "sandbox", "MANCARD_PAYMENT_GATEWAY": "sandbox"}
+        environment = sandbox | os.environ | {
             "MANCARD_STATE_DIR": str(state),
             "MANCARD_DATABASE_URL": settings.database_url,
             "MANCARD_HOST": HOST,
@@ -138,8 +144,11 @@ class CityRun:
                 f"The validator does not reach its ledger: read {validator.service.log}, then start again."
             )
 
-    def _watch(self, watched: list[_Watched]) -> None:
+    def _watch(self, watched: list[_Watched], codes: LogLines) -> None:
         while not self._stopping.wait(_LOOK_S):
+            for line in codes.fresh():
+                if line.startswith(_CODE_LINE):
+                    self._answer.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
             for each in watched:
                 if each.starts_again_at is not None:
                     if time.monotonic() >= each.starts_again_at:
@@ -166,6 +175,8 @@ class CityRun:
             "",
             f"  the bus          {self._bus_url}/bus",
             "                   tap a card, show a phone's ticket, cut the line and restore it",
+            f"  the rider        {self._ledger_url}/rider/",
+            "                   enrol with any 09… number, top up, show the code; one-time codes appear here",
             f"  the service day  {self._ledger_url}/finance/day",
             f"                   sign in as {sign_in.name}, {password}",
             f"  the API          {self._ledger_url}/docs",

@@ -1,1 +1,58 @@
 """The rider's page: its JSON API, its files, and topping up. It judges no ride and signs nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from fastapi import APIRouter, FastAPI
+from sqlalchemy import Engine
+
+from fare.issuing.gateway import PaymentGateway
+from fare.keys import KeyStore
+from fare.riders import CodeSender, code_sender
+from fare.settings import LedgerSettings, PaymentGatewayKind
+from fare.web import sandbox_gateway
+from fare.web.console import Console
+from fare.web.rider import enrolling, shell, signed_in, topping_up
+from fare.web.rider.context import Riders
+from fare.web.rider.guard import GuardedRoute
+from fare.web.rider.refusals import RiderError, RiderRefused
+from fare.web.sandbox_payments import SandboxGateway
+
+__all__ = ["mount"]
+
+
+def mount(
+    app: FastAPI,
+    engine: Engine,
+    settings: LedgerSettings,
+    keys: KeyStore,
+    clock: Callable[[], datetime],
+    *,
+    sender: CodeSender | None = None,
+) -> None:
+    """Add the rider's page to an application, with the sender and the gateway that the settings name.
+
+    `clock` returns an aware instant; `sender` takes the place of the settings' one.
+    """
+    gateway: PaymentGateway | None = None
+    if settings.payment_gateway is PaymentGatewayKind.SANDBOX:
+        gateway = SandboxGateway(settings.state_dir, clock)
+        app.include_router(sandbox_gateway.routes(Console(engine, settings, clock), gateway))
+    riders = Riders(engine, settings, keys, clock, sender or code_sender(settings), gateway)
+    for room in (enrolling, signed_in, topping_up):
+        app.include_router(room.routes(riders))
+    app.include_router(shell.routes())
+    app.include_router(_nothing_else())
+
+
+def _nothing_else() -> APIRouter:
+    """Every other address of the API, told in the API's own way."""
+    router = APIRouter(route_class=GuardedRoute, include_in_schema=False)
+
+    @router.api_route("/rider/api/{rest:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+    def not_found(rest: str) -> None:
+        raise RiderRefused(RiderError.NOT_FOUND)
+
+    return router

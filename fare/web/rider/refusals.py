@@ -34,6 +34,7 @@ class RiderError(StrEnum):
     WALLET_CLOSED = "wallet_closed"
     NOT_DUE = "not_due"
     SHORT_OF_FUNDS = "short_of_funds"
+    DAY_LIMIT = "day_limit"
     AMOUNT_OUT_OF_RANGE = "amount_out_of_range"
     NO_GATEWAY = "no_gateway"
     UNKNOWN_ORDER = "unknown_order"
@@ -60,6 +61,7 @@ _STATUS: Final[Mapping[RiderError, int]] = {
     RiderError.WALLET_CLOSED: 403,
     RiderError.NOT_DUE: 409,
     RiderError.SHORT_OF_FUNDS: 409,
+    RiderError.DAY_LIMIT: 409,
     RiderError.AMOUNT_OUT_OF_RANGE: 422,
     RiderError.NO_GATEWAY: 503,
     RiderError.UNKNOWN_ORDER: 404,

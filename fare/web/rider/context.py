@@ -1,0 +1,77 @@
+"""What every address of the rider's page shares: the ledger, its clock, senders, gateway and brakes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Engine
+from sqlmodel import Session
+from starlette.requests import Request
+from starlette.responses import Response
+
+from fare.issuing.gateway import PaymentGateway
+from fare.keys import KeyStore
+from fare.riders import CodeSender, SignedInRider, rider_of
+from fare.settings import LedgerSettings
+from fare.web.rider.refusals import RiderError, RiderRefused
+from fare.web.rider.throttle import AddressThrottle, address_of
+from fare.web.security import set_cookie
+
+COOKIE: Final = "mancard_rider"
+COOKIE_PATH: Final = "/rider"
+_COOKIE_S: Final = 180 * 86_400
+# One carrier's address stands for many riders; a number has limits of its own in the database.
+_CODES: Final = (40, timedelta(minutes=10))
+_TRIES: Final = (120, timedelta(minutes=10))
+_ORDERS: Final = (120, timedelta(minutes=10))
+
+
+@dataclass(frozen=True, slots=True)
+class Riders:
+    """The rider's page around one ledger. `sender` and `gateway` are None where none is set up."""
+
+    engine: Engine
+    settings: LedgerSettings
+    keys: KeyStore
+    clock: Callable[[], datetime]
+    sender: CodeSender | None
+    gateway: PaymentGateway | None
+    codes: AddressThrottle = field(default_factory=lambda: AddressThrottle(*_CODES))
+    tries: AddressThrottle = field(default_factory=lambda: AddressThrottle(*_TRIES))
+    orders: AddressThrottle = field(default_factory=lambda: AddressThrottle(*_ORDERS))
+
+    def now(self) -> datetime:
+        """The instant, in the city's time: its date is the city's calendar day."""
+        return self.clock().astimezone(self.settings.zone_info)
+
+    def visitor(self, session: Session, token: str, now: datetime) -> SignedInRider:
+        """Who is signed in. Raises RiderRefused: signed_out."""
+        who = rider_of(session, token, now) if token else None
+        if who is None:
+            raise RiderRefused(RiderError.SIGNED_OUT)
+        return who
+
+
+def slow_down(throttle: AddressThrottle, request: Request, now: datetime) -> None:
+    """Count a try of whoever asks. Raises RiderRefused (too_many) when there were too many."""
+    wait_s = throttle.wait_s(address_of(request), now)
+    if wait_s:
+        raise RiderRefused(RiderError.TOO_MANY, wait_s)
+
+
+def token_of(request: Request) -> str:
+    """The cookie's secret; empty for a browser that is not signed in."""
+    return request.cookies.get(COOKIE, "")[:200]
+
+
+def sign_in(request: Request, response: Response, token: str) -> None:
+    """Give the browser its cookie, for 180 days from now."""
+    set_cookie(request, response, COOKIE, token, _COOKIE_S, path=COOKIE_PATH)
+
+
+def sign_out(response: Response) -> None:
+    """Take the cookie back."""
+    response.delete_cookie(COOKIE, path=COOKIE_PATH)
