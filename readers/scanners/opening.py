@@ -15,6 +15,7 @@ from typing import Final
 
 from fare.core.errors import OperatorError
 from readers.ports import ScannerEngine
+from readers.scanners.streaming import StreamingScanner
 
 BAUDS: Final = (1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800, 921_600)
 _STABLE: Final = {"serial": "/dev/serial/by-id/", "keyboard": "/dev/input/by-id/"}
@@ -56,12 +57,37 @@ def doubt_about(address: str) -> str:
 
 
 def _serial(address: str, path: Path, baud: str) -> ScannerEngine:
-    from readers.scanners.serial import BAUD, SerialScanner  # noqa: PLC0415 - a bus loads what it has
+    from readers.scanners.serial import BAUD, SerialLine  # noqa: PLC0415 - a bus loads what it has
 
     if "@" in address.partition(":")[0] and baud not in {str(known) for known in BAUDS}:
         known = ", ".join(str(one) for one in BAUDS)
         raise OperatorError(f"'{address}' names no speed of a serial line: give one of {known}.")
-    return SerialScanner(address, path, int(baud) if baud else BAUD)
+    return StreamingScanner(address, SerialLine(path, int(baud) if baud else BAUD))
 
 
-_KINDS: Final[Mapping[str, Callable[[str, Path, str], ScannerEngine]]] = {"serial": _serial}
+def _camera(address: str, path: Path, _baud: str) -> ScannerEngine:
+    from readers.scanners.camera import CameraScanner  # noqa: PLC0415
+    from readers.scanners.v4l2 import V4l2Camera  # noqa: PLC0415
+
+    return CameraScanner(address, V4l2Camera(path))
+
+
+def _frames(address: str, path: Path, _baud: str) -> ScannerEngine:
+    from readers.scanners.camera import CameraScanner  # noqa: PLC0415
+    from readers.scanners.folder import FolderFrames  # noqa: PLC0415
+
+    return CameraScanner(address, FolderFrames(path))
+
+
+def _keyboard(address: str, path: Path, _baud: str) -> ScannerEngine:
+    from readers.scanners.keyboard import Keyboard  # noqa: PLC0415
+
+    return StreamingScanner(address, Keyboard(path))
+
+
+_KINDS: Final[Mapping[str, Callable[[str, Path, str], ScannerEngine]]] = {
+    "serial": _serial,
+    "keyboard": _keyboard,
+    "camera": _camera,
+    "frames": _frames,
+}

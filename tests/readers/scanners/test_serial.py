@@ -11,7 +11,8 @@ import pytest
 
 from readers.ports import ScannerFault
 from readers.scanners.lines import LINE_MAX_BYTES, SILENCE_S, Lines
-from readers.scanners.serial import SerialScanner
+from readers.scanners.serial import SerialLine
+from readers.scanners.streaming import StreamingScanner
 
 
 class Plug:
@@ -47,21 +48,21 @@ def plug(tmp_path: Path) -> Iterator[Plug]:
 
 
 @pytest.fixture
-def scanner(plug: Plug) -> Iterator[SerialScanner]:
-    made = SerialScanner("serial:test", plug.path)
+def scanner(plug: Plug) -> Iterator[StreamingScanner]:
+    made = StreamingScanner("serial:test", SerialLine(plug.path))
     assert made.read(0) is None  # opens it
     yield made
     made.close()
 
 
-def test_texts_end_with_cr_or_lf_and_lose_their_aim_prefix(plug: Plug, scanner: SerialScanner) -> None:
+def test_texts_end_with_cr_or_lf_and_lose_their_aim_prefix(plug: Plug, scanner: StreamingScanner) -> None:
     plug.say(b"]Q1MC1:A B\r\n]Q3MC1:C\n\n\r]C1CODE128\r" + "سلام\n".encode())
     told = [scanner.read(1) for _ in range(4)]
     assert told == ["MC1:A B", "MC1:C", "]C1CODE128", "سلام"]
     assert scanner.read(0) is None
 
 
-def test_any_slicing_gives_the_same_texts(plug: Plug, scanner: SerialScanner) -> None:
+def test_any_slicing_gives_the_same_texts(plug: Plug, scanner: StreamingScanner) -> None:
     texts = [f"MC1:{n:03}{'X' * (n * 60)}" for n in range(6)]
     stream = b"".join(f"]Q1{text}\r\n".encode() for text in texts)
     draw = random.Random(1)
@@ -79,7 +80,7 @@ def test_any_slicing_gives_the_same_texts(plug: Plug, scanner: SerialScanner) ->
         assert told == texts
 
 
-def test_a_beginning_lapses_after_silence(plug: Plug, scanner: SerialScanner) -> None:
+def test_a_beginning_lapses_after_silence(plug: Plug, scanner: StreamingScanner) -> None:
     plug.say(b"MC1:HALF")
     assert scanner.read(2 * SILENCE_S) is None
     plug.say(b"MC1:WHOLE\r")
@@ -87,7 +88,7 @@ def test_a_beginning_lapses_after_silence(plug: Plug, scanner: SerialScanner) ->
     assert (scanner.lines.left_unfinished, scanner.lines.unfinished) == (1, False)
 
 
-def test_unplugging_is_a_fault_and_plugging_in_mends_it(plug: Plug, scanner: SerialScanner) -> None:
+def test_unplugging_is_a_fault_and_plugging_in_mends_it(plug: Plug, scanner: StreamingScanner) -> None:
     for _ in range(3):
         plug.say(b"before\r\nafter\r\nhal")
         assert scanner.read(1) == "before"
@@ -103,11 +104,11 @@ def test_unplugging_is_a_fault_and_plugging_in_mends_it(plug: Plug, scanner: Ser
         assert scanner.read(1) == "again"
 
 
-def test_one_scanner_has_one_program(plug: Plug, scanner: SerialScanner) -> None:
-    second = SerialScanner("serial:second", plug.path)
+def test_one_scanner_has_one_program(plug: Plug, scanner: StreamingScanner) -> None:
+    second = StreamingScanner("serial:second", SerialLine(plug.path))
     with pytest.raises(ScannerFault, match="stop the program that holds it"):
         second.read(0)
-    not_a_terminal = SerialScanner("serial:file", Path(__file__))
+    not_a_terminal = StreamingScanner("serial:file", SerialLine(Path(__file__)))
     with pytest.raises(ScannerFault, match="cannot be opened"):
         not_a_terminal.read(0)
 

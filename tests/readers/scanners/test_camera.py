@@ -1,0 +1,327 @@
+"""Cameras: pictures of every kind, a film in which a code comes and goes, a folder, the kernel's calls."""
+
+from __future__ import annotations
+
+import io
+import os
+import random
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import qrcode
+import zxingcpp
+from PIL import Image, ImageFilter
+
+from readers.ports import ScannerFault
+from readers.scanners.camera import FRAMES_PER_S, MOST_CODES, CameraScanner, texts_in
+from readers.scanners.folder import FolderFrames
+from readers.scanners.frames import MOST_PIXELS, Frame, UnreadablePicture, grey_frame, read_picture
+from readers.scanners.serving import Pace
+from tests.readers.bus import NOW_S, Issuer
+
+
+def drawn(text: str, box: int = 4) -> Image.Image:
+    """A QR code at level M, as a page or a printer draws it."""
+    code = qrcode.QRCode(error_correction=qrcode.constants.ERROR_CORRECT_M, box_size=box)
+    code.add_data(text)
+    code.make()
+    return code.make_image().get_image().convert("L")
+
+
+def png(picture: Image.Image, kind: str = "PNG") -> bytes:
+    out = io.BytesIO()
+    picture.save(out, kind)
+    return out.getvalue()
+
+
+def frame_of(picture: Image.Image) -> Frame:
+    return read_picture(png(picture))
+
+
+def degraded(picture: Image.Image, draw: random.Random) -> Image.Image:
+    """Turned, blurred, pale, grainy, and not in the middle: what a camera on a bus sees."""
+    turned = picture.rotate(
+        draw.uniform(-15, 15), expand=True, fillcolor=255, resample=Image.Resampling.BICUBIC
+    )
+    seen = Image.new("L", (turned.width + 200, turned.height + 60), 255)
+    seen.paste(turned, (draw.randrange(200), draw.randrange(60)))
+    pale = seen.filter(ImageFilter.GaussianBlur(1.2)).point(lambda level: 90 + level * 3 // 10)
+    return Image.blend(pale, Image.effect_noise(pale.size, 30), 0.12)
+
+
+@pytest.fixture(scope="module")
+def tickets() -> list[str]:
+    issuer = Issuer()
+    return [issuer.phone().ticket_text(NOW_S + n, 1 + n % 5) for n in range(20)]
+
+
+def test_tickets_are_read_clean_and_degraded(tickets: list[str]) -> None:
+    draw = random.Random(7)
+    for kind in ("PNG", "JPEG", "PPM"):
+        assert texts_in(read_picture(png(drawn(tickets[0]), kind))) == [tickets[0]]
+    clean = [texts_in(frame_of(drawn(text))) == [text] for text in tickets]
+    assert all(clean)
+    hurt = [texts_in(frame_of(degraded(drawn(text, 5), draw))) == [text] for text in tickets]
+    assert sum(hurt) >= 19
+    upside_down = drawn(tickets[1]).rotate(180)
+    inverted = Image.eval(drawn(tickets[1]), lambda level: 255 - level)
+    assert texts_in(frame_of(upside_down)) == texts_in(frame_of(inverted)) == [tickets[1]]
+
+
+def test_only_qr_codes_that_hold_text_are_read() -> None:
+    assert texts_in(frame_of(drawn("WIFI:S:bus;T:nopass;;"))) == ["WIFI:S:bus;T:nopass;;"]
+    assert texts_in(frame_of(drawn("سلام 🚌"))) == ["سلام 🚌"]
+    for kind in (
+        zxingcpp.BarcodeFormat.Aztec,
+        zxingcpp.BarcodeFormat.DataMatrix,
+        zxingcpp.BarcodeFormat.Code128,
+    ):
+        image = zxingcpp.write_barcode_to_image(zxingcpp.create_barcode("MC1:ABC", kind), scale=4)
+        pixels = memoryview(image)
+        height, width = pixels.shape or (0, 0)
+        assert texts_in(Frame(width, height, pixels.tobytes())) == []
+    binary = zxingcpp.create_barcode(bytes(range(200, 256)), zxingcpp.BarcodeFormat.QRCode)
+    pixels = memoryview(zxingcpp.write_barcode_to_image(binary, scale=4))
+    height, width = pixels.shape or (0, 0)
+    assert zxingcpp.read_barcodes(pixels) != []
+    assert texts_in(Frame(width, height, pixels.tobytes())) == []
+
+
+def test_a_picture_that_is_transparent_lies_on_white() -> None:
+    code = drawn("MC1:ABC")
+    clear = Image.new("RGBA", code.size, (0, 0, 0, 0))
+    clear.paste((0, 0, 0, 255), mask=Image.eval(code, lambda level: 255 - level))
+    assert texts_in(frame_of(clear)) == ["MC1:ABC"]
+
+
+def test_what_is_no_picture_or_too_large_is_unreadable_and_nothing_else() -> None:
+    draw = random.Random(3)
+    whole = png(drawn("MC1:ABC"))
+    for data in (
+        b"",
+        b"\x89PNG\r\n\x1a\n",
+        whole[: len(whole) // 2],
+        b"P5 9999999999 1 255\n",
+        b"GIF89a",
+        os.urandom(999),
+    ):
+        with pytest.raises(UnreadablePicture):
+            read_picture(data)
+    for _ in range(300):
+        hurt = bytearray(whole)
+        for _ in range(draw.randrange(1, 5)):
+            hurt[draw.randrange(len(hurt))] = draw.randrange(256)
+        try:
+            read_picture(bytes(hurt))
+        except UnreadablePicture:
+            continue
+    for size in ((4001, 3000), (MOST_PIXELS + 1, 1), (20_000, 20_000)):
+        head = f"P5 {size[0]} {size[1]} 255\n".encode()
+        with pytest.raises(UnreadablePicture, match="too large"):
+            read_picture(head)
+    with pytest.raises(UnreadablePicture, match="too large"):
+        grey_frame("GREY", 4001, 3000, 4001, b"")
+    assert texts_in(Frame(4000, 3000, bytes(MOST_PIXELS))) == []
+
+
+def test_the_grey_of_every_format_a_camera_sends() -> None:
+    wanted = bytes(range(12))  # 4 x 3
+    rows = [wanted[at : at + 4] for at in (0, 4, 8)]
+    packed = b"".join(bytes((level, 128)) for level in wanted)
+    turned = b"".join(bytes((128, level)) for level in wanted)
+    padded = b"".join(row + b"\xee" * 4 for row in rows)
+    wide = b"".join(bytes(part for level in row for part in (level, 128)) + b"\xee" * 8 for row in rows)
+    for fourcc, row_bytes, data in (
+        ("GREY", 4, wanted),
+        ("GREY", 8, padded),
+        ("GREY", 8, padded[:-4]),
+        ("NV12", 4, wanted + b"\x80" * 6),
+        ("YU12", 4, wanted + b"\x80" * 6),
+        ("YUYV", 8, packed),
+        ("YUYV", 16, wide),
+        ("UYVY", 8, turned),
+        ("GREY", 0, wanted),
+    ):
+        assert grey_frame(fourcc, 4, 3, row_bytes, data) == Frame(4, 3, wanted), (fourcc, row_bytes)
+    with pytest.raises(UnreadablePicture, match="cut short"):
+        grey_frame("YUYV", 4, 3, 8, packed[:-1])
+    code = drawn("MC1:ABC")
+    assert texts_in(grey_frame("MJPG", *code.size, 0, png(code, "JPEG"))) == ["MC1:ABC"]
+
+
+# --- the loop ---
+
+
+class Loop:
+    """Frames of a camera with 30 frames a second and a clock of its own."""
+
+    def __init__(self, frames: Sequence[Frame | UnreadablePicture], fps: int = 30) -> None:
+        self.frames, self.fps = frames, fps
+        self.now_s = 100.0
+        self.looked = 0
+
+    def clock(self) -> float:
+        return self.now_s
+
+    def wait(self, seconds: float) -> None:
+        self.now_s += seconds
+
+    def next_frame(self, timeout_s: float) -> Frame | None:
+        number = int((self.now_s - 100) * self.fps + 1e-6)
+        if number >= len(self.frames):
+            raise ScannerFault("The film is over.")
+        self.looked += 1
+        self.now_s += 1 / self.fps
+        frame = self.frames[number]
+        if isinstance(frame, UnreadablePicture):
+            raise frame
+        return frame
+
+    def close(self) -> None:
+        """Nothing to let go."""
+
+
+def presented(loop: Loop) -> list[tuple[str, float]]:
+    """Texts and times at which they are presented to the validator."""
+    scanner, pace = CameraScanner("camera:loop", loop, clock=loop.clock, wait=loop.wait), Pace()
+    found: list[tuple[str, float]] = []
+    while True:
+        try:
+            text = scanner.read(0.25)
+        except ScannerFault:
+            return found  # the film is over
+        if text is not None and pace.admits(text, loop.now_s):
+            found.append((text, round(loop.now_s - 100, 1)))
+
+
+def test_a_code_that_appears_stays_leaves_and_comes_again() -> None:
+    empty = Frame(320, 240, bytes([200]) * (320 * 240))
+    code, other = frame_of(drawn("MC1:ABC")), frame_of(drawn("MC1:XYZ"))
+    broken = UnreadablePicture("a torn frame")
+    film = [empty] * 30 + [code, broken, code] * 50 + [empty] * 90 + [code] * 15 + [other] * 15 + [empty] * 3
+    loop = Loop(film)
+    found = presented(loop)
+    assert [text for text, _ in found] == ["MC1:ABC"] * 3 + ["MC1:ABC", "MC1:XYZ"]
+    starts = [at for _, at in found]
+    assert starts[0] == pytest.approx(1.0, abs=0.2)  # it appears
+    assert starts[1:3] == pytest.approx([3.1, 5.2], abs=0.4)  # it stays
+    assert starts[3] == pytest.approx(9.0, abs=0.2)  # it comes again
+    assert starts[4] == pytest.approx(9.5, abs=0.2)
+    assert loop.looked <= len(film) / 30 * FRAMES_PER_S + 1
+
+
+def test_several_codes_in_one_frame_and_never_a_wall_of_them() -> None:
+    wall = Image.new("L", (1000, 800), 255)
+    code = [drawn(f"MC1:{n:02}", 3) for n in range(20)]
+    for n, one in enumerate(code[:3]):
+        wall.paste(one, (n * 120, 0))
+    assert sorted(texts_in(frame_of(wall))) == ["MC1:00", "MC1:01", "MC1:02"]
+    for n, one in enumerate(code):
+        wall.paste(one, (n % 5 * 150, n // 5 * 150))
+    assert len(texts_in(frame_of(wall))) == MOST_CODES
+
+
+def test_an_unreadable_frame_is_counted() -> None:
+    loop = Loop([UnreadablePicture("torn")] * 30)
+    scanner = CameraScanner("camera:loop", loop, clock=loop.clock, wait=loop.wait)
+    assert scanner.read(0.5) is None
+    assert scanner.unreadable == loop.looked > 0
+    assert scanner.read(0) is None
+
+
+# --- a folder ---
+
+
+def put(folder: Path, name: str, data: bytes) -> None:
+    """Appears whole."""
+    (folder / f".{name}").write_bytes(data)
+    (folder / f".{name}").rename(folder / name)
+
+
+def folder_texts(scanner: CameraScanner, count: int) -> list[str]:
+    found: list[str] = []
+    give_up_s = time.monotonic() + 20
+    while len(found) < count and time.monotonic() < give_up_s:
+        text = scanner.read(0.25)
+        found += [] if text is None else [text]
+    return found
+
+
+def test_pictures_of_a_folder_are_read_once_each_as_they_appear(tmp_path: Path) -> None:
+    put(tmp_path, "one.png", png(drawn("MC1:ONE")))
+    put(tmp_path, "two.JPG", png(drawn("MC1:TWO"), "JPEG"))
+    os.utime(tmp_path / "one.png", (1, 1))
+    (tmp_path / "half.png.part").write_bytes(png(drawn("MC1:HALF")))
+    (tmp_path / ".hidden.png").write_bytes(png(drawn("MC1:HIDDEN")))
+    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "link.png").symlink_to("one.png")
+    os.mkfifo(tmp_path / "pipe.png")
+    scanner = CameraScanner("frames:test", FolderFrames(tmp_path))
+    assert folder_texts(scanner, 2) == ["MC1:ONE", "MC1:TWO"]
+    assert scanner.read(0.15) is None
+    put(tmp_path, "three.ppm", png(drawn("MC1:THREE"), "PPM"))
+    put(tmp_path, "torn.png", png(drawn("MC1:TORN"))[:200])
+    put(tmp_path, "one.png", png(drawn("MC1:ONE AGAIN")))  # another picture of the same name
+    assert sorted(folder_texts(scanner, 2)) == ["MC1:ONE AGAIN", "MC1:THREE"]
+    assert scanner.read(0.25) is None
+    assert scanner.unreadable == 1
+    (tmp_path / "torn.png").write_bytes(
+        png(drawn("MC1:TORN"))
+    )  # who writes in place is read when it is whole
+    assert folder_texts(scanner, 1) == ["MC1:TORN"]
+
+
+# --- the kernel ---
+
+HEADER_PROGRAM = """
+#include <linux/videodev2.h>
+#include <stddef.h>
+#include <stdio.h>
+#define P(x) printf("%lu ", (unsigned long)(x));
+int main(void) {{ {0} return 0; }}
+"""
+
+
+def test_the_kernels_numbers_are_those_of_its_header(tmp_path: Path) -> None:
+    import subprocess
+
+    from readers.scanners import v4l2
+
+    ours = {
+        "VIDIOC_QUERYCAP": v4l2.QUERYCAP,
+        "VIDIOC_ENUM_FMT": v4l2.ENUM_FMT,
+        "VIDIOC_S_FMT": v4l2.S_FMT,
+        "VIDIOC_REQBUFS": v4l2.REQBUFS,
+        "VIDIOC_QUERYBUF": v4l2.QUERYBUF,
+        "VIDIOC_QBUF": v4l2.QBUF,
+        "VIDIOC_DQBUF": v4l2.DQBUF,
+        "VIDIOC_STREAMON": v4l2.STREAMON,
+        "sizeof(struct v4l2_capability)": v4l2.CAPABILITY_BYTES,
+        "sizeof(struct v4l2_fmtdesc)": v4l2.FMTDESC_BYTES,
+        "sizeof(struct v4l2_format)": v4l2.FORMAT_BYTES,
+        "sizeof(struct v4l2_requestbuffers)": v4l2.REQBUFS_BYTES,
+        "sizeof(struct v4l2_buffer)": v4l2.BUFFER_BYTES,
+        "offsetof(struct v4l2_capability, device_caps)": v4l2.DEVICE_CAPS_AT,
+        "offsetof(struct v4l2_fmtdesc, pixelformat)": v4l2.FMTDESC_FOURCC_AT,
+        "offsetof(struct v4l2_format, fmt.pix.width)": v4l2.PIX_AT,
+        "offsetof(struct v4l2_format, fmt.pix.bytesperline)": v4l2.PIX_AT + 16,
+        "offsetof(struct v4l2_requestbuffers, memory)": v4l2.REQBUFS_MEMORY_AT,
+        "offsetof(struct v4l2_buffer, bytesused)": v4l2.BUFFER_USED_AT,
+        "offsetof(struct v4l2_buffer, flags)": v4l2.BUFFER_FLAGS_AT,
+        "offsetof(struct v4l2_buffer, memory)": v4l2.BUFFER_MEMORY_AT,
+        "offsetof(struct v4l2_buffer, m.offset)": v4l2.BUFFER_OFFSET_AT,
+        "offsetof(struct v4l2_buffer, length)": v4l2.BUFFER_LENGTH_AT,
+        "V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_STREAMING": v4l2.CAN_CAPTURE_AND_STREAM,
+        "V4L2_BUF_FLAG_ERROR": v4l2.FLAG_ERROR,
+        "V4L2_BUF_TYPE_VIDEO_CAPTURE": v4l2.CAPTURE,
+        "V4L2_MEMORY_MMAP": v4l2.MMAP,
+        "V4L2_FIELD_NONE": v4l2.FIELD_NONE,
+    }
+    source = tmp_path / "numbers.c"
+    source.write_text(HEADER_PROGRAM.format(" ".join(f"P({name})" for name in ours)))
+    subprocess.run(["cc", source, "-o", tmp_path / "numbers"], check=True)
+    told = subprocess.run([tmp_path / "numbers"], check=True, capture_output=True, text=True).stdout.split()
+    assert dict(zip(ours, map(int, told), strict=True)) == ours
