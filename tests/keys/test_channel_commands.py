@@ -75,7 +75,8 @@ def test_a_leaked_key_is_revoked_by_one_command_and_strands_no_phone(commands: C
     before, old = ledger.bundle(), [ledger.phone() for _ in range(3)]
     with write(ledger.engine) as session:  # one of them on paper, one long expired
         first, second = session.exec(select(TicketEntitlement).limit(2))
-        first.medium, second.expires_at = TicketMedium.PAPER, NOW - timedelta(minutes=1)
+        first.medium = TicketMedium.PAPER
+        second.issued_at, second.expires_at = NOW - timedelta(hours=2), NOW - timedelta(minutes=1)
         session.add_all([first, second])
     assert all(accepts(before, device) for device in old)
 
