@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from fare.riders import CodeNotSent
+from hardware.emulator.phone import VirtualPhone
 
 ORIGIN = "http://testserver"
 MOBILE = "09121234567"
@@ -72,6 +73,7 @@ class Browser(TestClient):
             app, client=(address, 40_000), headers={"Origin": ORIGIN}, raise_server_exceptions=True
         )
         self.messages = messages
+        self.phone: VirtualPhone | None = None
 
     def say(self, path: str, body: dict[str, Any], **headers: str) -> tuple[int, dict[str, Any]]:
         """POST to the API: status and answer."""
@@ -114,7 +116,11 @@ class Browser(TestClient):
         _, account = self.ask("account")
         key = PhoneKey()
         body = {"key": key.json, "proof": key.proof(account["challenge"]), "keeps_key": keeps_key}
-        return self.say("ticket", body)
+        status, told = self.say("ticket", body)
+        if status == 200:
+            self.phone = VirtualPhone(key.private)
+            self.phone.hold(unb64(told["ticket"]["entitlement"]))
+        return status, told
 
     def orders(self, amount_rial: int) -> tuple[str, str]:
         """Order a top-up: its id, and where to pay."""
