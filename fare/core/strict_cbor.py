@@ -171,7 +171,8 @@ def _write_head(major: int, value: int) -> bytes:
     top = major << 5
     if value < 24:
         return bytes((top | value,))
-    for info, width in ((24, 1), (25, 2)):
-        if value < 1 << (8 * width):
-            return bytes((top | info,)) + value.to_bytes(width)
+    if value <= 0xFF:
+        return bytes((top | 24, value))
+    if value <= 0xFFFF:
+        return bytes((top | 25,)) + value.to_bytes(2)
     return bytes((top | 26,)) + value.to_bytes(4)

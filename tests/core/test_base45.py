@@ -59,3 +59,39 @@ def test_any_text_is_answered_with_bytes_or_the_named_fault(text: str) -> None:
     except base45.NotBase45:
         return
     assert base45.encode(data) == text
+
+
+def decoded_one_by_one(text: str) -> bytes | None:
+    """RFC 9285 section 4, digit by digit: the slow way that the lanes must agree with."""
+    out = bytearray()
+    for at in range(0, len(text), 3):
+        group = text[at : at + 3]
+        if len(group) == 1 or any(character not in base45.ALPHABET for character in group):
+            return None
+        value = sum(base45.ALPHABET.index(character) * 45**place for place, character in enumerate(group))
+        if value >= 256 ** (len(group) - 1):
+            return None
+        out += value.to_bytes(len(group) - 1)
+    return bytes(out)
+
+
+@given(st.text(alphabet=base45.ALPHABET + "aé\x00", max_size=400))
+def test_all_triples_at_once_agree_with_one_by_one(text: str) -> None:
+    try:
+        data = base45.decode(text)
+    except base45.NotBase45:
+        data = None
+    assert data == decoded_one_by_one(text)
+
+
+def test_each_triple_is_decoded_as_alone_wherever_it_stands() -> None:
+    for first in ("000", "FGW", "GGW", ":::", "00W", "A1B"):
+        for second in ("000", "FGW", "GGW", "E:V"):
+            text = first + second + first
+            alone = [decoded_one_by_one(part) for part in (first, second, first)]
+            expected = None if None in alone else b"".join(part for part in alone if part is not None)
+            try:
+                data = base45.decode(text)
+            except base45.NotBase45:
+                data = None
+            assert data == expected, text

@@ -12,6 +12,7 @@ here reads them, and no key is chosen except by `kid` among those that are given
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
@@ -75,6 +76,7 @@ def token_of(prefix: str, text: str) -> bytes:
 # --- COSE_Sign1 ---------------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=64)
 def to_be_signed_start(protected: bytes, aad: bytes) -> bytes:
     """The `Sig_structure` up to its last item, the payload as a byte string."""
     return _SIGNATURE1 + write_bytes(protected) + write_bytes(aad)
