@@ -37,7 +37,7 @@ of them stays under half a second. Whoever relays a card from elsewhere adds two
 each APDU, some 100 ms or more. A card that is refused for it may be tapped again at once.
 """
 
-_FOREIGN_CARD: Final = (
+FOREIGN_CARD: Final = (
     card_errors.NotACardOfThisSystem,
     card_errors.NoSuchApplication,
     card_errors.NoSuchFile,
@@ -113,7 +113,7 @@ class CardTaps:
         except card_errors.KeysOfAnotherGeneration:
             # Before the foreign cards, of which it is one by kind: this rider may hold a genuine card.
             return self._refuse(moment, Reason.KEYS_TOO_OLD)
-        except _FOREIGN_CARD:
+        except FOREIGN_CARD:
             return self._refuse(moment, Reason.NOT_OUR_CARD)
         except (card_errors.CardFault, ValueError):
             return self._refuse(moment, Reason.CARD_NOT_GENUINE)

@@ -1,6 +1,7 @@
 """Run a validator: the device on a bus, its reader, its journal and its small web page.
 
-mancard validator --kit FOLDER --state FOLDER --reader ADDRESS --scanner ADDRESS --port 8100
+mancard validator run --kit FOLDER --state FOLDER --reader ADDRESS --scanner ADDRESS --port 8100
+mancard validator run --inspect …  tells an inspector who has paid, and charges nobody
 mancard validator readers          lists the PC/SC readers of this machine
 """
 
@@ -14,17 +15,28 @@ from types import FrameType
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+
+
+class RunUnlessSaid(TyperGroup):
+    """Options without a command mean `run`: the units on the buses start it so."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """See click."""
+        if not args or (args[0].startswith("-") and args[0] != "--help"):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
 
 app = typer.Typer(
     add_completion=False,
-    invoke_without_command=True,
+    cls=RunUnlessSaid,
     help="Run a validator: the device on a bus, its reader, its journal and its small web page.",
 )
 
 
-@app.callback()
-def validator(
-    context: typer.Context,
+@app.command()
+def run(  # noqa: PLR0913, PLR0917 - one argument an option
     kit: Annotated[Path | None, typer.Option(help="Folder with kit.json and card-keys.json.")] = None,
     state: Annotated[Path | None, typer.Option(help="Folder of the journal and the device key.")] = None,
     reader: Annotated[
@@ -48,10 +60,15 @@ def validator(
         ),
     ] = None,
     poll: Annotated[float | None, typer.Option(help="Seconds between two looks for a new bundle.")] = None,
+    inspect: Annotated[
+        bool | None,
+        typer.Option("--inspect", help="Only tell an inspector who has paid: nothing is charged."),
+    ] = None,
+    inspect_vehicle: Annotated[
+        str | None, typer.Option(help="With --inspect: the bus the inspector is on, by its name.")
+    ] = None,
 ) -> None:
     """Serve cards and phones until stopped. Options not given come from MANCARD_VALIDATOR_… or a default."""
-    if context.invoked_subcommand is not None:
-        return
     from pydantic import ValidationError
 
     from fare.core.errors import OperatorError
@@ -67,6 +84,8 @@ def validator(
         "ledger_url": ledger,
         "poll_s": poll,
         "gateway_url": gateway,
+        "inspect": inspect,
+        "inspect_vehicle": inspect_vehicle,
     }
     try:
         settings = ValidatorSettings(**{name: value for name, value in given.items() if value is not None})
@@ -74,6 +93,8 @@ def validator(
         first = fault.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         raise OperatorError(f"The setting {name} cannot be used ({first['msg']}): correct it.") from fault
+    if settings.inspect_vehicle is not None and not settings.inspect:
+        raise OperatorError("A vehicle to inspect was given without --inspect: add it, or leave both out.")
     serve(settings)
 
 
@@ -106,7 +127,14 @@ def serve(settings: Any) -> None:
         print(warning, file=sys.stderr, flush=True)
     equipment = resolve(settings.reader)
     options = ValidatorOptions(
-        settings.state, settings.ledger_url, settings.poll_s, settings.linger_s, settings.gateway_url
+        state=settings.state,
+        ledger_url=settings.ledger_url,
+        poll_s=settings.poll_s,
+        linger_s=settings.linger_s,
+        gateway_url=settings.gateway_url,
+        inspect=settings.inspect,
+        inspection_window_s=settings.inspection_window_min * 60,
+        inspect_vehicle=settings.inspect_vehicle,
     )
     process = compose(kit, equipment, options, scanners=scanners)
     stopping = threading.Event()

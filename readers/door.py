@@ -56,6 +56,14 @@ class Door:
                 return None
         except OSError:
             return None
+        return self._now(loaded)
+
+    def moment_to_look(self) -> Moment | None:
+        """What is known now, to look at a medium and write nothing; None before the first bundle."""
+        loaded = self._bundles.current
+        return None if loaded is None else self._now(loaded)
+
+    def _now(self, loaded: LoadedBundle) -> Moment:
         return Moment(self.clock.wall_ms(), self.clock.mono_ns(), self.clock.quality(), loaded)
 
     def tap(self, moment: Moment, outcome: Outcome, reason: Reason | TicketRefusal, fare_rial: int) -> Tap:

@@ -20,6 +20,7 @@ from readers.addresses import Equipment
 from readers.bundles import Bundles
 from readers.clock import SystemClock
 from readers.display import AllDisplays, LastShown
+from readers.inspection_switch import InspectionSwitch
 from readers.journal import Journal, JournalFault
 from readers.journal_store import FreeSpace
 from readers.kit import device_key
@@ -28,9 +29,8 @@ from readers.scanners.serving import ScannerThreads
 from readers.shown import Shown
 from readers.sync import Enrolment, Synchroniser, SyncThread
 from readers.uplink import DeviceIdentity, HttpUplink
-from readers.validation import Validator
-from readers.vehicle_memory.composing import ShareWith, own_memory, shared_memory
-from readers.vehicle_memory.door import VehicleMemory
+from readers.validation import INSPECTION_WINDOW_S, Validator
+from readers.vehicle_memory.composing import ShareWith, door_memory
 from readers.vehicle_memory.keeping import GatewayThread
 from readers.vehicle_memory.port import SharedRides
 
@@ -47,6 +47,11 @@ class ValidatorOptions:
     linger_s: float = 0.5
     gateway_url: str | None = field(default=None, repr=False)
     """The vehicle's gateway, which may carry a password; None where no other door shares this vehicle."""
+    inspect: bool = False
+    """It only tells an inspector who has paid, and sells nothing, from the start to the end."""
+    inspection_window_s: int = INSPECTION_WINDOW_S
+    inspect_vehicle: str | None = None
+    """The vehicle an inspector's handheld is taken to; None: where the bundle says this device is."""
 
 
 class ValidatorProcess:
@@ -63,7 +68,7 @@ class ValidatorProcess:
         uplink: HttpUplink,
         synchroniser: Synchroniser,
         sync_thread: SyncThread,
-        clock: Clock,
+        inspection: InspectionSwitch,
         shared: SharedRides | None = None,
     ) -> None:
         self.kit = kit
@@ -72,11 +77,12 @@ class ValidatorProcess:
         self.bundles = bundles
         self.uplink = uplink
         self.synchroniser = synchroniser
-        self.clock = clock
+        self.clock = inspection.clock
         self.display = LastShown()
         self._displays = AllDisplays(self.display, equipment.lamps)
         self.reader_problem = ""
         self._validator = validator
+        self.inspection = inspection
         self._sync_thread = sync_thread
         self._stopping = threading.Event()
         self.scanners = ScannerThreads(equipment.scanners, self.scan)
@@ -103,7 +109,8 @@ class ValidatorProcess:
         if link is None:
             return None
         try:
-            shown = self._validator.present_card(link)
+            inspecting = self.inspection.is_on(used=True)
+            shown = (self._validator.inspect_card if inspecting else self._validator.present_card)(link)
         finally:
             with contextlib.suppress(ReaderFault):
                 link.close()
@@ -111,8 +118,9 @@ class ValidatorProcess:
         return shown
 
     def scan(self, text: str) -> Shown:
-        """Decide on a scanned text and show it."""
-        shown = self._validator.present_ticket(text)
+        """Decide on a scanned text, or only look at it while inspecting, and show the answer."""
+        inspecting = self.inspection.is_on(used=True)
+        shown = (self._validator.inspect_ticket if inspecting else self._validator.present_ticket)(text)
         self._answer(shown)
         return shown
 
@@ -197,7 +205,10 @@ def compose(
         uplink = HttpUplink(
             options.ledger_url or kit.ledger_url, DeviceIdentity(kit.device, key), time, random_bytes
         )
-        memory, shared = _memory(share or _gateway(options.gateway_url), journal, bundles, time)
+        share = share or _gateway(options.gateway_url)
+        memory, shared = door_memory(
+            share, journal, bundles, time, options.inspect_vehicle if options.inspect else None
+        )
         validator = Validator(
             keys=kit.card_keys,
             journal=journal,
@@ -207,6 +218,7 @@ def compose(
             storage=storage if storage is not None else FreeSpace(options.state),
             memory=memory,
             redeem=uplink.redeem,
+            inspection_window_s=options.inspection_window_s,
         )
         synchroniser = Synchroniser(
             enrolment=Enrolment(kit.device, key, kit.claim_code),
@@ -227,7 +239,7 @@ def compose(
         uplink=uplink,
         synchroniser=synchroniser,
         sync_thread=SyncThread(synchroniser, random_bytes, poll_s=options.poll_s, linger_s=options.linger_s),
-        clock=time,
+        inspection=InspectionSwitch(time, always=options.inspect),
         shared=shared,
     )
 
@@ -240,14 +252,6 @@ def _gateway(url: str | None) -> ShareWith | None:
     from readers.vehicle_memory.redis import gateway_at  # noqa: PLC0415
 
     return gateway_at(url)
-
-
-def _memory(
-    share: ShareWith | None, journal: Journal, bundles: Bundles, clock: Clock
-) -> tuple[VehicleMemory, SharedRides | None]:
-    if share is None:
-        return own_memory(journal, bundles, clock), None
-    return shared_memory(share, journal, bundles, clock)
 
 
 def _floor_ms(journal: Journal, bundles: Bundles) -> int:

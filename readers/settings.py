@@ -36,6 +36,12 @@ class ValidatorSettings(BaseSettings):
     """The vehicle's gateway, redis://HOST:PORT/0, where several doors share it; may carry a password."""
     ledger_url: str | None = None
     """Overrides the kit's address of the ledger."""
+    inspect: bool = False
+    """Only tells an inspector who has paid: nothing is charged, and nothing is written on a card."""
+    inspect_vehicle: str | None = None
+    """The vehicle an inspector's handheld is on, by its name in the bundle, instead of this device's own."""
+    inspection_window_min: Annotated[int, Field(ge=1, le=24 * 60)] = 90
+    """How long one fare rides, in minutes, for an inspector."""
 
     @field_validator("scanners", mode="before")
     @classmethod

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from fare.core.inspection import Inspected
+
 
 class Lamp(StrEnum):
     """Green: ride. Red: do not. Amber: present the same medium again, nothing is decided yet."""
@@ -30,6 +32,10 @@ class Shown:
     where it is not known; `rides_left` is a phone ticket's. `recovered` tells that an earlier torn tap
     was completed now, without a second debit; `on_pass` that a pass covers the ride. `seq` is the tap's
     number in the journal, None when nothing was written.
+
+    `inspected` is the answer to an inspector, None to a rider; then `reason` may also be an InspectionReason,
+    `minutes_left` how long the fare still rides, `pax` for how many it is paid, and `denied` tells that the
+    medium is blocked by now.
     """
 
     lamp: Lamp
@@ -44,3 +50,6 @@ class Shown:
     recovered: bool = False
     on_pass: bool = False
     seq: int | None = None
+    inspected: Inspected | None = None
+    minutes_left: int | None = None
+    denied: bool = False

@@ -129,7 +129,7 @@ class TicketTaps:
         """Ask the ledger for a paper ticket that names no vehicle: others may hold copies of it."""
         if not isinstance(ticket, PaperTicket) or ticket.vehicle is not None:
             return None
-        if self._memory.paid(claim).answer is ClaimAnswer.ALREADY_PAID:
+        if self._memory.paid(claim):
             return TicketRefusal.ALREADY_PAID
         granted = self._redeem(ticket.cti)
         if granted is None:

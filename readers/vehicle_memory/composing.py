@@ -32,20 +32,22 @@ class DoorRides:
         return self._journal.kept_rides(self._clock.wall_ms() // 1000 if synchronised else 0)
 
 
-def where(bundles: Bundles, device: int) -> WhichVehicle:
-    """Where a door is, by the bundle in force."""
-    return Whereabouts(lambda: None if bundles.current is None else bundles.current.bundle, device)
-
-
 def own_memory(journal: Journal, bundles: Bundles, clock: Clock) -> VehicleMemory:
     """The memory of a door that shares nothing."""
-    return VehicleMemory(DoorRides(journal, clock), where(bundles, journal.device), None)
+    return door_memory(None, journal, bundles, clock)[0]
 
 
-def shared_memory(
-    share: ShareWith, journal: Journal, bundles: Bundles, clock: Clock
-) -> tuple[VehicleMemory, SharedRides]:
-    """The memory of a door that shares, and the way to what it shares, which somebody keeps in step."""
-    rides, which = DoorRides(journal, clock), where(bundles, journal.device)
-    shared = share(Claimant(journal.device, journal.journal_id), rides, which)
-    return VehicleMemory(rides, which, shared), shared
+def door_memory(
+    share: ShareWith | None, journal: Journal, bundles: Bundles, clock: Clock, vehicle: str | None = None
+) -> tuple[VehicleMemory, SharedRides | None]:
+    """One door's memory, and its way to what it shares, if it does, which somebody keeps in step.
+
+    `vehicle`: where an inspector's handheld is, instead of what the bundle says of this device.
+    """
+    rides = DoorRides(journal, clock)
+    which = Whereabouts(
+        lambda: None if bundles.current is None else bundles.current.bundle, journal.device, vehicle
+    )
+    claimant = Claimant(journal.device, journal.journal_id)
+    shared = None if share is None else share(claimant, rides, which)
+    return VehicleMemory(journal.device, rides, which, shared), shared

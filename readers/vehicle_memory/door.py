@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import threading
 
+from fare.core.inspection import RideFound, RideState
 from fare.core.proof.issued import CLOCK_SKEW_S
 from fare.core.replay import ReplayMemory, RideClaim
 from readers.vehicle_memory.port import (
     ClaimAnswer,
     JournalledRides,
     KeptRide,
-    PaidAnswer,
     SharedRides,
 )
 from readers.vehicle_memory.vehicle import WhichVehicle
@@ -22,10 +22,13 @@ from readers.vehicle_memory.vehicle import WhichVehicle
 class VehicleMemory:
     """What one door knows of the rides paid on its vehicle. Thread-safe."""
 
-    def __init__(self, rides: JournalledRides, which: WhichVehicle, shared: SharedRides | None) -> None:
-        """`shared` None: nothing is shared, which is enough on a vehicle with one door."""
+    def __init__(
+        self, device: int, rides: JournalledRides, which: WhichVehicle, shared: SharedRides | None
+    ) -> None:
+        """`shared` None: nothing is shared, which is enough on a vehicle whose only door is `device`."""
+        self._device = device
         self._rides = rides
-        self._which = which
+        self.which = which
         self._shared = shared
         self._lock = threading.Lock()
         self._own = ReplayMemory.from_rows(
@@ -53,16 +56,30 @@ class VehicleMemory:
         if self._shared is not None and answer is ClaimAnswer.NOT_REACHED:
             self._shared.kept(ride)
 
-    def paid(self, claim: RideClaim) -> PaidAnswer:
-        """What is known of these rides, for an inspector: claims nothing and changes nothing."""
+    def paid(self, claim: RideClaim) -> bool:
+        """Whether one of these rides is known to be paid; claims nothing."""
+        return any(ride.state is RideState.PAID for ride in self.found(claim))
+
+    def found(self, claim: RideClaim) -> tuple[RideFound, ...]:
+        """What is known of these rides, in order, for an inspector: claims nothing and changes nothing."""
+        here: dict[int, int] = {}
         with self._lock:
-            here = self._own.paid(*_ranged(claim))
-        if here:
-            times = [ride.at_s for ride in self._rides() if ride.claim.overlaps(claim)]
-            return PaidAnswer(ClaimAnswer.ALREADY_PAID, max(times, default=None))
+            known = self._own.paid(*_ranged(claim))
+        if known:
+            mine = [ride for ride in self._rides() if ride.claim.overlaps(claim)]
+            here = {n: r.at_s for r in mine for n in range(r.claim.first, r.claim.last + 1)}
+        return tuple(
+            RideFound(RideState.PAID, here[number] or None) if number in here else elsewhere
+            for number, elsewhere in zip(
+                range(claim.first, claim.last + 1), self._elsewhere(claim), strict=True
+            )
+        )
+
+    def _elsewhere(self, claim: RideClaim) -> tuple[RideFound, ...]:
         if self._shared is not None:
-            return self._shared.paid(claim)
-        return PaidAnswer(ClaimAnswer.FRESH if self._stands_alone else ClaimAnswer.NOT_REACHED)
+            return self._shared.found(claim)
+        state = RideState.NOT_PAID if self._stands_alone else RideState.NOT_REACHED
+        return (RideFound(state),) * (claim.last - claim.first + 1)
 
     def forget_expired(self, now_s: int) -> None:
         """Drop own rides that cannot be shown any more. For a synchronised clock only."""
@@ -71,7 +88,7 @@ class VehicleMemory:
 
     @property
     def _stands_alone(self) -> bool:
-        return len(self._which().doors) <= 1
+        return self.which().doors <= {self._device}
 
 
 def _ranged(claim: RideClaim) -> tuple[bytes, int, int]:

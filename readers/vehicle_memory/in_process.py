@@ -7,13 +7,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 
+from fare.core.inspection import RideFound, RideState
 from fare.core.replay import RideClaim
 from readers.vehicle_memory.port import (
     ClaimAnswer,
     Claimant,
     JournalledRides,
     KeptRide,
-    PaidAnswer,
 )
 from readers.vehicle_memory.vehicle import Vehicle, WhichVehicle
 
@@ -58,14 +58,17 @@ class SharedInProcess:
             self._take(vehicle.name, claimant, ride.claim, ride.expires_at_s, ride.at_s)
             return self._fresh(vehicle)
 
-    def paid(self, vehicle: Vehicle, claim: RideClaim) -> PaidAnswer:
-        """See `SharedRides.paid`."""
+    def found(self, vehicle: Vehicle, claimant: Claimant, claim: RideClaim) -> tuple[RideFound, ...]:
+        """See `SharedRides.found`."""
         with self._lock:
             taken = self._taken.get((vehicle.name, claim.cti), {})
-            times = [at_s for ride, (_, at_s) in taken.items() if claim.first <= ride <= claim.last]
-            if times:
-                return PaidAnswer(ClaimAnswer.ALREADY_PAID, max(times))
-            return PaidAnswer(self._fresh(vehicle))
+            times = {ride: at_s for ride, (who, at_s) in taken.items() if who != claimant}
+            all_told = self._fresh(vehicle) is ClaimAnswer.FRESH
+        unpaid = RideFound(RideState.NOT_PAID if all_told else RideState.NOT_REACHED)
+        return tuple(
+            RideFound(RideState.PAID, times[ride]) if ride in times else unpaid
+            for ride in range(claim.first, claim.last + 1)
+        )
 
     def _fresh(self, vehicle: Vehicle) -> ClaimAnswer:
         all_told = vehicle.doors <= self._told.get(vehicle.name, set())
@@ -114,9 +117,10 @@ class DoorInProcess:
         ride = KeptRide(claim, expires_at_s, at_s)
         return self._shared.claim(self._which(), self._claimant, ride, one_per_ticket=one_per_ticket)
 
-    def paid(self, claim: RideClaim) -> PaidAnswer:
+    def found(self, claim: RideClaim) -> tuple[RideFound, ...]:
         """See SharedRides."""
-        return self._shared.paid(self._which(), claim)
+        self.step()
+        return self._shared.found(self._which(), self._claimant, claim)
 
     def kept(self, ride: KeptRide) -> None:
         """See SharedRides: the claim itself was heard."""

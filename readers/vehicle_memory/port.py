@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol
 
+from fare.core.inspection import RideFound
 from fare.core.replay import RideClaim
 
 CLAIM_LIFE_S: Final = 72 * 3600 + 120
@@ -23,17 +24,6 @@ class ClaimAnswer(StrEnum):
     FRESH = "fresh"
     ALREADY_PAID = "already_paid"
     NOT_REACHED = "not_reached"
-
-
-@dataclass(frozen=True, slots=True)
-class PaidAnswer:
-    """What is known of a ride without claiming it. `at_s` is unix seconds of the door that took it.
-
-    NOT_REACHED: it is not paid as far as can be known, and not all doors could be asked.
-    """
-
-    answer: ClaimAnswer
-    at_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +70,8 @@ class SharedRides(Protocol):
         """
         ...
 
-    def paid(self, claim: RideClaim) -> PaidAnswer:
-        """Whether another door, or this one, claimed any of these rides. Claims nothing."""
+    def found(self, claim: RideClaim) -> tuple[RideFound, ...]:
+        """What the other doors claimed of these rides, in order, for an inspector. Claims nothing."""
         ...
 
     def kept(self, ride: KeptRide) -> None:

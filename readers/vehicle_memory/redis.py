@@ -27,6 +27,7 @@ from redis.exceptions import TimeoutError as NoAnswer
 from redis.retry import Retry
 
 from fare.core.errors import OperatorError
+from fare.core.inspection import RideFound, RideState
 from fare.core.proof.issued import CLOCK_SKEW_S
 from fare.core.replay import RideClaim
 from readers.vehicle_memory.port import (
@@ -35,7 +36,6 @@ from readers.vehicle_memory.port import (
     Claimant,
     JournalledRides,
     KeptRide,
-    PaidAnswer,
 )
 from readers.vehicle_memory.vehicle import WhichVehicle
 
@@ -65,20 +65,17 @@ if redis.call('TTL', KEYS[1]) < tonumber(ARGV[3]) then redis.call('EXPIRE', KEYS
 {_DOORS}
 return told
 """
-# KEYS as above.  ARGV: first, last.
-_PAID: Final = f"""{_RUN}
-local newest = ''
-for ride = tonumber(ARGV[1]), tonumber(ARGV[2]) do
-  local value = redis.call('HGET', KEYS[1], ride)
-  if value then
-    local at = string.match(value, ' (%d+)$') or '0'
-    if newest == '' or tonumber(at) > tonumber(newest) then newest = at end
-  end
-end
-if newest ~= '' then return {{'paid', newest}} end
-if redis.call('GET', KEYS[2]) ~= run then return {{'tell', ''}} end
+# KEYS as above.  ARGV: claimant, first, last.  Answers as _CLAIM, then when each ride was taken, or ''.
+_FOUND: Final = f"""{_RUN}
+if redis.call('GET', KEYS[2]) ~= run then return {{'tell'}} end
 {_DOORS}
-return {{told, ''}}
+local answer = {{told}}
+for ride = tonumber(ARGV[2]), tonumber(ARGV[3]) do
+  local value = redis.call('HGET', KEYS[1], ride) or ''
+  if string.match(value, '^%S+') == ARGV[1] then value = '' end
+  answer[#answer + 1] = string.match(value, '%d+$') or ''
+end
+return answer
 """
 # KEYS: tickets.  ARGV: claimant, then for each ticket first, last, at_s, life_s.
 _TELL: Final = f"""{_RUN}
@@ -131,7 +128,7 @@ class RedisVehicleMemory:
         self._rides = rides
         self._which = which
         self._claim = self._redis.register_script(_CLAIM)
-        self._paid = self._redis.register_script(_PAID)
+        self._found = self._redis.register_script(_FOUND)
         self._tell = self._redis.register_script(_TELL)
         self._told = self._redis.register_script(_TOLD)
         self._look = self._redis.register_script(_LOOK)
@@ -169,19 +166,21 @@ class RedisVehicleMemory:
             return ClaimAnswer.NOT_REACHED
         return self._answered(answer)
 
-    def paid(self, claim: RideClaim) -> PaidAnswer:
+    def found(self, claim: RideClaim) -> tuple[RideFound, ...]:
         """See SharedRides."""
+        not_reached = (RideFound(RideState.NOT_REACHED),) * (claim.last - claim.first + 1)
         if not self._ready:
-            return PaidAnswer(ClaimAnswer.NOT_REACHED)
+            return not_reached
+        numbers = [self._claimant.word, claim.first, claim.last]
         try:
-            answer, at_s = cast(
-                "Sequence[bytes]",
-                self._paid(keys=self._keys(claim.cti), args=[claim.first, claim.last]),
-            )
+            answer, *times = cast("list[bytes]", self._found(keys=self._keys(claim.cti), args=numbers))
         except (RedisError, OSError) as fault:
             self._lost(fault)
-            return PaidAnswer(ClaimAnswer.NOT_REACHED)
-        return PaidAnswer(self._answered(answer), int(at_s) if at_s.isdigit() else None)
+            return not_reached
+        reached = self._answered(answer) is ClaimAnswer.FRESH
+        unpaid = RideFound(RideState.NOT_PAID if reached else RideState.NOT_REACHED)
+        told = tuple(RideFound(RideState.PAID, int(at_s)) if at_s else unpaid for at_s in times)
+        return told or not_reached
 
     def kept(self, ride: KeptRide) -> None:
         """See SharedRides."""

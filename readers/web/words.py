@@ -11,6 +11,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final, TypedDict
 
+from fare.core.inspection import Inspected
 from fare.core.money import Locale, amount_in_words, format_amount, number_in_words, persian_digits
 from readers.shown import Lamp, Shown
 
@@ -56,6 +57,8 @@ def locale_of(text: str | None) -> Locale:
 def shown_text(shown: Shown, locale: Locale) -> ShownText:
     """The answer as a rider reads it."""
     said = texts(locale)
+    if shown.inspected is not None:
+        return _inspection_text(shown, shown.inspected, said, locale)
     figures: list[Figure] = []
     if shown.lamp is Lamp.GREEN:
         figures.append(_amount(said["fare"], shown.fare_rial, locale))
@@ -71,6 +74,23 @@ def shown_text(shown: Shown, locale: Locale) -> ShownText:
         title=said[shown.lamp],
         sentence=said["reasons"][shown.reason],
         note=_note(shown, said),
+        figures=figures,
+    )
+
+
+def _inspection_text(shown: Shown, answer: Inspected, said: Mapping[str, Any], locale: Locale) -> ShownText:
+    """The answer as an inspector reads it. No fare and no balance: that is the rider's affair."""
+    figures: list[Figure] = []
+    if shown.minutes_left is not None:
+        figures.append(_count(said["minutes_left"], shown.minutes_left, locale))
+    if shown.pax > 1:
+        figures.append(_count(said["people_paid"], shown.pax, locale))
+    return ShownText(
+        lamp=shown.lamp,
+        reason=shown.reason,
+        title=said[answer],
+        sentence=said["reasons"][shown.reason],
+        note=said["blocked_by_now"] if shown.denied else "",
         figures=figures,
     )
 

@@ -231,7 +231,8 @@ def open_bus(
     ledger_url: str = "http://127.0.0.1:9",
     device: int = DEVICE,
     share: ShareWith | None = None,
-    gateway_url: str | None = None,
+    inspect_vehicle: str | None = None,
+    inspection_window_s: int = 90 * 60,
 ) -> Bus:
     """A bus whose bundle is in force."""
     clock = clock or ManualClock()
@@ -240,7 +241,12 @@ def open_bus(
     process = compose(
         dataclasses.replace(issuer.kit(ledger_url), device=device),
         Equipment(reader, reader),
-        ValidatorOptions(state, gateway_url=gateway_url),
+        ValidatorOptions(
+            state,
+            inspect=inspect_vehicle is not None,
+            inspect_vehicle=inspect_vehicle,
+            inspection_window_s=inspection_window_s,
+        ),
         clock=clock,
         random_bytes=secrets.token_bytes,
         storage=disk,

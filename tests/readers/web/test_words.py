@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from fare.core.decision import Reason
+from fare.core.inspection import Inspected, InspectionReason
 from fare.core.money import Locale
-from fare.core.proof.phone import TicketRefusal
+from fare.core.proof.refusal import TicketRefusal
 from readers.shown import Lamp, Shown, ShownMedium
 from readers.web.words import LOCALES, shown_text, texts
 
-REASONS = sorted({*map(str, Reason), *map(str, TicketRefusal)})
+REASONS = sorted({*map(str, Reason), *map(str, TicketRefusal), *map(str, InspectionReason)})
 
 
 @pytest.mark.parametrize("locale", LOCALES)
@@ -39,3 +40,17 @@ def test_a_green_answer_names_fare_and_balance_and_a_red_one_no_fare() -> None:
 def test_a_recovered_tap_says_that_nothing_was_taken_twice() -> None:
     shown = Shown(Lamp.GREEN, "ok", ShownMedium.CARD, 0, recovered=True)
     assert "not taken again" in shown_text(shown, "en")["note"]
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_an_inspector_is_told_paid_or_not_and_no_amount(locale: Locale) -> None:
+    said = texts(locale)
+    for answer, lamp in ((Inspected.PAID, Lamp.GREEN), (Inspected.CANNOT_TELL, Lamp.AMBER)):
+        shown = Shown(
+            lamp, "ride_here", ShownMedium.CARD, 0, pax=2, inspected=answer, minutes_left=45, denied=True
+        )
+        told = shown_text(shown, locale)
+        assert (told["title"], told["note"]) == (said[answer], said["blocked_by_now"])
+        assert [figure["value"] for figure in told["figures"]] == (
+            ["45", "2"] if locale == "en" else ["۴۵", "۲"]
+        )
