@@ -15,8 +15,7 @@ from evdev import InputEvent, ecodes
 
 from fare.core.base45 import ALPHABET
 from readers.ports import ScannerFault
-from readers.scanners import keyboard
-from readers.scanners.keyboard import GAP, KeyDevice, Keys, decode
+from readers.scanners.keyboard import GAP, Keyboard, KeyDevice, Keys, decode
 from readers.scanners.streaming import StreamingScanner
 
 DOWN, UP, HELD = 1, 0, 2
@@ -181,10 +180,8 @@ def test_texts_are_read_and_an_unplugged_keyboard_comes_back(monkeypatch: pytest
         devices[-1].grab()
         return devices[-1]
 
-    monkeypatch.setattr(keyboard, "open_and_grab", open_and_grab)
-    scanner = StreamingScanner(
-        "keyboard:test", keyboard.Keyboard(Path("/dev/input/by-id/usb-Scanner-event-kbd"))
-    )
+    monkeypatch.setattr("readers.scanners.keyboard.open_and_grab", open_and_grab)
+    scanner = StreamingScanner("keyboard:test", Keyboard(Path("/dev/input/by-id/usb-Scanner-event-kbd")))
     for turn in range(2):
         assert scanner.read(0) is None
         device = devices[turn]
@@ -215,6 +212,6 @@ def test_a_device_that_cannot_be_had_is_one_sentence(
     def refuse(path: Path) -> KeyDevice:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(keyboard, "open_and_grab", refuse)
+    monkeypatch.setattr("readers.scanners.keyboard.open_and_grab", refuse)
     with pytest.raises(ScannerFault, match=sentence):
-        keyboard.Keyboard(tmp_path).receive(0)
+        Keyboard(tmp_path).receive(0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,38 +12,7 @@ from readers.ports import ScannerFault
 from readers.scanners.lines import LINE_MAX_BYTES, SILENCE_S, Lines
 from readers.scanners.serial import SerialLine
 from readers.scanners.streaming import StreamingScanner
-
-
-class Plug:
-    """A pseudo-terminal behind a name that stays, as udev's by-id names do."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.master = -1
-        self.put_in()
-
-    def put_in(self) -> None:
-        self.master, slave = os.openpty()
-        self.path.unlink(missing_ok=True)
-        self.path.symlink_to(os.ttyname(slave))
-        self._slave = slave
-
-    def pull_out(self) -> None:
-        self.path.unlink(missing_ok=True)
-        for handle in (self.master, self._slave):
-            os.close(handle)
-        self.master = -1
-
-    def say(self, data: bytes) -> None:
-        os.write(self.master, data)
-
-
-@pytest.fixture
-def plug(tmp_path: Path) -> Iterator[Plug]:
-    made = Plug(tmp_path / "usb-Scanner-if00")
-    yield made
-    if made.master != -1:
-        made.pull_out()
+from tests.readers.scanners.plug import Plug
 
 
 @pytest.fixture

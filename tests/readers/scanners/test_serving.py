@@ -53,7 +53,7 @@ def test_texts_are_scanned_and_a_fault_is_told_until_it_is_over() -> None:
     try:
         first.says.put("one")
         assert hear() == "one"
-        for _ in range(200):
+        for _ in range(40):
             second.says.put(ScannerFault("It was lost: plug it in."))
         while threads.problem != "It was lost: plug it in.":
             second.reads.acquire()
