@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from fare.collection.conflict_decisions import ConflictRefusal, decide_conflict
+from fare.collection.conflicts import ConflictSide, ConflictView, conflict, count_open, open_conflicts
 from fare.collection.intake import MAX_ENVELOPE_BYTES, leaf_hash, take_in
+from fare.collection.redemptions import RedemptionAnswer, redeem
 from fare.collection.ticket_rides import RidePlace, TakenIn, TicketRideView, rides_of_tickets, taken_in
 from fare.collection.words import (
     BatchRefusal,
+    ConflictDecision,
     Flag,
     MediumKind,
     ProofState,
@@ -17,16 +21,26 @@ from fare.collection.words import (
 __all__ = [
     "MAX_ENVELOPE_BYTES",
     "BatchRefusal",
+    "ConflictDecision",
+    "ConflictRefusal",
+    "ConflictSide",
+    "ConflictView",
     "Flag",
     "MediumKind",
     "ProofState",
     "ProvenBy",
     "QuarantineReason",
+    "RedemptionAnswer",
     "RidePlace",
     "SuspenseReason",
     "TakenIn",
     "TicketRideView",
+    "conflict",
+    "count_open",
+    "decide_conflict",
     "leaf_hash",
+    "open_conflicts",
+    "redeem",
     "rides_of_tickets",
     "take_in",
     "taken_in",

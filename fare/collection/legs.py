@@ -32,8 +32,14 @@ def divide(ride: ProvenRide, assignment: Assignment | None) -> Legs:
     payable, reason = _payable(ride, assignment)
     if assignment is None:
         return Legs(0, 0, ride.fare_rial, reason)
-    commission = payable * (_WHOLE_BPS - assignment.owner_share_bps) // _WHOLE_BPS
-    return Legs(payable - commission, commission, ride.fare_rial - payable, reason)
+    owner, commission = shares(payable, assignment.owner_share_bps)
+    return Legs(owner, commission, ride.fare_rial - payable, reason)
+
+
+def shares(payable_rial: int, owner_share_bps: int) -> tuple[int, int]:
+    """(owner's part, commission) of what is paid out."""
+    commission = payable_rial * (_WHOLE_BPS - owner_share_bps) // _WHOLE_BPS
+    return payable_rial - commission, commission
 
 
 def _payable(ride: ProvenRide, assignment: Assignment | None) -> tuple[int, SuspenseReason | None]:

@@ -15,12 +15,10 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from fare.collection.bulk import table_of
+from fare.collection.disputed_rides import corrections
 from fare.collection.models import RegisteredTap, Ride
-from fare.collection.store import has_flag
-from fare.collection.words import Flag, MediumKind
 from fare.core.tap import Outcome
 
-_TAP: Final = table_of(RegisteredTap)
 _RIDE: Final = table_of(Ride)
 _CHUNK: Final = 500
 
@@ -74,7 +72,10 @@ def day_counts(session: Session, day: date) -> DayCounts:
 
 
 def owner_rides(session: Session, day: date, entry_ids: Collection[str] | None = None) -> list[OwnerRides]:
-    """The day's rides summed by owner, sorted by id; only those that these entries posted when given."""
+    """The day's rides summed by owner, sorted by id; only those that these entries posted when given.
+
+    An owner whose bus was found to be right about another bus's ride has its fare here, and no ride.
+    """
     totals: dict[str | None, list[int]] = {}
     money = (_RIDE.c.fare_rial, _RIDE.c.owner_rial, _RIDE.c.commission_rial, _RIDE.c.suspense_rial)
     statement = (
@@ -91,36 +92,13 @@ def owner_rides(session: Session, day: date, entry_ids: Collection[str] | None =
         for owner_id, *figures in session.connection().execute(part):
             known = totals.setdefault(owner_id, [0] * len(figures))
             totals[owner_id] = [have + int(more) for have, more in zip(known, figures, strict=True)]
-    for owner_id, owner_rial, commission_rial in _disputed(session, day, entry_ids):
-        known = totals[owner_id]
-        known[2] -= owner_rial
-        known[3] -= commission_rial
-        known[4] += owner_rial + commission_rial
+    for change in corrections(session, day, entry_ids):
+        known = totals.setdefault(change.owner_id, [0] * 5)
+        known[1] += change.gross_rial
+        known[2] += change.owner_rial
+        known[3] += change.commission_rial
+        known[4] += change.suspense_rial
     return [OwnerRides(owner, *totals[owner]) for owner in sorted(totals, key=lambda owner: owner or "")]
-
-
-def _disputed(
-    session: Session, day: date, entry_ids: Collection[str] | None
-) -> Iterator[tuple[str | None, int, int]]:
-    """(owner, owner's part, commission) of each of these rides whose ticket another bus showed too."""
-    tap_of_ride = (
-        (_TAP.c.device_id == _RIDE.c.device_id)
-        & (_TAP.c.journal_id == _RIDE.c.journal_id)
-        & (_TAP.c.seq == _RIDE.c.seq)
-    )
-    rows = session.connection().execute(
-        sa.select(_RIDE.c.owner_id, _RIDE.c.owner_rial, _RIDE.c.commission_rial, _RIDE.c.entry_id)
-        .join(_TAP, tap_of_ride)
-        .where(
-            _RIDE.c.service_day == day,
-            _RIDE.c.medium_kind == MediumKind.TICKET,
-            has_flag(_TAP.c.flags, Flag.DISPUTED),
-        )
-    )
-    wanted = None if entry_ids is None else set(entry_ids)
-    for owner_id, owner_rial, commission_rial, entry_id in rows:
-        if wanted is None or entry_id in wanted:
-            yield owner_id, owner_rial, commission_rial
 
 
 def batch_entries(session: Session, day: date) -> list[str]:

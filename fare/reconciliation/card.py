@@ -18,6 +18,7 @@ from sqlmodel import Session
 
 from fare.collection import card_register
 from fare.collection.card_register import CardState, CardStep
+from fare.collection.conflicts import undecided
 from fare.collection.open_taps import (
     OpenTap,
     media_in_conflict,
@@ -60,7 +61,7 @@ def check_card(session: Session, day: date, now: datetime, *, is_closed: bool) -
     """The day's rides and the taps that no ride stands for; unconfirmed taps of earlier days too."""
     look = _Look(session, day, now, is_closed)
     rides = sum(card_register.ride_counts(session, day).values())
-    unposted = open_taps(session, day)
+    unposted = undecided(session, open_taps(session, day))
     cloned = _conflicts(look, unposted)
     cloned |= _doubles(look, cloned)
     _bad_proofs(look, unposted)

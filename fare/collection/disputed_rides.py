@@ -1,0 +1,90 @@
+"""What disputes and their decisions change in the sums of a day's rides. It reads only; amounts are rial.
+
+A ride's row says what its first vehicle was credited, for ever. While the ride is disputed all of that waits
+in suspense; a decision gives it back, or gives it to another vehicle's owner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from fare.collection.bulk import table_of
+from fare.collection.models import RegisteredTap, Ride, TicketConflict
+from fare.collection.store import has_flag
+from fare.collection.words import Flag, MediumKind
+
+_TAP: Final = table_of(RegisteredTap)
+_RIDE: Final = table_of(Ride)
+_CONFLICT: Final = table_of(TicketConflict)
+_CHUNK: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What is added to one owner's sums; `owner_id` is None for a bus without an owner."""
+
+    owner_id: str | None
+    gross_rial: int
+    owner_rial: int
+    commission_rial: int
+    suspense_rial: int
+
+
+def corrections(
+    session: Session, day: date, entry_ids: Collection[str] | None = None
+) -> Iterator[Correction]:
+    """The corrections to the day's rides; only to those that these entries posted when given."""
+    wanted = None if entry_ids is None else set(entry_ids)
+    rides = [ride for ride in _disputed(session, day) if wanted is None or ride.entry_id in wanted]
+    for ride in rides:
+        parts_rial = ride.owner_rial + ride.commission_rial
+        yield Correction(ride.owner_id, 0, -ride.owner_rial, -ride.commission_rial, parts_rial)
+    by_name = {(bytes.fromhex(ride.medium_ref), ride.counter): ride for ride in rides}
+    for decided in _settled(session, sorted({cti for cti, _ in by_name})):
+        ride = by_name.get((bytes(decided.cti), decided.ride_ctr))
+        if ride is None:
+            continue
+        back_rial = decided.back_owner_rial + decided.back_commission_rial
+        away_rial = decided.owner_rial + decided.commission_rial
+        yield Correction(
+            ride.owner_id,
+            -away_rial,
+            decided.back_owner_rial,
+            decided.back_commission_rial,
+            -back_rial - away_rial,
+        )
+        if decided.owner_id is not None:
+            yield Correction(decided.owner_id, away_rial, decided.owner_rial, decided.commission_rial, 0)
+
+
+def _disputed(session: Session, day: date) -> list[Any]:
+    """The day's rides whose ticket another bus showed too."""
+    tap_of_ride = (
+        (_TAP.c.device_id == _RIDE.c.device_id)
+        & (_TAP.c.journal_id == _RIDE.c.journal_id)
+        & (_TAP.c.seq == _RIDE.c.seq)
+    )
+    rows = session.connection().execute(
+        sa.select(_RIDE)
+        .join(_TAP, tap_of_ride)
+        .where(
+            _RIDE.c.service_day == day,
+            _RIDE.c.medium_kind == MediumKind.TICKET,
+            has_flag(_TAP.c.flags, Flag.DISPUTED),
+        )
+    )
+    return list(rows)
+
+
+def _settled(session: Session, ctis: list[bytes]) -> Iterator[Any]:
+    for start in range(0, len(ctis), _CHUNK):
+        some = _CONFLICT.c.cti.in_(ctis[start : start + _CHUNK])
+        yield from session.connection().execute(
+            sa.select(_CONFLICT).where(some, _CONFLICT.c.entry_id.is_not(None))
+        )
