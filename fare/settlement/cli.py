@@ -34,6 +34,7 @@ def seal(day: DayArgument) -> None:
     from fare.core.calendar import service_day
     from fare.core.errors import OperatorError
     from fare.database.engine import open_engine, write
+    from fare.issuing import release_expired_holds
     from fare.keys import LedgerKeys
     from fare.settings import LedgerSettings
     from fare.settlement import seal_day
@@ -44,12 +45,17 @@ def seal(day: DayArgument) -> None:
     wanted = read_day(day)
     if wanted >= service_day(now, settings.zone_info, settings.day_starts_at):
         raise OperatorError(f"The service day {wanted} is not over: seal it when the next one has begun.")
-    with write(open_engine(settings.database_url)) as session:
+    engine = open_engine(settings.database_url)
+    with write(engine) as session:
         report = seal_day(session, wanted, now, LedgerKeys.open(settings.keys_dir))
+    with write(engine) as session:
+        released = release_expired_holds(session, now.astimezone(settings.zone_info))
     print(
         f"{wanted}: {report.rides} rides of {report.media} media sealed, {report.fare_rial:,} rial; "
         f"clearing {report.clearing_rial:,} rial."
     )
+    if released:
+        print(f"{len(released)} ended tickets gave {sum(released.values()):,} rial back to their wallets.")
     if report.clearing_rial:
         print("Clearing is not zero: 'mancard reconcile audit' names the entry that is wrong.")
         raise typer.Exit(1)
