@@ -35,7 +35,7 @@ TOKEN: Final = re.compile(
     re.DOTALL,
 )
 """Groups: size of the proof, its array's head, entitlement, kid, size of the claims, exp, iat, cti, x, sign
-of y, product, max_taps, max_fare_rial, ts, ctr, pax, challenge or None. Who asks checks sizes, head and life."""
+of y, product, max_taps, max_fare_rial, ts, ctr, pax, challenge or None. The caller checks sizes and life."""
 
 
 def matched_uint(encoded: bytes) -> int:

@@ -7,13 +7,9 @@ never raises on what a scanner may deliver: `examine` answers with a value.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final, NewType
+from typing import NewType
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA256
 
 from fare.core.proof.issued import (
     CLOCK_SKEW_S,
@@ -43,6 +39,7 @@ from fare.core.proof.mc1 import (
     proof_to_sign,
     sign_entitlement,
 )
+from fare.core.proof.p256 import signature_holds
 from fare.core.proof.refusal import MalformedTicket, TicketRefusal
 
 # The codec's names stand here too, since most who check a ticket also name its parts.
@@ -80,9 +77,6 @@ __all__ = [
     "verify_text",
 ]
 
-_ES256: Final = ECDSA(SHA256())
-_P256: Final = SECP256R1()
-
 VerifiedTicket = NewType("VerifiedTicket", PhoneTicket)
 """A ticket whose two signatures were checked. Only this module makes one."""
 
@@ -96,14 +90,8 @@ def check_signatures(
     if refusal is not None:
         return refusal
     proof, signature = proof_and_signature(ticket.raw)
-    half = SIGNATURE_BYTES // 2
-    r, s = int.from_bytes(signature[:half]), int.from_bytes(signature[half:])
-    point = (b"\x03" if entitlement.public_y_odd else b"\x02") + entitlement.public_x
-    try:
-        phone = EllipticCurvePublicKey.from_encoded_point(_P256, point)
-        phone.verify(encode_dss_signature(r, s), proof_to_sign(proof), _ES256)
-    except (InvalidSignature, ValueError):
-        # ValueError: x belongs to no point of the curve, so nobody can sign for it.
+    signed = proof_to_sign(proof)
+    if not signature_holds(entitlement.public_x, entitlement.public_y_odd, signature, signed):
         return TicketRefusal.BAD_PHONE_SIGNATURE
     return VerifiedTicket(ticket)
 
