@@ -25,6 +25,7 @@ A validator is another process and has settings of its own (`readers.settings`).
 
 from __future__ import annotations
 
+import shlex
 from datetime import time, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -118,6 +119,10 @@ class LedgerSettings(BaseSettings):
     def _code_command(self) -> LedgerSettings:
         if self.code_sender is CodeSenderKind.COMMAND and not (self.code_command or "").strip():
             raise ValueError("MANCARD_CODE_SENDER=command needs MANCARD_CODE_COMMAND beside it")
+        try:
+            shlex.split(self.code_command or "")
+        except ValueError:
+            raise ValueError("the quotation marks in MANCARD_CODE_COMMAND do not close") from None
         return self
 
     @field_validator("zone")

@@ -1,4 +1,4 @@
-"""Only the holder of a key proves it, only for this challenge, and nothing that is no key passes or raises."""
+"""Only the holder of a key proves it, for this challenge alone; what is no key neither passes nor raises."""
 
 from __future__ import annotations
 
