@@ -33,6 +33,8 @@ _LOOK_S: Final = 0.2
 _SHORT_LIFE_S: Final = 20.0
 _MAX_SHORT_LIVES: Final = 4
 _POLL_S: Final = "5"
+SCANS: Final = "scans"
+"""The folder in the state folder that the bus's scanner looks into."""
 _CODE_LINE: Final = "one-time code for "
 """How the ledger's sandbox sender begins its line."""
 
@@ -101,17 +103,22 @@ class CityRun:
 
     def _services(self, settings: LedgerSettings, media: Path, kit: Path) -> list[_Watched]:
         state = settings.state_dir
-        # Riders' codes are printed and their top-ups are a sandbox's, unless whoever starts this says otherwise.
+        # Riders' codes are printed and their payments are a sandbox's, unless the environment says otherwise.
         sandbox = {"MANCARD_CODE_SENDER": "sandbox", "MANCARD_PAYMENT_GATEWAY": "sandbox"}
-        environment = sandbox | os.environ | {
-            "MANCARD_STATE_DIR": str(state),
-            "MANCARD_DATABASE_URL": settings.database_url,
-            "MANCARD_HOST": HOST,
-            "MANCARD_PORT": str(self._options.port),
-        }
+        environment = (
+            sandbox
+            | os.environ
+            | {
+                "MANCARD_STATE_DIR": str(state),
+                "MANCARD_DATABASE_URL": settings.database_url,
+                "MANCARD_HOST": HOST,
+                "MANCARD_PORT": str(self._options.port),
+            }
+        )
         ledger = Service("The ledger", ["ledger", "serve"], state / "ledger.log", environment)
         arguments = ["validator", "--kit", str(kit), "--state", str(state / "bus-1")]
         arguments += ["--reader", self._options.reader or f"virtual:{media}"]
+        arguments += ["--scanner", f"frames:{_made(state / SCANS)}"]
         arguments += ["--host", HOST, "--port", str(self._options.bus_port)]
         arguments += ["--ledger", self._ledger_url, "--poll", _POLL_S]
         validator = Service("The validator", arguments, state / "bus-1.log", environment)
@@ -177,6 +184,7 @@ class CityRun:
             "                   tap a card, show a phone's ticket, cut the line and restore it",
             f"  the rider        {self._ledger_url}/rider/",
             "                   enrol with any 09… number, top up, show the code; one-time codes appear here",
+            f"                   the bus scans any picture of a code that is put into {settings.state_dir / SCANS}",
             f"  the service day  {self._ledger_url}/finance/day",
             f"                   sign in as {sign_in.name}, {password}",
             f"  the API          {self._ledger_url}/docs",
@@ -194,6 +202,11 @@ class CityRun:
 
     def _on_signal(self, *_: object) -> None:
         self._stopping.set()
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
 
 
 @contextmanager

@@ -51,6 +51,18 @@ def test_every_address_it_prints_answers(run: Run) -> None:
     assert "first-sign-in.txt" in run.text() or run.password in run.text()
 
 
+def test_a_riders_code_appears_where_the_run_was_started(run: Run) -> None:
+    page = run.address("/rider/")
+    told = httpx2.post(
+        f"{page}api/code",
+        json={"mobile": "09121234567"},
+        headers={"Origin": page.removesuffix("/rider/")},
+        trust_env=False,
+    )
+    assert (told.status_code, told.json()["sandbox"]) == (200, True)
+    wait_for("the code", lambda: any("one-time code for 09121234567: " in line for line in run.said))
+
+
 def test_its_processes_do_not_outlive_it(tmp_path: Path) -> None:
     killed = Run(tmp_path / "state").start()
     ledger, validator = killed.child("ledger serve"), killed.child("validator")
