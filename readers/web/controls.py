@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -42,7 +43,13 @@ def state(process: ValidatorProcess, locale: Locale) -> dict[str, Any]:
         "bundle_n": None if loaded is None else loaded.bundle.version.n,
         "bundle_age_s": _age_s(confirmed_ms, now_ms),
         "clock_synchronised": process.clock.quality() is ClockQuality.SYNCHRONISED,
-        "problem": process.problem or status.problem,
+        "problem": process.problem or process.scanner_problem or _gateway_problem(process) or status.problem,
+        "scanners": [
+            {"name": name, "works": not problem} for name, problem in process.scanners.problems.items()
+        ],
+        "gateway": None if process.shared is None else process.shared.reached,
+        "inspecting": process.inspection.is_on(),
+        "only_inspects": process.inspection.always,
         "number": showing.number,
         "shown": None if showing.shown is None else shown_text(showing.shown, locale),
     }
@@ -68,8 +75,10 @@ def tap(process: ValidatorProcess, request: dict[str, Any]) -> None:
 
 
 def ticket(process: ValidatorProcess, request: dict[str, Any]) -> None:
-    """Hold a phone, or any text, before the scanner."""
-    text = request.get("text")
+    """Hold a phone, any text, or a picture of a code before the scanner."""
+    text, picture = request.get("text"), request.get("picture")
+    if isinstance(picture, str):
+        text = _text_in(picture)
     if isinstance(text, str):
         process.scan(text.strip())
         return
@@ -84,6 +93,39 @@ def ticket(process: ValidatorProcess, request: dict[str, Any]) -> None:
     except Exception as fault:
         raise NotPossible(str(fault)) from fault
     process.scan(shown)
+
+
+def _text_in(picture: str) -> str:
+    """The text of the only code in a PNG, JPEG or PPM file, given in base64."""
+    # A bus whose scanner reads codes by itself needs no decoder.
+    from readers.scanners.camera import texts_in  # noqa: PLC0415
+    from readers.scanners.frames import UnreadablePicture, read_picture  # noqa: PLC0415
+
+    try:
+        texts = texts_in(read_picture(base64.b64decode(picture, validate=True)))
+    except UnreadablePicture as fault:
+        raise NotPossible(f"The picture cannot be used ({fault}): choose a photo or a screenshot.") from fault
+    except ValueError as fault:
+        raise NotPossible("The picture did not arrive whole: choose it again.") from fault
+    if len(set(texts)) != 1:
+        found = "no code" if not texts else f"{len(set(texts))} codes"
+        raise NotPossible(f"There is {found} in this picture: choose one that shows a single ticket.")
+    return texts[0]
+
+
+def inspect(process: ValidatorProcess, request: dict[str, Any]) -> None:
+    """Tell an inspector who has paid, or sell rides again."""
+    on = request.get("on")
+    if not isinstance(on, bool):
+        raise NotPossible("The switch is either on or off: open the page again.")
+    if process.inspection.always and not on:
+        raise NotPossible("This device only inspects: start it without --inspect to sell rides.")
+    process.inspection.turn(on=on)
+
+
+def _gateway_problem(process: ValidatorProcess) -> str:
+    problem = "" if process.shared is None else process.shared.problem
+    return f"{problem[:1].upper()}{problem[1:]}." if problem else ""
 
 
 def uplink(process: ValidatorProcess, request: dict[str, Any]) -> None:
@@ -101,6 +143,7 @@ ACTIONS: Final[Mapping[str, Callable[[ValidatorProcess, dict[str, Any]], None]]]
     "/bus/tap": tap,
     "/bus/ticket": ticket,
     "/bus/uplink": uplink,
+    "/bus/inspect": inspect,
 }
 
 

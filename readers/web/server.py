@@ -4,7 +4,8 @@ cut.
     GET  /bus                 the page (Persian; ?lang=en English)
     GET  /bus/state           what it shows, as JSON
     POST /bus/tap             {"card": name}                    lay a virtual card on the reader
-    POST /bus/ticket          {"phone": name, "new_ride": bool} or {"text": code}
+    POST /bus/ticket          {"phone": name, "new_ride": bool}, {"text": code} or {"picture": base64}
+    POST /bus/inspect         {"on": bool}                      tell an inspector who has paid, or sell rides
     POST /bus/uplink          {"connected": bool}               cut or restore the real uplink
 
 It decides nothing about fares. Every POST answers with the same document as `state`. A request for
@@ -33,6 +34,8 @@ from readers.web import controls
 from readers.web.words import LOCALES, locale_of, text_file, texts
 
 MAX_BODY_BYTES: Final = 16_384
+MAX_PICTURE_BYTES: Final = 12 << 20
+"""A phone's photo in base64."""
 REQUEST_TIMEOUT_S: Final = 15
 TOKEN_HEADER: Final = "X-Mancard-Token"  # noqa: S105 - the header's name
 SECURITY_HEADERS: Final = {
@@ -192,9 +195,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _body(self) -> bytes | None:
         """The body, read before any answer so that the connection stays usable; None when it was too long."""
         length = self.headers.get("Content-Length", "0")
-        if not length.isascii() or not length.isdigit() or int(length) > MAX_BODY_BYTES:
+        most = MAX_PICTURE_BYTES if urlsplit(self.path).path == "/bus/ticket" else MAX_BODY_BYTES
+        if not length.isascii() or not length.isdigit() or int(length) > most:
             self.close_connection = True
-            self._json(413, {"error": "The request is too long: a ticket's code has at most 400 characters."})
+            self._json(413, {"error": "The request is too long: choose a smaller picture or a shorter text."})
             return None
         return self.rfile.read(int(length))
 

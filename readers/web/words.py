@@ -35,6 +35,7 @@ class ShownText(TypedDict):
     sentence: str
     note: str
     figures: list[Figure]
+    inspected: bool
 
 
 @cache
@@ -75,6 +76,7 @@ def shown_text(shown: Shown, locale: Locale) -> ShownText:
         sentence=said["reasons"][shown.reason],
         note=_note(shown, said),
         figures=figures,
+        inspected=False,
     )
 
 
@@ -92,6 +94,7 @@ def _inspection_text(shown: Shown, answer: Inspected, said: Mapping[str, Any], l
         sentence=said["reasons"][shown.reason],
         note=said["blocked_by_now"] if shown.denied else "",
         figures=figures,
+        inspected=True,
     )
 
 

@@ -12,6 +12,7 @@
   let shownNumber = 0;
   let listed = "";
   let cutNow = false;
+  let inspectingNow = null;
 
   const digits = (value) =>
     lang === "fa" ? String(value).replace(/\d/g, (d) => "۰۱۲۳۴۵۶۷۸۹"[d]) : String(value);
@@ -117,8 +118,46 @@
     byId("phones").replaceChildren(...state.phones.map(phone));
   };
 
+  const item = (text, works) => {
+    const line = document.createElement("span");
+    line.className = works ? "device" : "device disturbed";
+    line.textContent = text;
+    return line;
+  };
+
+  const devices = (state) => {
+    const scanners = state.scanners.map((one) => item(`${one.name}: ${one.works ? texts.works : texts.disturbed}`, one.works));
+    byId("scanners").replaceChildren(...(scanners.length ? scanners : [item(texts.scanners_none, true)]));
+    const gateway = state.gateway === null ? texts.gateway_none : state.gateway ? texts.works : texts.disturbed;
+    byId("gateway").replaceChildren(item(gateway, state.gateway !== false));
+  };
+
+  // What lies under the lamp from before belongs to the other mode: it is put away.
+  const mode = (state) => {
+    if (state.inspecting === inspectingNow) return;
+    const changed = inspectingNow !== null;
+    inspectingNow = state.inspecting;
+    byId("mode").hidden = !inspectingNow;
+    byId("inspection-state").textContent = inspectingNow ? texts.inspection_on : texts.inspection_off;
+    byId("inspection-state").classList.toggle("inspecting", inspectingNow);
+    byId("inspection").textContent = inspectingNow ? texts.inspection_stop : texts.inspection_start;
+    byId("inspection").setAttribute("aria-pressed", String(inspectingNow));
+    byId("inspection").disabled = state.only_inspects;
+    if (!changed && state.number > 0 && Boolean(state.shown?.inspected) === inspectingNow) return;
+    shownNumber = state.number;
+    lamp.className = "lamp idle";
+    lamp.dataset.lamp = "idle";
+    byId("sign").textContent = signs.idle;
+    byId("answer-title").textContent = inspectingNow ? texts.inspecting_waiting_title : texts.waiting_title;
+    byId("answer-sentence").textContent = inspectingNow ? texts.inspecting_waiting : texts.waiting;
+    byId("answer-note").hidden = true;
+    byId("figures").hidden = true;
+  };
+
   const render = (state) => {
     list(state);
+    devices(state);
+    mode(state);
     byId("place").textContent = state.line_name;
     cutNow = state.uplink_cut;
     byId("uplink-state").textContent = cutNow ? texts.uplink_off : texts.uplink_on;
@@ -164,6 +203,18 @@
     event.preventDefault();
     act("/bus/ticket", { text: byId("code").value });
   });
+  byId("picture-form").addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const [file] = byId("picture").files;
+    if (!file) return;
+    const url = await new Promise((resolve) => {
+      const reader = new FileReader();
+      reader.addEventListener("load", () => resolve(reader.result));
+      reader.readAsDataURL(file);
+    });
+    act("/bus/ticket", { picture: url.slice(url.indexOf(",") + 1) });
+  });
+  byId("inspection").addEventListener("click", () => act("/bus/inspect", { on: !inspectingNow }));
   byId("uplink").addEventListener("click", () => act("/bus/uplink", { connected: cutNow }));
 
   const watch = async () => {

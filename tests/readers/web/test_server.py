@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -11,6 +13,8 @@ from typing import Any
 
 import httpx2
 import pytest
+import qrcode
+from PIL import Image
 
 from fare.core.errors import OperatorError
 from hardware.emulator.phone import VirtualPhone
@@ -18,8 +22,13 @@ from hardware.emulator.reader import InProcessReader
 from readers.addresses import Equipment
 from readers.phones import FolderPhones
 from readers.process import ValidatorOptions, compose
+from readers.scanners.opening import open_scanner
+from readers.scanners.serving import ScannerThreads
+from readers.vehicle_memory.port import Claimant
+from readers.vehicle_memory.redis import gateway_at
+from readers.vehicle_memory.vehicle import NO_VEHICLE
 from readers.web.server import WebFace
-from tests.readers.bus import Disk, Issuer, ManualClock
+from tests.readers.bus import NOW_S, Disk, Issuer, ManualClock
 
 
 class Page:
@@ -88,6 +97,60 @@ def test_any_text_may_be_scanned(page: Page) -> None:
     assert (shown["lamp"], shown["reason"]) == ("red", "not_a_ticket")
 
 
+def picture_of(*texts: str) -> str:
+    """A PNG with a code for each text, in base64."""
+    codes = [qrcode.make(text).get_image() for text in texts]
+    paper = Image.new("L", (sum(code.width for code in codes) + 10, 900), 255)
+    left = 0
+    for code in codes:
+        paper.paste(code, (left, 0))
+        left += code.width
+    file = io.BytesIO()
+    paper.save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def test_a_picture_of_a_ticket_is_scanned(page: Page, issuer: Issuer) -> None:
+    text = issuer.phone().ticket_text(NOW_S, 1)
+    assert page.done("/bus/ticket", {"picture": picture_of(text)})["shown"]["lamp"] == "green"
+    for wrong, said in (
+        (picture_of(), "no code"),
+        (picture_of("one", "two"), "2 codes"),
+        ("AAAA", "no whole PNG"),
+        ("%%%", "whole"),
+    ):
+        answer = page.press("/bus/ticket", {"picture": wrong})
+        assert (answer.status_code, said in answer.json()["error"]) == (409, True), answer.text
+
+
+def test_the_inspectors_switch_looks_and_sells_nothing(page: Page, face: WebFace) -> None:
+    assert page.done("/bus/inspect", {"on": True})["inspecting"] is True
+    shown = page.done("/bus/tap", {"card": "one"})["shown"]
+    assert (shown["title"], shown["lamp"], shown["figures"]) == ("پرداخت نشده", "red", [])
+    assert face._server.process.journal.next_seq == 1
+    state = page.done("/bus/inspect", {"on": False})
+    assert (state["inspecting"], state["only_inspects"]) == (False, False)
+    assert page.done("/bus/tap", {"card": "one"})["shown"]["lamp"] == "green"
+    face._server.process.inspection.always = True
+    assert page.press("/bus/inspect", {"on": False}).status_code == 409
+
+
+def test_the_page_tells_which_scanners_and_which_gateway_are_there(page: Page, face: WebFace) -> None:
+    state = page.client.get("/bus/state").json()
+    assert (state["scanners"], state["gateway"]) == ([], None)
+    process = face._server.process
+    process.scanners = ScannerThreads([open_scanner("serial:/dev/serial/by-id/none")], process.scan)
+    process.shared = gateway_at("redis://:hunter-two@127.0.0.1:9/0")(
+        Claimant(7, bytes(16)), lambda: (), lambda: NO_VEHICLE
+    )
+    process.shared.step()
+    state = page.client.get("/bus/state").json()
+    assert state["scanners"] == [{"name": "serial:/dev/serial/by-id/none", "works": True}]
+    assert state["gateway"] is False
+    assert "gateway 127.0.0.1:9/0 is not reached" in state["problem"]
+    assert "hunter-two" not in page.client.get("/bus/state").text
+
+
 def test_the_switch_cuts_the_real_uplink(page: Page, face: WebFace) -> None:
     assert page.done("/bus/uplink", {"connected": False})["uplink_cut"] is True
     assert face._server.process.uplink.is_cut
@@ -105,6 +168,7 @@ def test_the_switch_cuts_the_real_uplink(page: Page, face: WebFace) -> None:
         ("/bus/ticket", {}),
         ("/bus/uplink", {"connected": "yes"}),
         ("/bus/uplink", []),
+        ("/bus/inspect", {"on": 1}),
     ],
 )
 def test_what_cannot_be_done_is_a_sentence(page: Page, path: str, body: object) -> None:
@@ -167,7 +231,7 @@ def test_what_the_page_loads_is_there(page: Page) -> None:
 
 def test_a_body_without_end_is_refused(face: WebFace, page: Page) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", face.port)
-    connection.request("POST", "/bus/ticket", body=b"x" * 20_000, headers={"X-Mancard-Token": page.token})
+    connection.request("POST", "/bus/tap", body=b"x" * 20_000, headers={"X-Mancard-Token": page.token})
     assert connection.getresponse().status == 413
     connection.close()
     garbage = {"X-Mancard-Token": page.token, "Content-Type": "application/json"}
