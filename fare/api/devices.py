@@ -1,4 +1,4 @@
-"""What validators ask of the ledger: to enrol, for the bundle, and to hand over taps.
+"""What validators ask of the ledger: to enrol, for the bundle, leave for a paper ticket, to hand over taps.
 
 The addresses and what is said at them are in `fare.core.device_request`. Statuses live here; the rules are in
 `fare.collection`, `fare.distribution` and `fare.fleet`.
@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from fastapi import APIRouter, Depends, Header, Response
+from fastapi import APIRouter, Depends, Header, Path, Response
 from pydantic import BaseModel, Field
 from sqlmodel import Session
 
@@ -18,7 +18,7 @@ from fare.api.body import envelope_body
 from fare.api.context import Context
 from fare.api.errors import ApiError, ErrorAnswer
 from fare.api.throttle import Throttle
-from fare.collection import BatchRefusal, take_in
+from fare.collection import BatchRefusal, RedemptionAnswer, redeem, take_in
 from fare.core.device_request import (
     BATCHES_PATH,
     BUNDLE_PATH,
@@ -26,8 +26,10 @@ from fare.core.device_request import (
     CONTENT_TYPE,
     HEADER,
     MAX_SKEW_MS,
+    REDEMPTIONS_PATH,
     claimed_device,
     open_request,
+    redemption_path,
 )
 from fare.core.errors import MalformedDocument
 from fare.core.identifiers import MAX_DEVICE_ID
@@ -73,6 +75,13 @@ class Claimed(BaseModel):
     server_time_ms: int
 
 
+class Redemption(BaseModel):
+    """Whether the bus may take this paper ticket; `reason` is one word."""
+
+    granted: bool
+    reason: RedemptionAnswer
+
+
 def device_routes(context: Context) -> APIRouter:
     """The addresses of the device API, bound to one ledger."""
     router = APIRouter(tags=["devices"], responses=REFUSED)
@@ -107,7 +116,7 @@ def device_routes(context: Context) -> APIRouter:
     ) -> Response:
         now = context.clock()
         with read(context.engine) as session:
-            _authenticate(session, mancard_request, now)
+            _authenticate(session, mancard_request, now, "GET", BUNDLE_PATH)
             found = unchanged_bundle(session, context.keys, context.settings, now)
         if found is None:
             # Only the first poll after a change needs a writer.
@@ -119,6 +128,22 @@ def device_routes(context: Context) -> APIRouter:
         if tag in {held, f'"{held}"'}:
             return Response(status_code=304, headers={"ETag": tag})
         return Response(envelope, media_type=CONTENT_TYPE, headers={"ETag": tag})
+
+    @router.post(
+        f"{REDEMPTIONS_PATH}/{{cti}}",
+        summary="Leave to take a paper ticket for any vehicle; the same device may ask again",
+    )
+    def post_redemption(
+        cti: Annotated[
+            str, Path(pattern=r"^[0-9a-f]{16}$", description="The ticket's alias, 8 bytes in hex")
+        ],
+        mancard_request: Annotated[str, Header(alias=HEADER, description="A signed MCR1 envelope")],
+    ) -> Redemption:
+        now, alias = context.clock(), bytes.fromhex(cti)
+        with write(context.engine) as session:
+            device = _authenticate(session, mancard_request, now, "POST", redemption_path(alias))
+            answer = redeem(session, alias, device, now)
+        return Redemption(granted=answer is RedemptionAnswer.GRANTED, reason=answer)
 
     @router.post(
         BATCHES_PATH,
@@ -146,7 +171,7 @@ def device_routes(context: Context) -> APIRouter:
     return router
 
 
-def _authenticate(session: Session, header: str, now: datetime) -> int:
+def _authenticate(session: Session, header: str, now: datetime, method: str, path: str) -> int:
     """The enrolled, unrevoked device that signed this request. Raises ApiError 400, 401 or 403."""
     try:
         device = device_public_key(session, claimed_device(header))
@@ -160,7 +185,7 @@ def _authenticate(session: Session, header: str, now: datetime) -> int:
     except BadSignature:
         advice = "The request is not signed by this device's key: restore its state folder or enrol anew."
         raise ApiError(401, "bad_signature", advice) from None
-    if (request.device, request.method, request.path) != (device.device_id, "GET", BUNDLE_PATH):
+    if (request.device, request.method, request.path) != (device.device_id, method, path):
         raise ApiError(401, "wrong_request", "The request was signed for another address.")
     if abs(request.at_ms - _unix_ms(now)) > MAX_SKEW_MS:
         advice = "The device's clock is more than 10 minutes off: upload a batch, its answer tells the time."

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 
 from fare.core.bundle import open_bundle
-from fare.core.device_request import HEADER, DeviceRequest, sign_request
+from fare.core.device_request import HEADER, DeviceRequest, redemption_path, sign_request
 from fare.database.engine import write
 from fare.fleet import create_device, revoke
 from tests.api.conftest import SetClock
@@ -27,9 +27,14 @@ def upload(client: TestClient, envelope: bytes) -> Response:
 
 
 def asked(
-    bus: Bus, at: datetime = EVENING, *, path: str = "/v1/bundle", device: int | None = None
+    bus: Bus,
+    at: datetime = EVENING,
+    *,
+    method: str = "GET",
+    path: str = "/v1/bundle",
+    device: int | None = None,
 ) -> dict[str, str]:
-    request = DeviceRequest(device or bus.device, int(at.timestamp() * 1000), "GET", path, drawn(16))
+    request = DeviceRequest(device or bus.device, int(at.timestamp() * 1000), method, path, drawn(16))
     return {HEADER: sign_request(request, bus.key)}
 
 
@@ -124,6 +129,27 @@ def test_only_an_enrolled_device_gets_the_bundle(client: TestClient, city: City)
 def _refusal(client: TestClient, headers: dict[str, str]) -> tuple[int, str]:
     answer = client.get("/v1/bundle", headers=headers)
     return answer.status_code, answer.json()["error"]
+
+
+def test_a_paper_ticket_is_redeemed_for_one_device(client: TestClient, city: City) -> None:
+    bus, other = city.bus(1), city.bus(2)
+    paper = city.paper(None)
+
+    def redeem(asker: Bus, path: str = "") -> Response:
+        path = path or redemption_path(paper.cti)
+        return client.post(path, headers=asked(asker, method="POST", path=redemption_path(paper.cti)))
+
+    assert redeem(bus).json() == {"granted": True, "reason": "granted"}
+    assert redeem(bus).json()["granted"], "it lost its power before it heard the answer"
+    assert redeem(other).json() == {"granted": False, "reason": "already_redeemed"}
+    # A signature for one ticket redeems no other, and a poll's none at all.
+    another = city.paper(None)
+    assert redeem(bus, redemption_path(another.cti)).status_code == 401
+    assert client.post(redemption_path(another.cti), headers=asked(bus)).status_code == 401
+    assert redeem(bus, "/v1/redemptions/NOHEX").status_code == 422
+    with write(city.engine) as session:
+        revoke(session, 1, EVENING)
+    assert redeem(bus).status_code == 403
 
 
 def test_a_claim_enrols_a_device_once(client: TestClient, city: City, clock: SetClock) -> None:

@@ -26,6 +26,7 @@ from fare.core.desfire.application import OpenCard, commit, open_card, run, stag
 from fare.core.desfire.errors import CardTorn
 from fare.core.desfire.keys import ValidatorKeys
 from fare.core.proof.card import CardEvidence, CommitProof
+from fare.core.proof.mp1 import PaperClaims, decode_paper, sign_paper
 from fare.core.signed import ACKNOWLEDGEMENT, BATCH, open_envelope, seal
 from fare.core.tap import BundleVersion, ClockQuality, Outcome, Tap
 from fare.core.tariff.model import FareProduct, Tariff
@@ -42,7 +43,10 @@ from fare.issuing import (
     register_card,
     request_load,
 )
+from fare.issuing.models import TicketEntitlement
 from fare.issuing.phones import enrol_phone
+from fare.issuing.tickets import hold
+from fare.issuing.words import TicketMedium
 from fare.keys import LedgerKeys
 from hardware.emulator.card import VirtualCard
 from hardware.emulator.phone import VirtualPhone
@@ -89,6 +93,14 @@ class Rider:
 
     wallet_id: str
     phone_id: str
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A printed ticket."""
+
+    cti: bytes
+    text: str
 
 
 @dataclass
@@ -171,6 +183,34 @@ class City:
             terms = (x, bool(y[-1] & 1), max_taps, FARE_RIAL, NOON, timedelta(hours=24), phone_id)
             phone.hold(issue_ticket_entitlement(session, self.keys, wallet, *terms))
         return phone
+
+    def paper(self, vehicle: str | None, at: datetime = NOON) -> Paper:
+        """A paper ticket for one ride, its money held."""
+        issued_at, expires_at = at, at + timedelta(hours=72)
+        claims = PaperClaims(
+            int(expires_at.timestamp()), int(issued_at.timestamp()), drawn(8), 1, FARE_RIAL, vehicle
+        )
+        channel = self.keys.channel
+        text_printed = sign_paper(claims, channel.private, bytes([channel.kid]))
+        wallet = self.rider().wallet_id
+        with write(self.engine) as session:
+            order = request_load(session, "wallet", wallet, FARE_RIAL, "web", "t-1", at)
+            confirm_paid(session, self.keys, order, f"psp-{order}", at)
+            ticket = TicketEntitlement(
+                cti=claims.cti,
+                wallet_id=wallet,
+                kid=channel.kid,
+                raw=decode_paper(text_printed).raw,
+                max_taps=1,
+                max_fare_rial=FARE_RIAL,
+                hold_rial=FARE_RIAL,
+                issued_at=issued_at,
+                expires_at=expires_at,
+                medium=TicketMedium.PAPER,
+                vehicle_id=vehicle,
+            )
+            hold(session, ticket, at)
+        return Paper(claims.cti, text_printed)
 
     def take(self, envelope: bytes, at: datetime = EVENING) -> Acknowledgement:
         """Upload one envelope and open the answer."""
@@ -356,6 +396,11 @@ class Bus:
                 **changes,
             },
         )
+
+    def scan_paper(self, paper: Paper, at: datetime = NOON, **changes: Any) -> Tap:
+        """An accepted paper ticket."""
+        told = {"outcome": Outcome.ACCEPTED, "reason": "ok", "fare_rial": FARE_RIAL, "ticket": paper.text}
+        return self.write(at, **{**told, **changes})
 
     def batch(
         self, first_seq: int = 1, last_seq: int | None = None, at: datetime = EVENING, **changes: Any

@@ -1,4 +1,4 @@
-"""What a person decides about a ticket on two buses: where the fare goes, once, and what the sums say then."""
+"""What a person decides about a ticket on two buses: where the fare goes, once, and what the sums say."""
 
 from __future__ import annotations
 
