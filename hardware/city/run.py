@@ -184,7 +184,7 @@ class CityRun:
             "                   tap a card, show a phone's ticket, cut the line and restore it",
             f"  the rider        {self._ledger_url}/rider/",
             "                   enrol with any 09… number, top up, show the code; one-time codes appear here",
-            f"                   the bus scans any picture of a code that is put into {settings.state_dir / SCANS}",
+            f"                   the bus scans every picture that appears in {settings.state_dir / SCANS}",
             f"  the service day  {self._ledger_url}/finance/day",
             f"                   sign in as {sign_in.name}, {password}",
             f"  the API          {self._ledger_url}/docs",

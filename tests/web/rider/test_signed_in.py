@@ -66,6 +66,7 @@ def test_rides_show_newest_first_a_page_at_a_time(browser: Browser, city: City, 
         bus.send(clock.now)
     clock.pass_time(SOON)
     browser.wants_ticket()
+    assert browser.phone is not None
     bus.scan(browser.phone, 1, clock.now, pax=3)
     bus.send(clock.now)
 
