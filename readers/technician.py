@@ -1,10 +1,11 @@
-"""Look after PC/SC readers: list them, test one step by step, watch cards come and go. It needs no key.
+"""Look after PC/SC readers and scanners: list them, test one step by step, watch cards come and go.
 
 mancard reader list                 every reader, its profile, and whether a card lies there
 mancard reader test [READER]        plain sentences, and a mend for every failure; exit status 0 or 1
 mancard reader watch                a line for each event until Ctrl-C, or --for SECONDS
+mancard reader scanner …            the same for scanners of QR codes: `readers.scanners.commands`
 
-It never writes to a card. A test holds the reader for itself: stop the validator first.
+It needs no key and never writes to a card. A test holds the reader for itself: stop the validator first.
 """
 
 from __future__ import annotations
@@ -21,10 +22,14 @@ from readers.pcsc.profiles import Profile, load_profiles, profile_of
 from readers.pcsc.sightings import Sightings
 from readers.pcsc.watched import SeenReader, WatchedReader
 from readers.ports import ReaderFault
+from readers.scanners.commands import app as scanner_commands
 
 app = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="Look after the PC/SC readers of this machine."
+    add_completion=False,
+    no_args_is_help=True,
+    help="Look after the PC/SC readers and scanners of this machine.",
 )
+app.add_typer(scanner_commands, name="scanner")
 
 
 @app.command("list")
