@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import cbor2
@@ -279,8 +280,17 @@ LOOSE_PROOFS: dict[str, bytes] = {
 }
 
 
+def at_s_of(part: Any) -> Any:
+    """What a general decoder made of a tagged part: a time, or a COSE message."""
+    if isinstance(part, datetime):
+        return int(part.timestamp())
+    return part.value if isinstance(part, cbor2.CBORTag) else part
+
+
 @pytest.mark.parametrize("name", LOOSE_PROOFS)
 def test_loose_proofs_are_refused_although_the_phone_signed_them(name: str) -> None:
+    loose, strict = cbor2.loads(LOOSE_PROOFS[name]), cbor2.loads(b"\x84" + ENTITLEMENT + PROOF_TAIL)
+    assert [at_s_of(part) for part in loose] == strict, "a general decoder reads the same"
     assert examine(as_text(Ticket().seal(LOOSE_PROOFS[name]))) is TicketRefusal.MALFORMED
 
 
@@ -291,7 +301,10 @@ LOOSE_CLAIMS: dict[str, bytes] = {
     "another order": cbor2.dumps(dict(reversed(WHOLE.items()))),
     "a claim more": cbor2.dumps(WHOLE | {1: "iss"}),
     "a claim less": cbor2.dumps({key: value for key, value in WHOLE.items() if key != 7}),
-    "a duplicate claim": b"\xa6" + CLAIM_BYTES[1:] + b"\x04\x00",
+    "a duplicate claim": b"\xa6\x04\x00" + CLAIM_BYTES[1:],
+    "exp in eight bytes": CLAIM_BYTES.replace(b"\x04\x1a", b"\x04\x1b\x00\x00\x00\x00", 1),
+    "an indefinite cti": CLAIM_BYTES.replace(b"\x48" + CLAIMS.cti, b"\x5f\x48" + CLAIMS.cti + b"\xff"),
+    "a claim's number in two bytes": CLAIM_BYTES.replace(b"\xa5\x04", b"\xa5\x18\x04", 1),
     "a key of another type": cbor2.dumps(WHOLE | {8: {1: {1: 1, -1: 6, -2: CLAIMS.public_x, -3: False}}}),
     "an uncompressed key": cbor2.dumps(WHOLE | {8: {1: {1: 2, -1: 1, -2: CLAIMS.public_x, -3: bytes(32)}}}),
     "a short x": cbor2.dumps(WHOLE | {8: {1: {1: 2, -1: 1, -2: CLAIMS.public_x[1:], -3: False}}}),
@@ -305,8 +318,24 @@ LOOSE_CLAIMS: dict[str, bytes] = {
 }
 
 
+SAME_CLAIMS = {
+    "another order",
+    "a duplicate claim",
+    "exp as a float",
+    "exp in eight bytes",
+    "a trailing byte",
+    "an indefinite map",
+    "an indefinite cti",
+    "a claim's number in two bytes",
+}
+
+
 @pytest.mark.parametrize("name", LOOSE_CLAIMS)
 def test_loose_claims_are_refused_although_both_signed_them(name: str) -> None:
+    loose = cbor2.loads(LOOSE_CLAIMS[name])
+    assert isinstance(loose, dict)
+    if name in SAME_CLAIMS:
+        assert loose == WHOLE, "a general decoder reads the same claims"
     # As bytes, since some are longer than any scanned text may be.
     with pytest.raises(MalformedTicket) as caught:
         phone.decode_token(Ticket(claims=LOOSE_CLAIMS[name]).token())
