@@ -19,6 +19,7 @@ from fare.api.context import Context
 from fare.api.errors import ApiError, ErrorAnswer
 from fare.api.throttle import Throttle
 from fare.collection import BatchRefusal, RedemptionAnswer, redeem, take_in
+from fare.core.claim_answer import ClaimAnswer, seal_claim_answer
 from fare.core.device_request import (
     BATCHES_PATH,
     BUNDLE_PATH,
@@ -61,18 +62,22 @@ _CLAIM_ADVICE: Final = {
 
 
 class Claim(BaseModel):
-    """A device's enrolment: its number, the single-use code of its kit, its Ed25519 public key in hex."""
+    """A device's enrolment: its number, the single-use code of its kit, its Ed25519 public key in hex, and 16
+    fresh random bytes in hex, which the answer brings back signed.
+    """
 
     device: int = Field(ge=1, le=MAX_DEVICE_ID)
     claim_code: str = Field(min_length=1, max_length=64)
     public_key: str = Field(pattern=r"^[0-9a-fA-F]{64}$")
+    nonce: str | None = Field(default=None, pattern=r"^[0-9a-fA-F]{32}$")
 
 
 class Claimed(BaseModel):
-    """The device is enrolled. `server_time_ms` is unix milliseconds."""
+    """The device is enrolled. `sealed`: an MCC1 envelope in hex, the server's time signed for this nonce."""
 
     device: int
     server_time_ms: int
+    sealed: str | None
 
 
 class Redemption(BaseModel):
@@ -99,7 +104,7 @@ def device_routes(context: Context) -> APIRouter:
         if refusal is not None:
             status, advice = _CLAIM_ADVICE[refusal]
             raise ApiError(status, refusal, advice)
-        return Claimed(device=asked.device, server_time_ms=_unix_ms(now))
+        return Claimed(device=asked.device, server_time_ms=_unix_ms(now), sealed=_sealed(context, asked, now))
 
     @router.get(
         BUNDLE_PATH,
@@ -169,6 +174,16 @@ def device_routes(context: Context) -> APIRouter:
         return Response(taken, media_type=CONTENT_TYPE)
 
     return router
+
+
+def _sealed(context: Context, asked: Claim, now: datetime) -> str | None:
+    """What tells the device the time; nothing for one that sent no nonce, since it could not check it."""
+    if asked.nonce is None:
+        return None
+    answer = ClaimAnswer(
+        asked.device, bytes.fromhex(asked.public_key), bytes.fromhex(asked.nonce), _unix_ms(now)
+    )
+    return seal_claim_answer(answer, context.keys.bundle.kid, context.keys.bundle.private).hex()
 
 
 def _authenticate(session: Session, header: str, now: datetime, method: str, path: str) -> int:

@@ -1,6 +1,7 @@
 """What a validator asks of the ledger over HTTP: the addresses, and how it signs its requests.
 
-    POST CLAIM_PATH     {"device", "claim_code", "public_key"} -> {"device", "server_time_ms"}
+    POST CLAIM_PATH     {"device", "claim_code", "public_key", "nonce"} -> {"device", "sealed"}: bytes in hex,
+                        the time sealed for this nonce (`fare.core.claim_answer`)
     GET  BUNDLE_PATH    Mancard-Request, If-None-Match -> 200 an MCD1 envelope, or 304
     POST BATCHES_PATH   CONTENT_TYPE, zstd, an MCB1 envelope (its own signature) -> an MCA1 envelope
     POST redemption_path(cti)   Mancard-Request, no body -> {"granted": bool}

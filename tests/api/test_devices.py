@@ -12,7 +12,9 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 
 from fare.core.bundle import open_bundle
+from fare.core.claim_answer import open_claim_answer
 from fare.core.device_request import HEADER, DeviceRequest, redemption_path, sign_request
+from fare.core.signed import BadSignature
 from fare.database.engine import write
 from fare.fleet import create_device, revoke
 from tests.api.conftest import SetClock
@@ -156,12 +158,17 @@ def test_a_claim_enrols_a_device_once(client: TestClient, city: City, clock: Set
     with write(city.engine) as session:
         code = create_device(session, 5, EVENING)
     key = Ed25519PrivateKey.from_private_bytes(drawn(32))
-    claim = {"device": 5, "claim_code": code, "public_key": key.public_key().public_bytes_raw().hex()}
+    public, nonce = key.public_key().public_bytes_raw(), drawn(16)
+    claim = {"device": 5, "claim_code": code, "public_key": public.hex(), "nonce": nonce.hex()}
     wrong = client.post("/v1/claim", json={**claim, "claim_code": "0" * 32})
     assert (wrong.status_code, wrong.json()["error"]) == (403, "wrong_code")
     answer = client.post("/v1/claim", json=claim)
     assert answer.status_code == 200
-    assert answer.json() == {"device": 5, "server_time_ms": int(EVENING.timestamp() * 1000)}
+    sealed, bundle = bytes.fromhex(answer.json()["sealed"]), city.keys.bundle
+    told = open_claim_answer(sealed, {bundle.kid: bundle.public}, 5, public, nonce)
+    assert told == int(EVENING.timestamp() * 1000)
+    with pytest.raises(BadSignature):
+        open_claim_answer(sealed, {bundle.kid: bundle.public}, 5, public, drawn(16))
     other = {**claim, "public_key": drawn(32).hex()}
     assert client.post("/v1/claim", json=other).status_code == 409
     clock.now += timedelta(minutes=2)
