@@ -37,6 +37,7 @@ from fare.issuing.holds import (
     release_holds_of,
 )
 from fare.issuing.orders import PaidLoad, confirm_paid, load_card, request_load
+from fare.issuing.paper import PaperTicketIssued, issue_paper_tickets
 from fare.issuing.phone_tickets import (
     IssuedTicket,
     LiveTicket,
@@ -91,6 +92,7 @@ __all__ = [
     "IssuingRefused",
     "LiveTicket",
     "PaidLoad",
+    "PaperTicketIssued",
     "PhoneAccount",
     "PhoneKey",
     "PhoneStatus",
@@ -120,6 +122,7 @@ __all__ = [
     "enrol_phone",
     "entitlement_bytes",
     "entitlements_waiting",
+    "issue_paper_tickets",
     "issue_phone_ticket",
     "issue_ticket_entitlement",
     "keys_found",

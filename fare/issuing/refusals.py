@@ -16,6 +16,7 @@ class IssuingRefusal(StrEnum):
     UNKNOWN_WALLET = "unknown_wallet"
     UNKNOWN_TICKET = "unknown_ticket"
     UNKNOWN_ORDER = "unknown_order"
+    UNKNOWN_VEHICLE = "unknown_vehicle"
     NOT_ACTIVE = "not_active"
     ALREADY_ISSUED = "already_issued"
     AMOUNT_OUT_OF_RANGE = "amount_out_of_range"
@@ -40,6 +41,7 @@ _SENTENCES: Final[Mapping[IssuingRefusal, str]] = {
     IssuingRefusal.UNKNOWN_WALLET: "There is no such wallet: check its number, or open one.",
     IssuingRefusal.UNKNOWN_TICKET: "This ticket was not issued here: check its alias.",
     IssuingRefusal.UNKNOWN_ORDER: "There is no such order: check its number, or make the order again.",
+    IssuingRefusal.UNKNOWN_VEHICLE: "No validator is on a bus of this name: check it in the fleet's list.",
     IssuingRefusal.NOT_ACTIVE: (
         "This card or wallet is denied or replaced: unblock it, or use the one that replaced it."
     ),
