@@ -7,11 +7,13 @@ in `token-pin`, written there by the technician. No secret has a default and non
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import stat
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
+from urllib.parse import SplitResult, urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -34,7 +36,44 @@ def read_kit(folder: Path) -> Kit:
             f"{folder / fault.file} cannot be used ({fault}): "
             f"make it again with 'mancard fleet {mend} DEVICE --out FOLDER'."
         ) from fault
+    require_private_line(kit.ledger_url)
     return replace(kit, card_keys=_opened(kit.card_keys, folder))
+
+
+def require_private_line(ledger_url: str) -> None:
+    """Raises OperatorError for an address that would carry claim codes and taps over an open line.
+
+    Plain http is for a ledger on this very machine.
+    """
+    try:
+        parts = urlsplit(ledger_url)
+        host = parts.hostname or ""
+    except ValueError:
+        host, parts = "", urlsplit("")
+    if parts.scheme == "https" and host:
+        return
+    if parts.scheme == "http" and _is_loopback(host):
+        return
+    plain = parts.scheme == "http" and host
+    what = "is plain http to another machine" if plain else "is not an https address"
+    raise OperatorError(
+        f"The ledger's address {_without_user(parts)} {what}: give https://… "
+        "(http is for this machine alone, as http://127.0.0.1:8000)."
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _without_user(parts: SplitResult) -> str:
+    """The address as it may be printed: whatever stands before an @ may be a password."""
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"[:80]
 
 
 def read_pin(file: Path) -> str:

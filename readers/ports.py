@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from fare.core.proof.refusal import TicketRefusal
 from fare.core.tap import ClockQuality
 from readers.shown import Shown
 
@@ -17,9 +18,9 @@ RandomBytes = Callable[[int], bytes]
 """`n` fresh random bytes from a cryptographic source."""
 
 
-Redeem = Callable[[bytes], bool | None]
-"""Asks the ledger for the only ride of a paper ticket, by its cti: granted to this device or not; None
-without a line. It never raises, and a rider waits for it: some two seconds at most.
+Redeem = Callable[[bytes], TicketRefusal | None]
+"""Asks the ledger for the only ride of a paper ticket, by its cti: None when this device has it, else why
+not; NEEDS_LINE without a line. It never raises, and a rider waits for it: some two seconds at most.
 """
 
 

@@ -23,7 +23,7 @@ from readers.display import AllDisplays, LastShown
 from readers.inspection_switch import InspectionSwitch
 from readers.journal import Journal, JournalFault
 from readers.journal_store import FreeSpace
-from readers.kit import device_key
+from readers.kit import device_key, require_private_line
 from readers.ports import Clock, RandomBytes, ReaderFault, ScannerEngine, Storage
 from readers.scanners.serving import ScannerThreads
 from readers.shown import Shown
@@ -197,14 +197,14 @@ def compose(
 
     `share` is the way to what the doors of one process share, instead of the options' gateway.
     """
+    ledger_url = options.ledger_url or kit.ledger_url
+    require_private_line(ledger_url)
     key = device_key(options.state)
     journal = Journal(options.state, kit.device, random_bytes)
     try:
         bundles = Bundles(journal, kit.device, kit.bundle_keys)
         time = clock if clock is not None else SystemClock(_floor_ms(journal, bundles))
-        uplink = HttpUplink(
-            options.ledger_url or kit.ledger_url, DeviceIdentity(kit.device, key), time, random_bytes
-        )
+        uplink = HttpUplink(ledger_url, DeviceIdentity(kit.device, key), time, random_bytes)
         share = share or _gateway(options.gateway_url)
         memory, shared = door_memory(
             share, journal, bundles, time, options.inspect_vehicle if options.inspect else None

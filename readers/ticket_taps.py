@@ -131,10 +131,7 @@ class TicketTaps:
             return None
         if self._memory.paid(claim):
             return TicketRefusal.ALREADY_PAID
-        granted = self._redeem(ticket.cti)
-        if granted is None:
-            return TicketRefusal.NEEDS_LINE
-        return None if granted else TicketRefusal.ALREADY_PAID
+        return self._redeem(ticket.cti)
 
     def _green(self, moment: Moment, tap: Tap, ticket: AnyVerifiedTicket) -> Shown:
         return replace(

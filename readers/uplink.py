@@ -27,6 +27,7 @@ from fare.core.device_request import (
     redemption_path,
     sign_request,
 )
+from fare.core.proof.refusal import TicketRefusal
 from readers.ports import Clock, RandomBytes
 
 CONNECT_TIMEOUT_S: Final = 5.0
@@ -37,6 +38,15 @@ OK: Final = 200
 NOT_MODIFIED: Final = 304
 MAX_RETRY_AFTER_S: Final = 3600
 MAX_ANSWER_BYTES: Final = MAX_BUNDLE_BYTES + 1024
+
+
+_NOT_GRANTED: Final = {
+    "already_redeemed": TicketRefusal.ALREADY_PAID,
+    "not_valid": TicketRefusal.EXPIRED,
+    "other_vehicle": TicketRefusal.WRONG_VEHICLE,
+    "unknown_ticket": TicketRefusal.DENYLISTED,
+}
+"""What the ledger says of a paper ticket that is not granted, as its holder is told."""
 
 
 class UplinkDown(Exception):
@@ -176,15 +186,16 @@ class HttpUplink:
         answer = self._ask("GET", BUNDLE_PATH, more=headers)
         return None if answer.status_code == NOT_MODIFIED else answer.content
 
-    def redeem(self, cti: bytes) -> bool | None:
+    def redeem(self, cti: bytes) -> TicketRefusal | None:
         """The `Redeem` of this line: a rider waits at the door, so it gives up soon."""
         path = redemption_path(cti)
         headers = {HEADER: self._signed("POST", path)}
         try:
             answer = self._ask("POST", path, more=headers, timeout=REDEMPTION_TIMEOUT)
-            return answer.json()["granted"] is True
+            told = answer.json()
+            return None if told["granted"] is True else _NOT_GRANTED[told["reason"]]
         except (UplinkDown, LedgerRefused, ValueError, KeyError, TypeError):
-            return None
+            return TicketRefusal.NEEDS_LINE
 
     def _signed(self, method: str, path: str) -> str:
         nonce = self._random_bytes(16)

@@ -14,6 +14,7 @@ from typing import Final
 
 from fare.core.desfire.keys import CardKeyStore
 from fare.core.desfire.transaction_mac import OUR_READING, Reading
+from fare.core.proof.refusal import TicketRefusal
 from readers.bundles import Bundles
 from readers.card_taps import CardTaps
 from readers.door import Door
@@ -29,9 +30,9 @@ INSPECTION_WINDOW_S: Final = 90 * 60
 """How long one fare rides, where the settings do not say."""
 
 
-def no_line(_cti: bytes) -> None:
+def no_line(_cti: bytes) -> TicketRefusal:
     """The Redeem of a validator that has no line to a ledger."""
-    return
+    return TicketRefusal.NEEDS_LINE
 
 
 class Validator:

@@ -24,6 +24,7 @@ from fare.core.desfire.layout import AID
 from fare.core.entitlement import CardEntitlement, decode, sign
 from fare.core.kit import Kit
 from fare.core.proof.card import tap_tmi, verify_commit
+from fare.core.proof.mp1 import PaperClaims, sign_paper
 from fare.core.proof.phone import EntitlementClaims, sign_entitlement
 from fare.core.signed import ACKNOWLEDGEMENT, BATCH, BUNDLE, open_envelope, seal
 from fare.core.tap import BundleVersion, ClockQuality, Tap, decode_tap
@@ -155,6 +156,11 @@ class Issuer:
         )
         phone.hold(sign_entitlement(claims, self.channel_key, b"\x03"))
         return phone
+
+    def paper(self, vehicle: str | None, *, life_s: int = 3600) -> str:
+        """The text of a paper ticket for `vehicle`, or for any bus that the ledger gives leave to."""
+        claims = PaperClaims(NOW_S + life_s, NOW_S, secrets.token_bytes(8), 1, FARE_RIAL, vehicle)
+        return sign_paper(claims, self.channel_key, b"\x03")
 
     def bundle(self, n: int = 1, *, epoch: bytes = EPOCH, issued_at_s: int = NOW_S, **more: object) -> bytes:
         bundle = Bundle(

@@ -31,6 +31,10 @@ class LedgerServer(ThreadingHTTPServer):
         self.refuse_poll = 0
         self.faults: list[str] = []  # for the next batches: lose | early | repeat | 429 | garbage | 500
         self.last_answer = b""
+        self.redemption = "granted"
+        self.redeemed: list[bytes] = []
+        self.answer_now = threading.Event()
+        self.answer_now.set()
         self.connections: list[socket.socket] = []
         self.etags: list[str | None] = []
 
@@ -69,6 +73,8 @@ class _Api(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.path == "/v1/claim":
             self.claim(json.loads(body))
+        elif self.path.startswith("/v1/redemptions/"):
+            self.redemption()
         elif self.path == "/v1/batches":
             assert self.headers["Content-Type"] == "application/cbor"
             assert self.headers["Content-Encoding"] == "zstd"
@@ -90,6 +96,16 @@ class _Api(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         self.answer(200, json.dumps({"device": DEVICE, "server_time_ms": home.ledger.now_ms}).encode())
+
+    def redemption(self) -> None:
+        home = self.home
+        assert home.ledger.device_key is not None
+        request = open_request(self.headers[HEADER], home.ledger.device_key)
+        assert (request.device, request.method, request.path) == (DEVICE, "POST", self.path)
+        home.redeemed.append(bytes.fromhex(self.path.rsplit("/", 1)[1]))
+        home.answer_now.wait(10)
+        reason = home.redemption
+        self.answer(200, json.dumps({"granted": reason == "granted", "reason": reason}).encode())
 
     def batch(self, body: bytes) -> None:
         home = self.home

@@ -12,7 +12,7 @@ import pytest
 from fare.core.desfire.keys import ValidatorKeys
 from fare.core.desfire.layout import AID
 from fare.core.errors import OperatorError
-from readers.kit import device_key, read_kit
+from readers.kit import device_key, read_kit, require_private_line
 from tests.readers.bus import SYSTEM_ID, Issuer
 
 
@@ -95,3 +95,35 @@ def test_the_device_key_is_made_once_and_private(tmp_path: Path) -> None:
     path.write_text("damaged")
     with pytest.raises(OperatorError, match="damaged"):
         device_key(tmp_path / "state")
+
+
+def test_plain_http_is_for_this_machine_alone(tmp_path: Path, issuer: Issuer) -> None:
+    for good in (
+        "https://ledger.example",
+        "https://ledger.example:8443/city",
+        "http://127.0.0.1:8000",
+        "http://127.4.5.6",
+        "http://localhost:8000",
+        "http://[::1]:8000",
+    ):
+        assert read_kit(write_kit(tmp_path / "kit", issuer, good)).ledger_url == good
+    for bad in (
+        "http://ledger.example",
+        "http://10.0.0.1:8000",
+        "http://127.0.0.1.example",
+        "http://localhost.example",
+        "http://127.0.0.1@ledger.example",
+        "http://user:hunter-two@ledger.example",
+        "HTTP://ledger.example",
+        "ftp://127.0.0.1",
+        "//127.0.0.1",
+        "https://",
+        "https://[::1",
+        "ledger",
+    ):
+        with pytest.raises(OperatorError, match="give https://") as refused:
+            require_private_line(bad)
+        assert "hunter-two" not in str(refused.value)
+        with pytest.raises(OperatorError) as refused:
+            read_kit(write_kit(tmp_path / "kit", issuer, bad))
+        assert "hunter-two" not in str(refused.value)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from fare.core.card_record import decode
+from fare.core.proof.mp1 import decode_paper
 from fare.core.tap import Outcome
 from fare.core.tariff.model import FareProduct, Tariff
 from readers.shown import Lamp, Shown
 from tests.readers.bus import FARE_RIAL, NOW_S, Bus, Issuer, open_bus
 from tests.readers.chips import chip_with, present
+from tests.readers.ledger_server import serving
 
 
 def test_a_phone_rides_once(bus: Bus) -> None:
@@ -97,6 +100,51 @@ def test_a_ticket_that_does_not_cover_the_fare_is_refused(bus: Bus) -> None:
     dear = Tariff(2, "dear", {0: FareProduct("adult", "adult", FARE_RIAL + 1)})
     bus.process.bundles.offer(bus.issuer.bundle(2, tariff=dear))
     assert bus.process.scan(bus.issuer.phone().ticket_text(NOW_S, 1)).reason == "insufficient_balance"
+
+
+# --- paper ---
+
+
+def test_a_paper_ticket_for_this_bus_rides_once_without_a_line(bus: Bus) -> None:
+    text = bus.issuer.paper("bus-7")
+    shown = bus.process.scan(f"  {text}\r\n")
+    assert (shown.lamp, shown.fare_rial, shown.rides_left) == (Lamp.GREEN, FARE_RIAL, 0)
+    assert bus.process.scan(text).reason == "already_paid"
+    assert bus.process.scan(bus.issuer.paper("bus-8")).reason == "wrong_vehicle"
+    assert bus.journalled()[0].ticket == text
+
+
+def test_a_paper_ticket_for_any_bus_asks_the_ledger_once(issuer: Issuer, cards: Path, tmp_path: Path) -> None:
+    with serving(issuer) as ledger:
+        bus = open_bus(issuer, cards, tmp_path / "state", ledger_url=ledger.url)
+        assert bus.process.synchroniser.step()
+        text = issuer.paper(None)
+        assert bus.process.scan(text).lamp is Lamp.GREEN
+        assert bus.process.scan(text).reason == "already_paid"
+        assert ledger.redeemed == [decode_paper(text).cti]
+        for answer, reason in (
+            ("already_redeemed", "already_paid"),
+            ("not_valid", "expired"),
+            ("other_vehicle", "wrong_vehicle"),
+            ("unknown_ticket", "denylisted"),
+            ("a word of later years", "needs_line"),
+        ):
+            ledger.redemption = answer
+            assert bus.process.scan(issuer.paper(None)).reason == reason
+        # No line, and a line on which nobody answers: red soon, and nothing is taken.
+        ledger.redemption = "granted"
+        waiting = issuer.paper(None)
+        ledger.answer_now.clear()
+        began_s = time.monotonic()
+        assert bus.process.scan(waiting).reason == "needs_line"
+        assert time.monotonic() - began_s < 3
+        ledger.answer_now.set()
+        bus.process.cut_uplink()
+        assert bus.process.scan(issuer.paper(None)).reason == "needs_line"
+        bus.process.restore_uplink()
+        assert bus.process.scan(waiting).lamp is Lamp.GREEN
+        assert [tap.outcome for tap in bus.journalled()].count(Outcome.ACCEPTED) == 2
+        bus.process.stop()
 
 
 # --- a card whose reader hangs ---
