@@ -14,6 +14,7 @@ WATCHED = {
     "card": ["fare.core.desfire", "fare.core.proof"],
     "emulator": ["hardware.emulator"],
     "documents": ["fare.core"],
+    "texts": ["fare.core"],
 }
 
 

@@ -224,11 +224,11 @@ def decode_ticket(text: str) -> PhoneTicket:
 
 def decode_token(token: bytes) -> PhoneTicket:
     """The ticket in `token`, the bytes inside the text. Raises `MalformedTicket`."""
-    return _matched(token) or _read_token(token)
+    return matched(token) or read_token(token)
 
 
-def _matched(token: bytes) -> PhoneTicket | None:
-    """What `_read_token` would answer, sooner; None leaves it to that."""
+def matched(token: bytes) -> PhoneTicket | None:
+    """What `read_token` answers, sooner; None leaves it to that, also where it would not refuse."""
     found = mc1_pattern.TOKEN.fullmatch(token)
     if found is None:
         return None
@@ -257,8 +257,8 @@ def _matched(token: bytes) -> PhoneTicket | None:
     return PhoneTicket(entitlement, int.from_bytes(ts), matched_uint(ctr), pax[0], challenge, token)
 
 
-def _read_token(token: bytes) -> PhoneTicket:
-    """The definition of what is accepted."""
+def read_token(token: bytes) -> PhoneTicket:
+    """The definition of what `decode_token` accepts, item by item; it names what is wrong."""
     try:
         reader = StrictReader(token)
         protected, proof = read_sign1(reader)
