@@ -22,7 +22,7 @@ from starlette.responses import JSONResponse, Response
 from fare.core.identifiers import InvalidMobile, Mobile, parse_mobile
 from fare.core.proof.possession import PhoneKey, check_possession
 from fare.database.engine import write
-from fare.issuing import IssuingRefused, enrol_phone, phones_of, report_phone_lost
+from fare.issuing import IssuingRefused, PhoneStatus, enrol_phone, phones_of, report_phone_lost
 from fare.riders import (
     CodeNotSent,
     CodeRefusal,
@@ -145,12 +145,13 @@ def _enrol(
     None for a rider whose wallet is closed.
     """
     now = riders.now()
+    # Sessions before wallets, here and wherever both are locked: two requests never wait for each other.
+    close_rider_session(session, token_of(request))
     rider_id, wallet_id = rider_with_wallet(session, mobile, now)
     try:
         phone = enrol_phone(session, wallet_id, key.keeps_keys, now)
     except IssuingRefused:
         return None
-    close_rider_session(session, token_of(request))
     token = open_rider_session(session, rider_id, phone.phone_id, now)
     try_ticket(riders, session, phone.phone_id, key, now)
     return token, account_of(riders, session, token, now)
@@ -162,11 +163,10 @@ def _report_lost(riders: Riders, session: Session, mobile: Mobile) -> int:
     wallet_id = None if rider_id is None else wallet_of(session, rider_id)
     if wallet_id is None:
         return 0
-    live = [phone.phone_id for phone in phones_of(session, wallet_id) if phone.ended_at is None]
-    denied = report_phone_lost(session, wallet_id, riders.now())
-    for phone_id in live:
-        close_phone_sessions(session, phone_id)
-    return len(denied)
+    for phone in phones_of(session, wallet_id):
+        if phone.status in (PhoneStatus.LIVE, PhoneStatus.SUPERSEDED):
+            close_phone_sessions(session, phone.phone_id)
+    return len(report_phone_lost(session, wallet_id, riders.now()))
 
 
 def _seconds(span: timedelta) -> int:

@@ -72,6 +72,7 @@ def _add_account(router: APIRouter, riders: Riders) -> None:
         now, token = riders.now(), token_of(request)
         with write(riders.engine) as session:
             phone_id = phone_of(riders.visitor(session, token, now))
+            take_challenge(session, token, now)  # locks the session before the wallet; a new one comes below
             newer = newer_phone_of(session, phone_id)
             if newer is None:
                 raise RiderRefused(RiderError.NOT_FOUND)
