@@ -34,12 +34,16 @@ from fare.settings import LedgerSettings
 
 MAX_LIVE_TICKETS: Final = 2
 _FEW_RIDES: Final = 3
+_KEYS_REMEMBERED: Final = 100
 _FEW_HOURS: Final = timedelta(hours=12)
 _DAY: Final = timedelta(hours=24)
 
 
 class TicketNotIssued(StrEnum):
-    """Why a phone gets no ticket now. DAY_LIMIT: nobody has confirmed it yet and its day's fares are held."""
+    """Why a phone gets no ticket now. DAY_LIMIT: nobody has confirmed it yet and its day's fares are held.
+
+    BAD_KEY: an earlier ticket of its wallet is for the same key, which would follow its rider about.
+    """
 
     NOT_DUE = "not_due"
     SHORT_OF_FUNDS = "short_of_funds"
@@ -49,6 +53,7 @@ class TicketNotIssued(StrEnum):
     PHONE_BLOCKED = "phone_blocked"
     PHONE_CONTESTED = "phone_contested"
     WALLET_CLOSED = "wallet_closed"
+    BAD_KEY = "bad_key"
 
 
 _BY_STATUS: Final = {
@@ -216,6 +221,8 @@ def issue_phone_ticket(
     locked_phone(session, phone_id)
     standing = _standing(session, policy, phone_id, now, revoked_kids)
     refusal = _not_issued(standing, policy, now)
+    if refusal is None and _is_used(session, wallet_id, key):
+        refusal = TicketNotIssued.BAD_KEY
     if refusal is not None:
         return refusal
     replaced = standing.revoked
@@ -267,6 +274,17 @@ def _not_issued(standing: _Standing, policy: TicketPolicy, now: datetime) -> Tic
         return TicketNotIssued.NOT_DUE
     may_hold = policy.rides_for(standing.free_rial)
     return TicketNotIssued.DAY_LIMIT if may_hold else TicketNotIssued.SHORT_OF_FUNDS
+
+
+def _is_used(session: Session, wallet_id: str, key: PhoneKey) -> bool:
+    """Whether one of the wallet's newest tickets is for this very key."""
+    raws = session.exec(
+        select(TicketEntitlement.raw)
+        .where(col(TicketEntitlement.wallet_id) == wallet_id)
+        .order_by(col(TicketEntitlement.issued_at).desc())
+        .limit(_KEYS_REMEMBERED)
+    )
+    return any(key.public_x in raw for raw in raws)
 
 
 def _rides(standing: _Standing, policy: TicketPolicy) -> int:

@@ -48,8 +48,13 @@ def seal(day: DayArgument) -> None:
     engine = open_engine(settings.database_url)
     with write(engine) as session:
         report = seal_day(session, wanted, now, LedgerKeys.open(settings.keys_dir))
-    with write(engine) as session:
-        released = release_expired_holds(session, now.astimezone(settings.zone_info))
+    released: dict[bytes, int] = {}
+    more = True
+    while more:
+        with write(engine) as session:
+            some = release_expired_holds(session, now.astimezone(settings.zone_info))
+        released |= some
+        more = bool(some)
     print(
         f"{wanted}: {report.rides} rides of {report.media} media sealed, {report.fare_rial:,} rial; "
         f"clearing {report.clearing_rial:,} rial."

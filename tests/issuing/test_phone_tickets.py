@@ -26,6 +26,7 @@ from fare.issuing import (
     denied,
     due_ticket,
     enrol_phone,
+    issue_phone_ticket,
     phone_account,
     report_phone_lost,
     ticket_entitlements,
@@ -38,7 +39,7 @@ from fare.ledger import accounts, balance, trial_balance
 from fare.settings import LedgerSettings
 from fare.settlement import seal_day
 from tests.issuing.build import AT, a_wallet, load
-from tests.issuing.riding import DAY, FARE, HOUR, POLICY, a_phone, ask, given, ride
+from tests.issuing.riding import DAY, FARE, HOUR, POLICY, a_key, a_phone, ask, given, ride
 
 
 @pytest.fixture
@@ -195,6 +196,18 @@ def test_a_phone_that_is_not_live_gets_none(engine: Engine, keys: LedgerKeys) ->
             seen = account(session, phone_id)
             assert (seen.not_issued, seen.ticket) == (reason, None)
             assert seen.balance_rial + seen.held_rial == 500_000
+
+
+def test_a_key_is_for_one_ticket(engine: Engine, keys: LedgerKeys) -> None:
+    with write(engine) as session:
+        _, phone_id = a_phone(session, keys, 2_000_000)
+        key = a_key()
+        first = issue_phone_ticket(session, keys, POLICY, phone_id, key, AT)
+        assert isinstance(first, IssuedTicket)
+        ride(session, first.cti, 10)
+        again = issue_phone_ticket(session, keys, POLICY, phone_id, key, AT)
+        assert again is TicketNotIssued.BAD_KEY
+        given(session, keys, phone_id)
 
 
 def test_contested_and_closed(engine: Engine, keys: LedgerKeys) -> None:

@@ -166,6 +166,17 @@ def test_what_was_not_ridden_comes_back_once(engine: Engine, keys: LedgerKeys) -
         assert trial_balance(session).holds
 
 
+def test_a_night_goes_wallet_by_wallet(engine: Engine, keys: LedgerKeys) -> None:
+    with write(engine) as session:
+        for _ in range(3):
+            issue(session, keys, a_wallet(session, keys, 140_000))
+    given_back: list[int] = []
+    for _ in range(4):
+        with write(engine) as session:
+            given_back.append(len(release_expired_holds(session, AT + 26 * HOURS, wallets=1)))
+    assert given_back == [1, 1, 1, 0]
+
+
 def test_an_overdrawn_hold_gives_nothing_back(engine: Engine, keys: LedgerKeys) -> None:
     with write(engine) as session:
         wallet_id = a_wallet(session, keys, 140_000)
