@@ -1,10 +1,11 @@
 """Proving that records agree.
 
-`mancard reconcile psp FILE` · `bank FILE` · `run DAY` · `exceptions` · `audit`
+`mancard reconcile psp FILE` · `bank FILE` · `run DAY` · `exceptions` · `conflicts` · `audit`
 """
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -93,6 +94,31 @@ def exceptions() -> None:
         for row in open_exceptions(session):
             age_hours = int((now - row.opened_at).total_seconds() // 3600)
             print(f"{age_hours:>5} h  {row.queue_role:10} {row.exception_id}: {row.detail}")
+
+
+@app.command()
+def conflicts(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of lines.")] = False,
+) -> None:
+    """List the tickets that two buses showed and nobody has decided about, the oldest first.
+
+    The page /conflicts of the ledger decides them.
+    """
+    from fare.collection import open_conflicts
+    from fare.database.engine import open_engine, read
+    from fare.reconciliation.conflict_list import as_document, as_line
+    from fare.settings import LedgerSettings
+
+    now = clock()
+    with read(open_engine(LedgerSettings().database_url)) as session:
+        found = open_conflicts(session)
+    if as_json:
+        print(json.dumps({"conflicts": [as_document(one) for one in found]}, indent=2))
+        return
+    for one in found:
+        print(as_line(one, now))
+    if not found:
+        print("No ticket waits for a decision.")
 
 
 @app.command("audit")

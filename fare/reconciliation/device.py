@@ -38,6 +38,11 @@ _SHOWN_SEQS: Final = 8
 
 _HELD_BACK: Final = {
     SuspenseReason.NO_ASSIGNMENT: (Kind.NO_ASSIGNMENT, Queue.OPERATOR, "had no bus or its bus no owner"),
+    SuspenseReason.PAPER_WITHOUT_LEAVE: (
+        Kind.PAPER_WITHOUT_LEAVE,
+        Queue.FINANCE,
+        "took paper that is another bus's or that it had no leave for",
+    ),
     SuspenseReason.DEVICE_REVOKED: (Kind.DEVICE_REVOKED, Queue.OPERATOR, "was revoked"),
     SuspenseReason.ABOVE_TARIFF: (Kind.ABOVE_TARIFF, Queue.FINANCE, "took more than the tariff's most"),
     SuspenseReason.RECORD_DIFFERS: (

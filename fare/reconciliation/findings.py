@@ -53,6 +53,7 @@ class Kind(StrEnum):
     DEVICE_REVOKED = "device_revoked"
     ABOVE_TARIFF = "above_tariff"
     RECORD_DIFFERS = "record_differs"
+    PAPER_WITHOUT_LEAVE = "paper_without_leave"
     # card
     CLONE = "clone"
     TICKET_CONFLICT = "ticket_conflict"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from fare.keys import LedgerKeys
 from fare.reconciliation.cli import app as reconcile
 from fare.settlement.cli import app as settlement
 from fare.settlement.days import read_day
-from tests.collection.bus import City
+from tests.collection.bus import NOON, City
 from tests.settlement.build import DAY, MORNING, deposited, psp_report, rode, statement
 
 
@@ -62,6 +64,24 @@ def test_a_day_is_closed_paid_and_reconciled(
     audited = type_in(reconcile, "audit")
     assert audited.exit_code == 0
     assert "posted twice 0, missing 0" in audited.output
+
+
+def test_disputed_tickets_are_listed_for_people_and_programs(
+    city_at_home: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fare.reconciliation.cli.clock", lambda: MORNING)
+    assert type_in(reconcile, "conflicts").output == "No ticket waits for a decision.\n"
+    assert json.loads(type_in(reconcile, "conflicts", "--json").output) == {"conflicts": []}
+    phone = city_at_home.phone()
+    for bus in (city_at_home.bus(2), city_at_home.bus(3, "o-2")):
+        bus.scan(phone, 1, NOON + timedelta(seconds=20 * bus.device))
+        bus.send()
+    (line,) = type_in(reconcile, "conflicts").output.splitlines()
+    assert "on v-2 (line 7) and v-3 (line 7), 20 s apart; 20,000 rial wait, 0 earlier" in line
+    (one,) = json.loads(type_in(reconcile, "conflicts", "--json").output)["conflicts"]
+    assert (one["first"]["owner_id"], one["second"]["owner_id"], one["apart_s"]) == ("o-1", "o-2", 20)
+    assert one["conflict_id"] in line
+    assert one["cti"] in line
 
 
 def test_a_day_that_is_not_over_is_not_sealed(city_at_home: City) -> None:

@@ -7,6 +7,7 @@ from string import Formatter
 import pytest
 
 import fare.web
+from fare.collection import ConflictDecision, ConflictRefusal
 from fare.core.decision import Reason
 from fare.core.proof.phone import TicketRefusal
 from fare.reconciliation.findings import Kind
@@ -22,6 +23,8 @@ COMPOSED = (
     | {f"role.{role}" for role in Role}
     | {f"action.{action}" for action in Action}
     | {f"approval.refused.{refusal}" for refusal in ApprovalRefusal}
+    | {f"conflict.decide.{decision}{rest}" for decision in ConflictDecision for rest in ("", ".about")}
+    | {f"conflict.refused.{refusal}" for refusal in ConflictRefusal if refusal != "unknown_conflict"}
     | {f"unit.{unit}" for unit in ("toman", "rial")}
     | {f"proof.{name}{rest}" for name in ("device", "card", "channel", "bank") for rest in ("", ".about")}
     | {f"proof.{state}" for state in ("good", "bad", "nothing")}
