@@ -44,6 +44,11 @@ class Bundles:
         self._current = self._load_stored()
 
     @property
+    def trusted(self) -> Mapping[int, Ed25519PublicKey]:
+        """The keys of the kit: what the ledger signs bundles and answers to claims with."""
+        return self._trusted
+
+    @property
     def current(self) -> LoadedBundle | None:
         """The bundle to decide by; None before the first one arrived."""
         return self._current

@@ -18,6 +18,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fare.core.batch import MAX_TAPS_IN_BATCH, Acknowledgement, Batch, decode_acknowledgement
+from fare.core.claim_answer import open_claim_answer
 from fare.core.signed import ACKNOWLEDGEMENT, BATCH, DEVICE_KID, open_envelope, seal
 from fare.core.tap import ClockQuality
 from readers.bundles import Bundles
@@ -119,13 +120,22 @@ class Synchroniser:
     def _claim(self) -> None:
         public_key = self._enrolment.key.public_key().public_bytes_raw()
         try:
-            server_time_ms = self._uplink.claim(self._enrolment.claim_code, public_key)
+            answer = self._uplink.claim(self._enrolment.claim_code, public_key)
         except LedgerRefused as refused:
             try:  # the answer to an earlier claim may have been lost: then the key is known already
                 self._poll_bundle()
             except LedgerRefused:
                 raise refused from None
         else:
+            # Only what the ledger signed for this very claim tells the time: nobody on the line chooses it.
+            device, trusted = self._enrolment.device, self._bundles.trusted
+            try:
+                server_time_ms = open_claim_answer(answer.envelope, trusted, device, public_key, answer.nonce)
+            except ValueError as fault:
+                raise SyncFault(
+                    "the answer to this device's claim is not from the ledger of its kit: check the ledger's "
+                    "address and who else is on the line"
+                ) from fault
             self._clock.heard_server_time(server_time_ms)
         self._claimed = True
 

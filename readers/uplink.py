@@ -17,6 +17,7 @@ import zstandard
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fare.core.bundle import MAX_BUNDLE_BYTES
+from fare.core.claim_answer import NONCE_BYTES
 from fare.core.device_request import (
     BATCHES_PATH,
     BUNDLE_PATH,
@@ -63,11 +64,19 @@ class LedgerRefused(Exception):
         self.retry_after_s = retry_after_s
 
 
+@dataclass(frozen=True, slots=True)
+class SealedAnswer:
+    """The ledger's answer to a claim, an envelope that nobody has opened yet, and the claim's own nonce."""
+
+    nonce: bytes
+    envelope: bytes
+
+
 class Uplink(Protocol):
     """What the synchroniser needs of a way to the ledger."""
 
-    def claim(self, claim_code: str, public_key: bytes) -> int:
-        """Enrol this device; the server's time in unix milliseconds. Raises UplinkDown or LedgerRefused."""
+    def claim(self, claim_code: str, public_key: bytes) -> SealedAnswer:
+        """Enrol this device; the answer, unopened. Raises UplinkDown or LedgerRefused."""
         ...
 
     def send_batch(self, envelope: bytes) -> bytes:
@@ -163,12 +172,18 @@ class HttpUplink:
         """Give all connections back."""
         self._client.close()
 
-    def claim(self, claim_code: str, public_key: bytes) -> int:
+    def claim(self, claim_code: str, public_key: bytes) -> SealedAnswer:
         """See Uplink."""
-        body = {"device": self._identity.device, "claim_code": claim_code, "public_key": public_key.hex()}
+        nonce = self._random_bytes(NONCE_BYTES)
+        body = {
+            "device": self._identity.device,
+            "claim_code": claim_code,
+            "public_key": public_key.hex(),
+            "nonce": nonce.hex(),
+        }
         answer = self._ask("POST", CLAIM_PATH, content=json.dumps(body).encode(), kind="application/json")
         try:
-            return int(answer.json()["server_time_ms"])
+            return SealedAnswer(nonce, bytes.fromhex(answer.json()["sealed"]))
         except (ValueError, KeyError, TypeError) as fault:
             raise UplinkDown("the ledger's answer to the claim is not understood") from fault
 

@@ -14,6 +14,7 @@ from typing import cast
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from fare.core.bundle import decode_bundle
+from fare.core.claim_answer import ClaimAnswer, seal_claim_answer
 from fare.core.device_request import HEADER, open_request
 from fare.core.signed import BadSignature, split
 from tests.readers.bus import DEVICE, Issuer, MemoryLedger
@@ -31,6 +32,8 @@ class LedgerServer(ThreadingHTTPServer):
         self.refuse_poll = 0
         self.faults: list[str] = []  # for the next batches: lose | early | repeat | 429 | garbage | 500
         self.last_answer = b""
+        self.claim_faults: list[str] = []  # for the next claims: unsealed | replayed | other-key
+        self.last_sealed: str | None = None
         self.redemption = "granted"
         self.redeemed: list[bytes] = []
         self.answer_now = threading.Event()
@@ -95,7 +98,25 @@ class _Api(BaseHTTPRequestHandler):
             home.faults.pop(0)
             self.close_connection = True
             return
-        self.answer(200, json.dumps({"device": DEVICE, "server_time_ms": home.ledger.now_ms}).encode())
+        sealed = self.sealed(
+            bytes.fromhex(str(document["public_key"])), bytes.fromhex(str(document["nonce"]))
+        )
+        # The unsigned time is what somebody on the line would have the validator believe.
+        self.answer(200, json.dumps({"device": DEVICE, "server_time_ms": 0, "sealed": sealed}).encode())
+
+    def sealed(self, public_key: bytes, nonce: bytes) -> str | None:
+        home = self.home
+        key = home.ledger.issuer.bundle_key
+        fault = home.claim_faults.pop(0) if home.claim_faults else ""
+        if fault == "unsealed":
+            return None
+        if fault == "replayed":
+            return home.last_sealed
+        if fault == "other-key":
+            key = home.ledger.issuer.ack_key
+        answer = ClaimAnswer(DEVICE, public_key, nonce, home.ledger.now_ms)
+        home.last_sealed = seal_claim_answer(answer, 1, key).hex()
+        return home.last_sealed
 
     def redemption(self) -> None:
         home = self.home

@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from redis import Redis
 
 from fare.core.tap import Outcome
 from hardware.emulator.faults import Fault, FaultKind, arm_in_folder
@@ -37,7 +38,7 @@ class Validators:
     running: list[subprocess.Popen[str]] = field(default_factory=list)
     faces: list[Face] = field(default_factory=list)
 
-    def command(self, **options: str) -> list[str]:
+    def command(self, *flags: str, **options: str) -> list[str]:
         given = {
             "kit": str(self.kit),
             "state": str(self.state),
@@ -46,13 +47,13 @@ class Validators:
             "poll": "0.5",
         } | options
         arguments = [part for name, value in given.items() for part in (f"--{name}", value)]
-        return [sys.executable, "-c", PROGRAM, "validator", *arguments]
+        return [sys.executable, "-c", PROGRAM, "validator", *flags, *arguments]
 
-    def start(self) -> tuple[subprocess.Popen[str], Face]:
+    def start(self, *flags: str, **variables: str) -> tuple[subprocess.Popen[str], Face]:
         """A validator that answers, and its page."""
-        environment = {**os.environ, "MANCARD_STATE_DIR": str(self.state)}
+        environment = {**os.environ, "MANCARD_STATE_DIR": str(self.state), **variables}
         started = subprocess.Popen(
-            self.command(),
+            self.command(*flags),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -190,6 +191,27 @@ def test_what_a_person_must_put_right_is_one_sentence(validators: Validators, tm
     (validators.state / "journal.db").write_bytes(b"damaged")
     assert "cannot be read" in validators.refused()
     assert (validators.state / "journal.db").read_bytes() == b"damaged"
+
+
+def test_an_inspectors_validator_reads_the_buss_gateway_and_sells_nothing(
+    validators: Validators, redis_url: str, ledger: LedgerServer, issuer: Issuer, cards: Path
+) -> None:
+    with Redis.from_url(redis_url) as client:
+        client.acl_setuser(
+            "bus", enabled=True, passwords=["+hunter-two"], keys=["mancard:*"], categories=["+@all"]
+        )
+    secret = redis_url.replace("redis://", "redis://bus:hunter-two@")
+    process, face = validators.start("run", "--inspect", MANCARD_VALIDATOR_GATEWAY_URL=secret)
+    face.until("bundle_n", 1)
+    state = face.until("gateway", True)
+    assert (state["inspecting"], state["only_inspects"]) == (True, True)
+    shown = face.tap("one")
+    assert (shown["inspected"], shown["title"]) == (True, "Not paid")
+    process.send_signal(signal.SIGTERM)
+    said, _ = process.communicate(timeout=20)
+    assert "hunter-two" not in said
+    assert ledger.ledger.batches == 0
+    assert spent_on(issuer, cards, "one") == 0
 
 
 def test_two_validators_do_not_share_a_state_folder(validators: Validators) -> None:

@@ -73,6 +73,24 @@ def test_a_lost_answer_to_the_claim_is_no_dead_end(online: Bus, ledger: LedgerSe
     assert online.process.bundles.current is not None
 
 
+@pytest.mark.parametrize("fault", ["unsealed", "other-key", "replayed"])
+def test_only_the_ledgers_own_sealed_answer_to_this_claim_tells_the_time(
+    online: Bus, ledger: LedgerServer, fault: str
+) -> None:
+    online.clock.synchronised = False
+    synchroniser = online.process.synchroniser
+    synchroniser.step()  # an answer to an earlier claim, for whoever keeps it
+    kept = len(online.clock.heard)
+    synchroniser._claimed, synchroniser._probed = False, True
+    ledger.claim_faults = [fault]
+    assert not synchroniser.step()
+    assert "claim" in synchroniser.status.problem
+    assert len(online.clock.heard) == kept
+    assert synchroniser.step()  # asked again, and answered honestly
+    assert online.clock.heard[-1] == ledger.ledger.now_ms
+    assert 0 not in online.clock.heard
+
+
 def test_a_claim_that_is_refused_says_so(online: Bus, ledger: LedgerServer) -> None:
     ledger.claims.append("someone else's")
     ledger.ledger.device_key = online.process.kit.bundle_keys[1]  # another key than this device's
