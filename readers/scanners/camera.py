@@ -19,7 +19,6 @@ from readers.scanners.frames import Frame, FrameSource, UnreadablePicture
 FRAMES_PER_S: Final = 10
 MOST_CODES: Final = 8
 """Of one frame: a wall of codes is not a rider."""
-_QR_CODES: Final = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
 
 
 class CameraScanner:
@@ -79,9 +78,11 @@ class CameraScanner:
 
 def texts_in(frame: Frame) -> list[str]:
     """The texts of the QR codes in one frame, at most `MOST_CODES`; empty for one that cannot be searched."""
+    # Made anew each time: one kept in a module makes the library complain on stderr when the program ends.
+    qr_codes = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
     pixels = memoryview(frame.grey).cast("B", (frame.height, frame.width))
     try:
-        found = zxingcpp.read_barcodes(pixels, formats=_QR_CODES)
+        found = zxingcpp.read_barcodes(pixels, formats=qr_codes)
     except Exception:  # noqa: BLE001 - a decoder written in C++ meets every picture there is
         return []
     texts = [code.text for code in found if code.valid and code.content_type is zxingcpp.ContentType.Text]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import random
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -243,6 +245,12 @@ def test_several_codes_in_one_frame_and_never_a_wall_of_them() -> None:
     for n, one in enumerate(code):
         wall.paste(one, (n % 5 * 150, n // 5 * 150))
     assert len(texts_in(frame_of(wall))) == MOST_CODES
+
+
+def test_a_program_that_searched_a_picture_ends_without_a_word() -> None:
+    program = "from readers.scanners.camera import *; texts_in(Frame(9, 9, bytes(81)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_an_unreadable_frame_is_counted() -> None:
