@@ -187,4 +187,5 @@ def _forget_old(session: Session, now: datetime) -> None:
 
 
 def _digest(salt: bytes, number: str, code: str) -> bytes:
-    return hashlib.sha256(salt + f"{number}:{code}".encode()).digest()
+    # What a person typed may hold half a surrogate pair, which plain UTF-8 refuses.
+    return hashlib.sha256(salt + f"{number}:{code}".encode(errors="surrogatepass")).digest()

@@ -54,9 +54,9 @@ def test_a_code_works_once_in_any_digits(engine: Engine) -> None:
 def test_five_tries_and_five_minutes(engine: Engine) -> None:
     with write(engine) as session:
         made = sent(session)
-    for _ in range(LIMITS.tries):
+    for guess in (wrong(made.code), "", "\ud800", made.code + "0", "١٢ ٣"):
         with write(engine) as session:
-            assert redeem_code(session, MOBILE, wrong(made.code), AT) is CodeRefusal.WRONG_CODE
+            assert redeem_code(session, MOBILE, guess, AT) is CodeRefusal.WRONG_CODE
     with write(engine) as session:
         assert redeem_code(session, MOBILE, made.code, AT) is CodeRefusal.NO_TRIES_LEFT
         again = sent(session, AT + LIMITS.again_after)
