@@ -20,6 +20,7 @@ from readers.addresses import Equipment
 from readers.bundles import Bundles
 from readers.clock import SystemClock
 from readers.display import AllDisplays, LastShown
+from readers.in_view import RideInView
 from readers.inspection_switch import InspectionSwitch
 from readers.journal import Journal, JournalFault
 from readers.journal_store import FreeSpace
@@ -85,7 +86,8 @@ class ValidatorProcess:
         self.inspection = inspection
         self._sync_thread = sync_thread
         self._stopping = threading.Event()
-        self.scanners = ScannerThreads(equipment.scanners, self.scan)
+        self._in_view = RideInView(inspection.clock)
+        self.scanners = ScannerThreads(equipment.scanners, self._scanned)
         self.shared = shared
         """What the doors of this vehicle share about paid tickets; None where nothing is shared."""
         self._gateway_thread = None if shared is None else GatewayThread(shared)
@@ -159,6 +161,11 @@ class ValidatorProcess:
         self.uplink.close()
         self.journal.close()
         self.equipment.close()
+
+    def _scanned(self, text: str) -> None:
+        """What a scanner read: a phone that is still held there after its green lamp is passed over."""
+        if not self._in_view.holds(text):
+            self._in_view.answered(text, self.scan(text))
 
     def _answer(self, shown: Shown) -> None:
         self._displays.show(shown)
