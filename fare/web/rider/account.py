@@ -53,14 +53,21 @@ def ticket_error(reason: TicketNotIssued | None) -> RiderError | None:
 
 
 def account_of(riders: Riders, session: Session, token: str, now: datetime) -> Account:
-    """What the holder of this cookie may see, with a new challenge for the phone's next key."""
+    """What the holder of this cookie may see, with a new challenge for the phone's next key.
+
+    Raises RiderRefused: signed_out, also when another request ended the session in this very moment.
+    """
     who = riders.visitor(session, token, now)
+    try:
+        challenge = fresh_challenge(session, token, now)
+    except KeyError:
+        raise RiderRefused(RiderError.SIGNED_OUT) from None
     policy = ticket_policy(session, riders.settings, now)
     seen = phone_account(session, policy, phone_of(who), now, riders.keys.channels.revoked())
     total_rial = seen.balance_rial + seen.held_rial
     return {
         "server_time_ms": _unix_ms(now),
-        "challenge": base64url(fresh_challenge(session, token, now)),
+        "challenge": base64url(challenge),
         "mobile_masked": masked_mobile(who.mobile),
         "city_name": riders.settings.city_name,
         "max_fare_rial": policy.max_fare_rial,
