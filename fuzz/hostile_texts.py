@@ -78,8 +78,8 @@ GENUINE: Final = (
 def _signed_parts(ticket: mc1.PhoneTicket | mp1.PaperTicket) -> tuple[bytes, ...]:
     if isinstance(ticket, mp1.PaperTicket):
         return (ticket.raw,)
-    proof, signature = mc1.proof_and_signature(ticket.raw)
-    return proof, signature[:32]  # (r, n - s) is as good a signature as (r, s)
+    signed, signature = mc1.phone_signed_and_signature(ticket.raw)
+    return signed, signature[:32]  # (r, n - s) is as good a signature as (r, s)
 
 
 _SIGNED: Final = frozenset(_signed_parts(decode_any_ticket(text)) for text in GENUINE)

@@ -16,6 +16,8 @@ _ORDINALS: Final = bytes(
     ALPHABET.index(chr(code)) if chr(code) in ALPHABET else _UNKNOWN for code in range(256)
 )
 _PAIRS: Final = tuple(low + high for high in ALPHABET for low in ALPHABET)  # index = low + 45 * high
+_READY_LANES: Final = 134  # enough for a ticket
+_LAST_OF_LANES: Final = int.from_bytes(b"\x00\x00\xff" * _READY_LANES)
 
 
 class NotBase45(ValueError):
@@ -61,10 +63,11 @@ def _decode_triples(ordinals: bytes) -> bytes:
     the next, since 44 + 45 * 44 + 2025 * 44 needs 17 bits.
     """
     triples = len(ordinals) // 3
-    last_of_lane = int.from_bytes(b"\x00\x00\xff" * triples)
-    whole = int.from_bytes(ordinals)
-    low, mid, high = whole >> 16 & last_of_lane, whole >> 8 & last_of_lane, whole & last_of_lane
-    lanes = (low + 45 * mid + 2025 * high).to_bytes(3 * triples)
+    whole, last = int.from_bytes(ordinals), _LAST_OF_LANES
+    if triples > _READY_LANES:
+        last = int.from_bytes(b"\x00\x00\xff" * triples)
+    low, mid, high = whole >> 16 & last, whole >> 8 & last, whole & last
+    lanes = (low + 45 * (mid + 45 * high)).to_bytes(3 * triples)
     if lanes[0::3].count(0) != triples:
         raise NotBase45("three characters stand for more than two bytes")
     pairs = bytearray(2 * triples)

@@ -26,6 +26,7 @@ from fare.core.tariff.pricing import Price, RiderState, price
 
 CLOCK_UNSYNCHRONISED: Final = "clock_unsynchronised"
 """Flag of a tap whose time was not known: freshness was not judged, one tap per cti and vehicle."""
+_NO_STATE: Final = RiderState()  # a ticket carries nothing from ride to ride
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def decide_ticket(
         ticket = examine(text, channel_keys, now_s, clock_synchronised, denied)
     if isinstance(ticket, TicketRefusal):
         return ticket
-    cost, _ = price(bundle.tariff, RiderState(), ticket_context(ticket, boarding))
+    cost, _ = price(bundle.tariff, _NO_STATE, ticket_context(ticket, boarding))
     if cost.amount_rial > min(ticket.held_rial, MAX_FARE_RIAL):
         # The ledger holds no money for a dearer ride: the app fetches a ticket at the new tariff.
         return Reason.INSUFFICIENT_BALANCE

@@ -43,6 +43,12 @@ def test_round_trip(data: bytes) -> None:
     assert base45.decode(base45.encode(data)) == data
 
 
+@pytest.mark.parametrize("size", [0, 1, 2, 266, 267, 268, 269, 270, 271, 5_000])
+def test_round_trip_of_any_length(size: int) -> None:
+    for data in (bytes(size), b"\xff" * size, bytes(number % 251 for number in range(size))):
+        assert base45.decode(base45.encode(data)) == data
+
+
 @given(st.text(alphabet=base45.ALPHABET, max_size=40))
 def test_every_accepted_text_is_the_only_one(text: str) -> None:
     try:

@@ -99,11 +99,11 @@ def read_sign1(reader: StrictReader) -> tuple[bytes, bytes]:
     return protected, payload
 
 
-def payload_and_signature(sign1: bytes, protected_size: int) -> tuple[bytes, bytes]:
-    """Payload and signature of what `read_sign1` accepted, so its layout is known."""
-    # 84, 40+n, protected, a0, payload, 58 40, signature; a payload of 24 to 255 bytes has a head of two.
-    payload_at = 3 + protected_size + 2
-    return sign1[payload_at : -SIGNATURE_BYTES - 2], sign1[-SIGNATURE_BYTES:]
+def signed_and_signature(sign1: bytes, protected: bytes, aad: bytes) -> tuple[bytes, bytes]:
+    """What was signed, and the signature, of bytes that `read_sign1` accepted, so their layout is known."""
+    # 84, 40+n, protected, a0, payload, 58 40, signature: the payload stands in both with the same head.
+    payload = sign1[3 + len(protected) : -SIGNATURE_BYTES - 2]
+    return to_be_signed_start(protected, aad) + payload, sign1[-SIGNATURE_BYTES:]
 
 
 # --- the ledger's level -------------------------------------------------------------------------------------
@@ -140,9 +140,9 @@ def check_issuer(
     issuer = channel_keys.get(kid)
     if issuer is None:
         return TicketRefusal.UNKNOWN_KEY
-    claims, signature = payload_and_signature(raw, len(_ISSUER_PROTECTED) + KID_BYTES)
+    signed, signature = signed_and_signature(raw, _ISSUER_PROTECTED + kid, aad)
     try:
-        issuer.verify(signature, issuer_to_sign(kid, aad, claims))
+        issuer.verify(signature, signed)
     except InvalidSignature:
         return TicketRefusal.BAD_ISSUER_SIGNATURE
     return None

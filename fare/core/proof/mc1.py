@@ -32,10 +32,10 @@ from fare.core.proof.issued import (
     SIGNATURE_BYTES,
     check_terms,
     issuer_to_sign,
-    payload_and_signature,
     read_issued,
     read_sign1,
     require,
+    signed_and_signature,
     text_of,
     to_be_signed_start,
     token_of,
@@ -281,9 +281,9 @@ def decode_entitlement(raw: bytes) -> PhoneEntitlement:
     return entitlement
 
 
-def proof_and_signature(token: bytes) -> tuple[bytes, bytes]:
+def phone_signed_and_signature(token: bytes) -> tuple[bytes, bytes]:
     """What the phone signed, and r || s, of a token that `decode_token` accepted."""
-    return payload_and_signature(token, len(_PHONE_PROTECTED))
+    return signed_and_signature(token, _PHONE_PROTECTED, AAD)
 
 
 def _read_proof(proof: bytes, token: bytes) -> PhoneTicket:

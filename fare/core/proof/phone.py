@@ -35,7 +35,7 @@ from fare.core.proof.mc1 import (
     encode_proof,
     encode_ticket,
     entitlement_to_sign,
-    proof_and_signature,
+    phone_signed_and_signature,
     proof_to_sign,
     sign_entitlement,
 )
@@ -89,8 +89,7 @@ def check_signatures(
     refusal = check_issuer(entitlement.raw, entitlement.kid, AAD, channel_keys)
     if refusal is not None:
         return refusal
-    proof, signature = proof_and_signature(ticket.raw)
-    signed = proof_to_sign(proof)
+    signed, signature = phone_signed_and_signature(ticket.raw)
     if not signature_holds(entitlement.public_x, entitlement.public_y_odd, signature, signed):
         return TicketRefusal.BAD_PHONE_SIGNATURE
     return VerifiedTicket(ticket)
