@@ -3,17 +3,22 @@
 Ours is the whole `decide_ticket`: text to price, up to the replay memory. The floor's two keys are loaded
 beforehand, but a ticket brings a fresh phone key, a compressed point that has to be loaded (and decompressed)
 before it can verify anything: about half of what is above the floor. The second line shows it by a floor that
-loads that key too; it has no aim and stands for nothing else.
+loads that key too; it has no aim and stands for nothing else. The third is what no ticket may cost: any text
+that a camera delivers is refused within 5 ms.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
+
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from benchmarks.measuring import Effort, Measured, compare_cpu
+from benchmarks.measuring import MILLISECONDS, Effort, Measured, compare_cpu
+from fare.core import base45
 from fare.core.bundle import Bundle
 from fare.core.decision import Boarding
 from fare.core.proof.mc1 import (
@@ -33,6 +38,7 @@ _KID = b"\x01"
 _FARE_RIAL = 35_000
 _VEHICLE = "bus-1"
 _BOARDING = Boarding(7, 1, _NOW_S, 1, 0)
+_HOSTILE_RUNS = 200
 _DENIED = frozenset(number.to_bytes(8) for number in range(1, 5_001))
 
 
@@ -90,11 +96,44 @@ def measure(effort: Effort) -> list[Measured]:
             None,
             effort,
         ),
+        _dearest_refusal(text, bundle, keys),
     ]
 
 
-def _decide(text: object, bundle: Bundle, keys: dict[bytes, object]) -> object:
-    return decide_ticket(text, _BOARDING, _VEHICLE, bundle, keys, _NOW_S, True)  # type: ignore[arg-type]
+def _decide(text: object, bundle: Bundle, keys: Mapping[bytes, Ed25519PublicKey]) -> object:
+    return decide_ticket(text, _BOARDING, _VEHICLE, bundle, keys, _NOW_S, True)
+
+
+def _dearest_refusal(genuine: str, bundle: Bundle, keys: Mapping[bytes, Ed25519PublicKey]) -> Measured:
+    """The text that takes longest to refuse, by the slowest of its runs: the limit is for each of them."""
+    megabytes = 10 << 20
+    texts = {
+        "10 MB of zeros": "MC1:" + "0" * megabytes,
+        "10 MB of emoji": "\N{BUS}" * (megabytes // 4),
+        "emoji": "MC1:" + "\N{BUS}" * 100,
+        "NUL": "MC1:" + "\x00" * 396,
+        "a Wi-Fi code": "WIFI:S:bus;T:WPA;P:12345678;;",
+        "an address": "https://example.org/" + "a" * 300,
+        "a huge integer": str(7**450),
+        "the most base45": "MC1:" + "FGW" * 132,
+        "nested arrays": "MC1:" + base45.encode(b"\x84" * 264),
+        "a last bit": genuine[:-3] + ("0" if genuine[-3] != "0" else "1") + genuine[-2:],
+        "paper": "MP1:" + genuine[4:],
+        "a proof of yesterday": genuine,
+    }
+    late_s = _NOW_S + 86_400
+    slowest_ms: dict[str, float] = {}
+    for name, text in texts.items():
+        for _ in range(_HOSTILE_RUNS):
+            started = time.process_time_ns()
+            refusal = decide_ticket(text, _BOARDING, _VEHICLE, bundle, keys, late_s, True)
+            taken_ms = (time.process_time_ns() - started) / 1e6
+            if isinstance(refusal, TicketRide):
+                raise TypeError(f"the benchmark's hostile text was accepted: {name}")
+            slowest_ms[name] = max(taken_ms, slowest_ms.get(name, 0))
+    dearest = max(slowest_ms, key=slowest_ms.__getitem__)
+    what = f"QR refusal, the slowest of {len(texts)} hostile texts ({dearest}): CPU"
+    return Measured("qr-refusal", what, MILLISECONDS, slowest_ms[dearest], most=5)
 
 
 def _bundle() -> Bundle:
