@@ -26,7 +26,6 @@ from fare.core.desfire.application import OpenCard, commit, open_card, run, stag
 from fare.core.desfire.errors import CardTorn
 from fare.core.desfire.keys import ValidatorKeys
 from fare.core.proof.card import CardEvidence, CommitProof
-from fare.core.proof.mp1 import PaperClaims, decode_paper, sign_paper
 from fare.core.signed import ACKNOWLEDGEMENT, BATCH, open_envelope, seal
 from fare.core.tap import BundleVersion, ClockQuality, Outcome, Tap
 from fare.core.tariff.model import FareProduct, Tariff
@@ -43,10 +42,9 @@ from fare.issuing import (
     register_card,
     request_load,
 )
-from fare.issuing.models import TicketEntitlement
+from fare.issuing.paper import issue_paper_tickets
+from fare.issuing.phone_tickets import TicketPolicy
 from fare.issuing.phones import enrol_phone
-from fare.issuing.tickets import hold
-from fare.issuing.words import TicketMedium
 from fare.keys import LedgerKeys
 from hardware.emulator.card import VirtualCard
 from hardware.emulator.phone import VirtualPhone
@@ -186,31 +184,19 @@ class City:
 
     def paper(self, vehicle: str | None, at: datetime = NOON) -> Paper:
         """A paper ticket for one ride, its money held."""
-        issued_at, expires_at = at, at + timedelta(hours=72)
-        claims = PaperClaims(
-            int(expires_at.timestamp()), int(issued_at.timestamp()), drawn(8), 1, FARE_RIAL, vehicle
-        )
-        channel = self.keys.channel
-        text_printed = sign_paper(claims, channel.private, bytes([channel.kid]))
-        wallet = self.rider().wallet_id
+        policy, payment = TicketPolicy(FARE_RIAL), f"psp-{drawn(8).hex()}"
         with write(self.engine) as session:
-            order = request_load(session, "wallet", wallet, FARE_RIAL, "web", "t-1", at)
-            confirm_paid(session, self.keys, order, f"psp-{order}", at)
-            ticket = TicketEntitlement(
-                cti=claims.cti,
-                wallet_id=wallet,
-                kid=channel.kid,
-                raw=decode_paper(text_printed).raw,
-                max_taps=1,
-                max_fare_rial=FARE_RIAL,
-                hold_rial=FARE_RIAL,
-                issued_at=issued_at,
-                expires_at=expires_at,
-                medium=TicketMedium.PAPER,
-                vehicle_id=vehicle,
+            (sold,) = issue_paper_tickets(
+                session,
+                self.keys,
+                policy,
+                count=1,
+                vehicle=vehicle,
+                terminal="t-1",
+                psp_reference=payment,
+                now=at,
             )
-            hold(session, ticket, at)
-        return Paper(claims.cti, text_printed)
+        return Paper(sold.cti, sold.text)
 
     def take(self, envelope: bytes, at: datetime = EVENING) -> Acknowledgement:
         """Upload one envelope and open the answer."""
