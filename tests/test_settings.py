@@ -43,7 +43,8 @@ def test_the_database_follows_the_state_folder(monkeypatch: pytest.MonkeyPatch) 
     [
         ("PORT", "0"), ("PORT", "65536"), ("PORT", "geheim"), ("ZONE", "Asia/geheim"), ("ZONE", "../geheim"),
         ("ZONE", ""), ("DAY_STARTS", "geheim"), ("DAY_STARTS", "04:00:30"), ("DAY_STARTS", "04:00+03:30"),
-        ("CITY", "geheim stadt"), ("ISSUER", "256"),
+        ("CITY", "geheim stadt"), ("ISSUER", "256"), ("RIDES_PER_TICKET", "0"), ("RIDES_PER_TICKET", "256"),
+        ("DAY_RIDES", "0"), ("PAYMENT_GATEWAY", "geheim"), ("CODE_SENDER", "geheim"),
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_one_sentence(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
