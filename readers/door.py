@@ -8,7 +8,7 @@ import threading
 from dataclasses import dataclass
 
 from fare.core.decision import Reason
-from fare.core.proof.phone import TicketRefusal
+from fare.core.proof.refusal import TicketRefusal
 from fare.core.tap import ClockQuality, Outcome, Tap
 from readers.bundles import Bundles, LoadedBundle
 from readers.journal import RESERVE_BYTES, Journal

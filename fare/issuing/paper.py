@@ -14,9 +14,8 @@ from typing import Final
 
 from sqlmodel import Session, col, select
 
-from fare.core.proof.issued import text_of
+from fare.core.proof.issued import CTI_BYTES, text_of
 from fare.core.proof.mp1 import PREFIX, VEHICLE_MAX_BYTES, PaperClaims, decode_paper, sign_paper
-from fare.core.proof.phone import CTI_BYTES
 from fare.issuing.models import Order, TicketEntitlement
 from fare.issuing.orders import confirm_paid, request_load
 from fare.issuing.phone_tickets import TicketPolicy

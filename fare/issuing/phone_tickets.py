@@ -19,7 +19,7 @@ from typing import Final
 
 from sqlmodel import Session, col, select
 
-from fare.core.proof.phone import decode_entitlement
+from fare.core.proof.mc1 import decode_entitlement
 from fare.core.proof.possession import PhoneKey
 from fare.core.tariff.model import Tariff
 from fare.issuing import holds

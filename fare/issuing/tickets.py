@@ -17,7 +17,8 @@ from typing import Final
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, select
 
-from fare.core.proof.phone import CTI_BYTES, EntitlementClaims, sign_entitlement
+from fare.core.proof.issued import CTI_BYTES
+from fare.core.proof.mc1 import EntitlementClaims, sign_entitlement
 from fare.issuing.models import TicketEntitlement
 from fare.issuing.refusals import IssuingRefusal, IssuingRefused
 from fare.issuing.wallets import locked_wallet, wallet_balance

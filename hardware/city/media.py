@@ -22,7 +22,7 @@ from sqlmodel import Session
 from fare.core.desfire.application import run
 from fare.core.errors import OperatorError
 from fare.core.money import persian_digits
-from fare.core.proof.phone import decode_entitlement
+from fare.core.proof.mc1 import decode_entitlement
 from fare.database.engine import write
 from fare.desk import JobKind, JobRequest, begin, personalise_card
 from fare.desk.context import LOCAL

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from fare.core.money import persian_digits
-from fare.core.proof.phone import decode_entitlement
+from fare.core.proof.mc1 import decode_entitlement
 from fare.database.engine import read, write
 from fare.fleet import devices
 from fare.issuing import deny_card, wallet_balance

@@ -63,7 +63,7 @@ def test_a_ticket_that_does_not_hold_moves_no_money(city: City) -> None:
 
 def test_a_ticket_signed_by_us_and_issued_to_nobody_is_not_paid(city: City) -> None:
     """A leaked channel key: the signature is right, and no hold is behind it."""
-    from fare.core.proof.phone import EntitlementClaims, sign_entitlement
+    from fare.core.proof.mc1 import EntitlementClaims, sign_entitlement
     from hardware.emulator.phone import VirtualPhone
 
     bus = city.bus(1)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlmodel import Session
 
 from fare.collection import RidePlace, TakenIn, rides_of_tickets, taken_in
-from fare.core.proof.phone import decode_ticket
+from fare.core.proof.mc1 import decode_ticket
 from fare.database.engine import write
 from fare.settlement.sealing import seal_day
 from hardware.emulator.phone import VirtualPhone

@@ -11,7 +11,7 @@ from fare.core import card_record, entitlement
 from fare.core.bundle import Bundle
 from fare.core.decision import Boarding, CardView, Charge, Reason, Refused, decide_card, ticket_context
 from fare.core.entitlement import CardEntitlement, Pass
-from fare.core.proof.phone import PhoneEntitlement, PhoneTicket
+from fare.core.proof.mc1 import PhoneEntitlement, PhoneTicket
 from fare.core.tap import BundleVersion
 from fare.core.tariff.model import FareMedium, FareProduct, Tariff
 from fare.core.tariff.pricing import RiderState, price

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fare.core.proof.phone import CLOCK_SKEW_S
+from fare.core.proof.issued import CLOCK_SKEW_S
 from fare.core.replay import ReplayMemory, claims
 
 A, B = b"A" * 8, b"B" * 8

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from fare.core.proof.phone import decode_entitlement
+from fare.core.proof.mc1 import decode_entitlement
 from fare.core.tariff.model import FareProduct, Tariff
 from fare.database.engine import read, write
 from fare.distribution import NoTariffInForce, publish_tariff

@@ -12,7 +12,8 @@ from sqlmodel import select
 
 from fare.cli import main
 from fare.core.bundle import Bundle, open_bundle
-from fare.core.proof.phone import TicketRefusal, examine
+from fare.core.proof.phone import examine
+from fare.core.proof.refusal import TicketRefusal
 from fare.core.tariff.model import FareProduct, Tariff
 from fare.database.engine import open_engine, write
 from fare.distribution import current_bundle, publish_tariff

@@ -24,8 +24,8 @@ from fare.core.desfire.layout import AID
 from fare.core.entitlement import CardEntitlement, decode, sign
 from fare.core.kit import Kit
 from fare.core.proof.card import tap_tmi, verify_commit
+from fare.core.proof.mc1 import EntitlementClaims, sign_entitlement
 from fare.core.proof.mp1 import PaperClaims, sign_paper
-from fare.core.proof.phone import EntitlementClaims, sign_entitlement
 from fare.core.signed import ACKNOWLEDGEMENT, BATCH, BUNDLE, open_envelope, seal
 from fare.core.tap import BundleVersion, ClockQuality, Tap, decode_tap
 from fare.core.tariff.model import FareProduct, Tariff

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fare.core.errors import OperatorError
-from fare.core.proof.phone import decode_ticket
+from fare.core.proof.mc1 import decode_ticket
 from hardware.emulator.phone import PhoneError, VirtualPhone
 from hardware.emulator.reader import InProcessReader
 from readers.addresses import resolve

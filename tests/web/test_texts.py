@@ -9,7 +9,7 @@ import pytest
 import fare.web
 from fare.collection import ConflictDecision, ConflictRefusal
 from fare.core.decision import Reason
-from fare.core.proof.phone import TicketRefusal
+from fare.core.proof.refusal import TicketRefusal
 from fare.reconciliation.findings import Kind
 from fare.staff import Action, ApprovalRefusal, Role
 from fare.web.texts import LOCALES, texts

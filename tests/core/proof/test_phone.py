@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fare.core.proof import phone
-from fare.core.proof.phone import EntitlementClaims, MalformedTicket, PhoneTicket, TicketRefusal
+from fare.core.proof.mc1 import EntitlementClaims, PhoneTicket
+from fare.core.proof.refusal import MalformedTicket, TicketRefusal
 from fare.core.strict_cbor import write_bytes
 from tests.core.proof.mc1_oracle import (
     GOLDEN,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fare.core.proof.phone import decode_entitlement
+from fare.core.proof.mc1 import decode_entitlement
 from fare.database.engine import read
 from fare.fleet import devices
 from fare.issuing import cards, denied, wallet_balance
