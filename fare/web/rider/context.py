@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from threading import BoundedSemaphore
 from typing import Final
 
 from sqlalchemy import Engine
@@ -23,6 +25,9 @@ from fare.web.security import set_cookie
 COOKIE: Final = "mancard_rider"
 COOKIE_PATH: Final = "/rider"
 _COOKIE_S: Final = 180 * 86_400
+OUTSIDE_AT_ONCE: Final = 6
+"""Of the server's threads: a provider that answers slowly must not keep the buses from theirs."""
+_OUTSIDE_AGAIN_S: Final = 3
 # One carrier's address stands for many riders; a number has limits of its own in the database.
 _CODES: Final = (40, timedelta(minutes=10))
 _TRIES: Final = (120, timedelta(minutes=10))
@@ -42,10 +47,21 @@ class Riders:
     codes: AddressThrottle = field(default_factory=lambda: AddressThrottle(*_CODES))
     tries: AddressThrottle = field(default_factory=lambda: AddressThrottle(*_TRIES))
     orders: AddressThrottle = field(default_factory=lambda: AddressThrottle(*_ORDERS))
+    _outside: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(OUTSIDE_AT_ONCE))
 
     def now(self) -> datetime:
         """The instant, in the city's time: its date is the city's calendar day."""
         return self.clock().astimezone(self.settings.zone_info)
+
+    @contextmanager
+    def outside(self) -> Generator[None]:
+        """Around whatever waits for somebody else's server. Raises RiderRefused (busy) when too many wait."""
+        if not self._outside.acquire(blocking=False):
+            raise RiderRefused(RiderError.BUSY, _OUTSIDE_AGAIN_S)
+        try:
+            yield
+        finally:
+            self._outside.release()
 
     def visitor(self, session: Session, token: str, now: datetime) -> SignedInRider:
         """Who is signed in. Raises RiderRefused: signed_out."""

@@ -26,6 +26,7 @@ from fare.issuing import IssuingRefused, PhoneStatus, enrol_phone, phones_of, re
 from fare.riders import (
     CodeNotSent,
     CodeRefusal,
+    CodeSender,
     CodeSent,
     close_phone_sessions,
     close_rider_session,
@@ -67,12 +68,13 @@ def routes(riders: Riders) -> APIRouter:
         if riders.sender is None:
             raise RiderRefused(RiderError.NO_SENDER)
         slow_down(riders.codes, request, now)
-        with write(riders.engine) as session:
-            sent = request_code(session, mobile, now)
-            wait = code_wait(session, mobile, now)
-        if isinstance(sent, CodeRefusal):
-            raise RiderRefused(_CODE_ERRORS[sent], _seconds(wait))
-        _send(riders, sent)
+        with riders.outside():
+            with write(riders.engine) as session:
+                sent = request_code(session, mobile, now)
+                wait = code_wait(session, mobile, now)
+            if isinstance(sent, CodeRefusal):
+                raise RiderRefused(_CODE_ERRORS[sent], _seconds(wait))
+            _send(riders, riders.sender, sent)
         return {
             "challenge": base64url(sent.challenge),
             "valid_s": _seconds(sent.expires_at - now),
@@ -124,12 +126,11 @@ def _mobile(text: str) -> Mobile:
         raise RiderRefused(RiderError.INVALID_MOBILE) from None
 
 
-def _send(riders: Riders, sent: CodeSent) -> None:
+def _send(riders: Riders, sender: CodeSender, sent: CodeSent) -> None:
     """Hand the code to the sender. Raises RiderRefused (busy) when it did not leave; it is void then."""
     text = f"کد ورود شما به من‌کارت: {sent.code}\nاین کد را به هیچ‌کس ندهید."
     try:
-        assert riders.sender is not None  # noqa: S101 - the caller looked
-        riders.sender.send(sent.mobile, text)
+        sender.send(sent.mobile, text)
     except CodeNotSent as fault:
         _LOG.warning("%s", fault)
         with write(riders.engine) as session:

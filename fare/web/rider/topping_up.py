@@ -49,7 +49,8 @@ def routes(riders: Riders) -> APIRouter:
         # The page's own origin: the guard compared it with the address that was asked.
         own = urlsplit(request.headers["origin"])
         back = f"{own.scheme}://{own.netloc}/rider/topup/{ordered.order_id}"
-        redirect = gateway.begin(ordered.order_id, ordered.amount_rial, back)
+        with riders.outside():
+            redirect = gateway.begin(ordered.order_id, ordered.amount_rial, back)
         return {"order_id": ordered.order_id, "redirect": redirect}
 
     @api.get("/topup/{order_id}")
@@ -73,7 +74,7 @@ def routes(riders: Riders) -> APIRouter:
                 found = top_up(session, order_id)
             if found is not None and riders.gateway is not None:
                 _settle(riders, riders.gateway, found)
-        except (GatewayUnavailable, DatabaseUnavailable) as fault:
+        except (GatewayUnavailable, DatabaseUnavailable, RiderRefused) as fault:
             _LOG.warning("A rider came back from the gateway, and the order waits: %s", fault)
         return protect(RedirectResponse(f"/rider/?topup={order_id}", 303))
 
@@ -100,15 +101,19 @@ def _order(riders: Riders, gateway: PaymentGateway, token: str, amount_rial: int
 
 
 def _settle(riders: Riders, gateway: PaymentGateway, order: TopUp) -> str:
-    """Ask the gateway and post what was paid: "paid", "waiting" or "failed". Raises GatewayUnavailable."""
+    """Ask the gateway and post what was paid: "paid", "waiting" or "failed".
+
+    Raises GatewayUnavailable, or RiderRefused (busy) when too many ask at once.
+    """
     if order.is_paid:
         return "paid"
-    authority = gateway.authority_of(order.order_id)
-    if authority is None:
-        return "failed"  # it was never announced: nobody can pay it
-    reference = gateway.verify(authority, order.amount_rial)
-    if reference is None:
-        return "failed" if gateway.has_failed(authority) else "waiting"
+    with riders.outside():
+        authority = gateway.authority_of(order.order_id)
+        if authority is None:
+            return "failed"  # it was never announced: nobody can pay it
+        reference = gateway.verify(authority, order.amount_rial)
+        if reference is None:
+            return "failed" if gateway.has_failed(authority) else "waiting"
     with write(riders.engine) as session:
         confirm_paid(session, riders.keys, order.order_id, reference, riders.now())
     return "paid"

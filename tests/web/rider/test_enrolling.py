@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from fare.riders import LIMITS
+from fare.web.rider.context import OUTSIDE_AT_ONCE
 from tests.collection.bus import FARE_RIAL, City
 from tests.web.client import Clock
 from tests.web.rider.browser import MOBILE, ORIGIN, Browser, Messages, PhoneKey, b64
@@ -105,6 +107,30 @@ def test_a_code_that_does_not_leave_is_void_and_another_may_be_asked_for(
     status, told = browser.say("code", {"mobile": MOBILE})
     assert (status, told["error"]) == (429, "too_many")
     assert 3000 < told["retry_after_s"] <= 3600
+
+
+def test_senders_that_hang_leave_the_other_riders_an_answer(
+    browser: Browser, another_browser: Another, messages: Messages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hanging, go_on = threading.Semaphore(0), threading.Event()
+
+    def hang(_mobile: str, _text: str) -> None:
+        hanging.release()
+        assert go_on.wait(30)
+
+    monkeypatch.setattr(messages, "send", hang)
+    waiting = [
+        threading.Thread(target=another_browser().say, args=("code", {"mobile": f"0912000000{number}"}))
+        for number in range(OUTSIDE_AT_ONCE)
+    ]
+    for thread in waiting:
+        thread.start()
+        assert hanging.acquire(timeout=30)
+    assert browser.say("code", {"mobile": MOBILE}) == (503, {"error": "busy", "retry_after_s": 3})
+    go_on.set()
+    for thread in waiting:
+        thread.join()
+    assert browser.say("code", {"mobile": MOBILE})[0] == 200
 
 
 def test_a_new_phone_takes_the_place_of_the_old_one_and_the_old_one_answers(
