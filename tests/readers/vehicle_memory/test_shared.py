@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from readers.shown import Lamp
 from readers.vehicle_memory.in_process import SharedInProcess
 from readers.vehicle_memory.redis import gateway_at
-from tests.readers.bus import NOW_S
+from tests.readers.bus import NOW_S, Bus
 from tests.readers.vehicle_memory.conftest import OTHER_DOOR, Doors, Gateway, MakeDoors
 
 
@@ -40,6 +42,31 @@ def test_while_a_door_has_told_nothing_yet_nobody_can_be_sure(doors: Doors) -> N
     doors.open(OTHER_DOOR)
     assert front.process.scan(doors.issuer.phone().ticket_text(NOW_S, 1)).lamp is Lamp.GREEN
     assert front.journalled()[-1].flags == ()
+
+
+def test_two_doors_in_one_instant_take_a_ride_once(doors: Doors) -> None:
+    front, back = doors.open(), doors.open(OTHER_DOOR)
+    doors.step(front)
+    phones = [doors.issuer.phone(max_taps=9) for _ in range(20)]
+    together = threading.Barrier(2)
+    shown: dict[int, list[str]] = {}
+
+    def rides(door: Bus, ctr: int) -> None:
+        # The parties overlap in one ride, so all of one is taken or all of the other.
+        texts = [phone.ticket_text(NOW_S, ctr, 3) for phone in phones]
+        said = shown[ctr] = []
+        for text in texts:
+            together.wait(10)
+            said.append(door.process.scan(text).reason)
+
+    threads = [threading.Thread(target=rides, args=(door, ctr)) for door, ctr in ((front, 1), (back, 3))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert [sorted(pair) for pair in zip(shown[1], shown[3], strict=True)] == [["already_paid", "ok"]] * len(
+        phones
+    )
 
 
 def test_another_bus_shares_nothing(doors: Doors) -> None:
