@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fare.core.proof import phone
+from fare.core.proof import mc1, phone
 from fare.core.proof.mc1 import EntitlementClaims, PhoneTicket
 from fare.core.proof.refusal import MalformedTicket, TicketRefusal
 from fare.core.strict_cbor import write_bytes
@@ -80,15 +80,15 @@ def test_the_golden_ticket_is_accepted_with_its_meaning() -> None:
     assert entitlement.kid == KID
     stated = {field.name: getattr(entitlement, field.name) for field in dataclasses.fields(CLAIMS)}
     assert stated == dataclasses.asdict(CLAIMS)
-    assert phone.decode_entitlement(entitlement.raw) == entitlement
-    assert phone.decode_token(TOKEN) == ticket
+    assert mc1.decode_entitlement(entitlement.raw) == entitlement
+    assert mc1.decode_token(TOKEN) == ticket
 
 
 def test_the_golden_ticket_is_written_byte_for_byte() -> None:
-    entitlement = phone.sign_entitlement(CLAIMS, ISSUER, KID)
+    entitlement = mc1.sign_entitlement(CLAIMS, ISSUER, KID)
     assert entitlement.hex() == GOLDEN["entitlement_hex"]
-    proof = phone.encode_proof(entitlement, NOW_S, 7)
-    text = phone.encode_ticket(proof, phone_signature(PHONE, phone.proof_to_sign(proof)))
+    proof = mc1.encode_proof(entitlement, NOW_S, 7)
+    text = mc1.encode_ticket(proof, phone_signature(PHONE, mc1.proof_to_sign(proof)))
     assert text == GOLDEN["text"]
     assert len(text) == GOLDEN["text_chars"]
 
@@ -98,8 +98,8 @@ def test_the_independent_builder_makes_the_golden_ticket() -> None:
 
 
 def test_a_signature_made_elsewhere_fits() -> None:
-    signature = ISSUER.sign(phone.entitlement_to_sign(CLAIMS, KID))
-    assert phone.assemble_entitlement(CLAIMS, KID, signature).hex() == GOLDEN["entitlement_hex"]
+    signature = ISSUER.sign(mc1.entitlement_to_sign(CLAIMS, KID))
+    assert mc1.assemble_entitlement(CLAIMS, KID, signature).hex() == GOLDEN["entitlement_hex"]
 
 
 NEGATIVE_REASONS = {
@@ -187,7 +187,7 @@ def signature_holds(
 @pytest.mark.parametrize("vector", VECTORS["cose_sign1"]["vectors"], ids=lambda vector: vector["title"])
 def test_general_cose_is_no_ticket(vector: dict[str, Any]) -> None:
     with pytest.raises(MalformedTicket):
-        phone.decode_token(bytes.fromhex(vector["cose"]))
+        mc1.decode_token(bytes.fromhex(vector["cose"]))
 
 
 @pytest.mark.parametrize("vector", VECTORS["ed25519"]["vectors"], ids=lambda vector: vector["msg"] or "empty")
@@ -242,7 +242,7 @@ def test_nothing_scanned_raises(text: object) -> None:
 def test_no_garbage_token_raises(token: bytes) -> None:
     assert isinstance(examine(as_text(token)), TicketRefusal)
     with pytest.raises(MalformedTicket):
-        phone.decode_token(token)
+        mc1.decode_token(token)
 
 
 # Properly signed by both keys, and the same ticket to a general decoder: only strictness refuses them.
@@ -339,7 +339,7 @@ def test_loose_claims_are_refused_although_both_signed_them(name: str) -> None:
         assert loose == WHOLE, "a general decoder reads the same claims"
     # As bytes, since some are longer than any scanned text may be.
     with pytest.raises(MalformedTicket) as caught:
-        phone.decode_token(Ticket(claims=LOOSE_CLAIMS[name]).token())
+        mc1.decode_token(Ticket(claims=LOOSE_CLAIMS[name]).token())
     assert caught.value.reason is TicketRefusal.MALFORMED
     assert isinstance(examine(Ticket(claims=CLAIM_BYTES).text()), PhoneTicket)
 
@@ -468,7 +468,7 @@ def test_the_second_signature_of_p256_names_the_same_ride() -> None:
 def test_freshness(offset_s: int, reason: TicketRefusal | None) -> None:
     decision = examine(GOLDEN["text"], now_s=NOW_S + offset_s)
     assert decision is reason or (reason is None and isinstance(decision, PhoneTicket))
-    ticket = phone.decode_ticket(GOLDEN["text"])
+    ticket = mc1.decode_ticket(GOLDEN["text"])
     assert phone.check_freshness(ticket, NOW_S + offset_s) is reason
 
 
@@ -489,7 +489,7 @@ def test_a_validator_without_the_time_judges_the_window_alone(now_s: int) -> Non
     ],
 )
 def test_the_window(ts: int, reason: TicketRefusal | None) -> None:
-    ticket = phone.decode_ticket(Ticket(ts=ts).text())
+    ticket = mc1.decode_ticket(Ticket(ts=ts).text())
     assert phone.check_window(ticket) is reason
     decision = examine(Ticket(ts=ts).text(), now_s=ts)
     assert decision is reason or (reason is None and isinstance(decision, PhoneTicket))
@@ -509,7 +509,7 @@ def test_the_window(ts: int, reason: TicketRefusal | None) -> None:
 def test_companions_and_rides_left(ctr: int, pax: int, max_taps: int, exhausted: bool) -> None:
     text = Ticket(ctr=ctr, pax=pax, max_taps=max_taps).text()
     expected = TicketRefusal.COUNTER_EXHAUSTED if exhausted else None
-    assert phone.check_counter(phone.decode_ticket(text)) is expected
+    assert phone.check_counter(mc1.decode_ticket(text)) is expected
     assert (examine(text) is TicketRefusal.COUNTER_EXHAUSTED) is exhausted
 
 
@@ -576,7 +576,7 @@ def test_an_upload_is_judged_without_a_clock() -> None:
 @pytest.mark.parametrize("token", [b"", bytes(10_000_000), b"\x84\x5a\x7f\xff\xff\xff", b"\x84" * 100_000])
 def test_hostile_lengths_are_refused(token: bytes) -> None:
     with pytest.raises(MalformedTicket):
-        phone.decode_token(token)
+        mc1.decode_token(token)
 
 
 @pytest.mark.parametrize(
@@ -590,19 +590,19 @@ def test_hostile_lengths_are_refused(token: bytes) -> None:
 )  # fmt: skip
 def test_no_entitlement_is_signed_that_a_bus_would_refuse(changed: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"must|lives"):
-        phone.sign_entitlement(dataclasses.replace(CLAIMS, **changed), ISSUER, KID)
+        mc1.sign_entitlement(dataclasses.replace(CLAIMS, **changed), ISSUER, KID)
 
 
 def test_wrong_sizes_are_not_assembled() -> None:
     for act in (
-        lambda: phone.sign_entitlement(CLAIMS, ISSUER, b""),
-        lambda: phone.assemble_entitlement(CLAIMS, b"\x01\x02", bytes(64)),
-        lambda: phone.assemble_entitlement(CLAIMS, KID, bytes(63)),
-        lambda: phone.encode_proof(ENTITLEMENT, 1, 1),
-        lambda: phone.encode_proof(ENTITLEMENT, NOW_S, 256),
-        lambda: phone.encode_proof(ENTITLEMENT, NOW_S, 1, pax=10),
-        lambda: phone.encode_proof(ENTITLEMENT, NOW_S, 1, challenge=bytes(9)),
-        lambda: phone.encode_ticket(b"", bytes(65)),
+        lambda: mc1.sign_entitlement(CLAIMS, ISSUER, b""),
+        lambda: mc1.assemble_entitlement(CLAIMS, b"\x01\x02", bytes(64)),
+        lambda: mc1.assemble_entitlement(CLAIMS, KID, bytes(63)),
+        lambda: mc1.encode_proof(ENTITLEMENT, 1, 1),
+        lambda: mc1.encode_proof(ENTITLEMENT, NOW_S, 256),
+        lambda: mc1.encode_proof(ENTITLEMENT, NOW_S, 1, pax=10),
+        lambda: mc1.encode_proof(ENTITLEMENT, NOW_S, 1, challenge=bytes(9)),
+        lambda: mc1.encode_ticket(b"", bytes(65)),
     ):
         with pytest.raises(ValueError, match=r"must|has"):
             act()
@@ -611,7 +611,7 @@ def test_wrong_sizes_are_not_assembled() -> None:
 @pytest.mark.parametrize("raw", [b"", ENTITLEMENT + b"\x00", ENTITLEMENT[:-1], b"\x84\x40" + ENTITLEMENT[8:]])
 def test_a_stored_entitlement_is_read_as_strictly(raw: bytes) -> None:
     with pytest.raises(MalformedTicket):
-        phone.decode_entitlement(raw)
+        mc1.decode_entitlement(raw)
 
 
 claims_of_any_kind = st.integers(0, 2**32 - 1 - 72 * 3600).flatmap(
@@ -631,8 +631,8 @@ claims_of_any_kind = st.integers(0, 2**32 - 1 - 72 * 3600).flatmap(
 
 @given(claims_of_any_kind, st.binary(min_size=1, max_size=1))
 def test_entitlements_round_trip_and_agree_with_cbor2(claims: EntitlementClaims, kid: bytes) -> None:
-    raw = phone.sign_entitlement(claims, ISSUER, kid)
-    read = phone.decode_entitlement(raw)
+    raw = mc1.sign_entitlement(claims, ISSUER, kid)
+    read = mc1.decode_entitlement(raw)
     assert {name: getattr(read, name) for name in dataclasses.asdict(claims)} == dataclasses.asdict(claims)
     assert (read.kid, read.raw) == (kid, raw)
     assert cbor2.dumps(cbor2.loads(raw)) == raw
@@ -645,8 +645,8 @@ def test_entitlements_round_trip_and_agree_with_cbor2(claims: EntitlementClaims,
     st.none() | st.binary(min_size=8, max_size=8),
 )
 def test_tickets_round_trip(ts_s: int, ctr: int, pax: int, challenge: bytes | None) -> None:
-    proof = phone.encode_proof(ENTITLEMENT, ts_s, ctr, pax, challenge)
-    ticket = phone.decode_ticket(phone.encode_ticket(proof, bytes(64)))
+    proof = mc1.encode_proof(ENTITLEMENT, ts_s, ctr, pax, challenge)
+    ticket = mc1.decode_ticket(mc1.encode_ticket(proof, bytes(64)))
     assert (ticket.ts_s, ticket.ctr, ticket.pax, ticket.challenge) == (ts_s, ctr, pax, challenge)
     assert ticket.entitlement.raw == ENTITLEMENT
 
