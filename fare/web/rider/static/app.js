@@ -1,0 +1,119 @@
+// The page: which view stands on it, its frame, and its service worker. What a view shows is the view's own affair.
+import * as account from "./account.js";
+import { h, icon } from "./element.js";
+import { choose, isReviewed, sentence, speakAsChosen, t } from "./words.js";
+import { codeView, askView } from "./views/code.js";
+import { enrolView, lostView } from "./views/enrol.js";
+import { homeView } from "./views/home.js";
+import { languageView, leaveView, moreView } from "./views/more.js";
+import { otherPhoneView, stoppedView } from "./views/phones.js";
+import { topupView } from "./views/topup.js";
+import { tripsView } from "./views/trips.js";
+import { noteInstallOffer } from "./views/pieces.js";
+
+const VIEWS = { home: homeView, code: codeView, ride: askView, topup: topupView, trips: tripsView, more: moreView, leave: leaveView, language: languageView, lost: lostView };
+const FOR_ANYBODY = ["language", "lost"];
+const main = document.getElementById("main");
+let standing = null;
+
+function chosenView() {
+  const name = location.hash.slice(1);
+  const { account: known } = account.state;
+  if (FOR_ANYBODY.includes(name)) return [name, VIEWS[name]];
+  if (!known) return ["enrol", enrolView];
+  if (known.newer_phone) return ["other-phone", otherPhoneView];
+  if (known.phone.state !== "live" && name !== "leave") return ["stopped", stoppedView];
+  if (new URLSearchParams(location.search).has("topup")) return ["topup", topupView];
+  return VIEWS[name] ? [name, VIEWS[name]] : ["home", homeView];
+}
+
+function go(name) {
+  const address = name === "home" ? "/rider/" : `/rider/#${name}`;
+  if (name === "home" || name === "code") history.replaceState(null, "", address);
+  else history.pushState(null, "", address);
+  show(true);
+}
+
+// Put the chosen view on the page. `moved`: the rider came here just now, so the heading is read out.
+function show(moved) {
+  const [name, view] = chosenView();
+  const focused = document.activeElement && main.contains(document.activeElement) ? document.activeElement.id : "";
+  if (standing && standing.leave) standing.leave();
+  standing = { name, ...view({ go, choose: chosen, refresh }) };
+  document.body.dataset.view = name;
+  document.title = `${standing.title} · ${t("brand")}`;
+  main.replaceChildren(...standing.body);
+  frame();
+  if (moved) {
+    scrollTo(0, 0);
+    const start = main.querySelector("[data-start]") || main.querySelector("h1") || main;
+    start.focus({ preventScroll: true });
+  } else if (focused) {
+    const again = document.getElementById(focused);
+    if (again) again.focus({ preventScroll: true });
+  }
+}
+
+function frame() {
+  const city = account.state.account ? account.state.account.city_name : "";
+  document.getElementById("top").replaceChildren(
+    h("div", { class: "brand" }, h("img", { src: "/static/icon.svg", alt: "", width: 40, height: 40 }), h("span", {}, t("brand")), city && h("span", { class: "city" }, city)),
+    standing.name === "language" ? "" : h("button", { type: "button", class: "plain", id: "language", onclick: () => go("language") }, icon("language"), t("language")),
+  );
+  const banner = document.getElementById("banner");
+  const offline = account.state.online ? "" : t(account.state.account ? "offline.banner" : "offline.enrol");
+  if (banner.textContent !== offline) banner.replaceChildren(...(offline ? [h("p", { class: "offline" }, icon("offline"), h("span", {}, offline))] : []));
+  document.getElementById("foot").replaceChildren(...(isReviewed() ? [] : [h("p", { class: "note" }, t("language.unreviewed"))]));
+}
+
+async function chosen(language) {
+  await choose(language);
+  go("home");
+}
+
+async function refresh() {
+  try {
+    await account.refresh();
+    return "";
+  } catch (fault) {
+    return fault.code === "offline" || fault.code === "signed_out" ? "" : sentence(fault.code || "unexpected");
+  }
+}
+
+// What changed elsewhere: a view that has nothing half typed on it is drawn again.
+function changed() {
+  if (!standing) return;
+  const [name] = chosenView();
+  if (name !== standing.name) show(true);
+  else if (standing.follows) show(false);
+  else {
+    frame();
+    if (standing.update) standing.update();
+  }
+}
+
+// New files are taken up when the page is opened, before anything is shown of it for long; a page in use is left alone.
+async function keepOffline() {
+  if (!navigator.serviceWorker) return;
+  const registration = await navigator.serviceWorker.register("/rider/sw.js", { scope: "/rider/" });
+  if (!registration.waiting) return;
+  navigator.serviceWorker.addEventListener("controllerchange", () => {
+    if (standing && ["home", "more"].includes(standing.name)) location.reload();
+  });
+  registration.waiting.postMessage("take over");
+}
+
+async function start() {
+  noteInstallOffer(() => changed());
+  await speakAsChosen().catch(() => choose("fa"));
+  await account.load();
+  account.follow(changed);
+  addEventListener("popstate", () => show(true));
+  show(account.state.pending !== null);
+  document.documentElement.dataset.ready = "yes";
+  account.keepFresh();
+  if (account.state.account) refresh();
+  keepOffline().catch(() => {}); // without it the page works, only not offline
+}
+
+start();
