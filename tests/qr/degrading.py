@@ -13,6 +13,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any, cast
 
 import zxingcpp
 from PIL import Image, ImageDraw, ImageFilter
@@ -78,9 +79,9 @@ def found_code(image: Image.Image) -> FoundCode | None:
     found = [code for code in zxingcpp.read_barcodes(image, formats=_QR_CODES) if code.valid]
     if len(found) != 1:
         return None
-    corners = found[0].position
+    corners, extra = found[0].position, cast("dict[str, Any]", found[0].extra)
     return FoundCode(
-        int(found[0].extra["Version"]),
+        int(extra["Version"]),
         found[0].ec_level,
         (corners.top_left.x, corners.top_left.y, corners.bottom_right.x, corners.bottom_right.y),
     )
