@@ -69,15 +69,14 @@ class Claim(BaseModel):
     device: int = Field(ge=1, le=MAX_DEVICE_ID)
     claim_code: str = Field(min_length=1, max_length=64)
     public_key: str = Field(pattern=r"^[0-9a-fA-F]{64}$")
-    nonce: str | None = Field(default=None, pattern=r"^[0-9a-fA-F]{32}$")
+    nonce: str = Field(pattern=r"^[0-9a-fA-F]{32}$")
 
 
 class Claimed(BaseModel):
     """The device is enrolled. `sealed`: an MCC1 envelope in hex, the server's time signed for this nonce."""
 
     device: int
-    server_time_ms: int
-    sealed: str | None
+    sealed: str
 
 
 class Redemption(BaseModel):
@@ -104,7 +103,7 @@ def device_routes(context: Context) -> APIRouter:
         if refusal is not None:
             status, advice = _CLAIM_ADVICE[refusal]
             raise ApiError(status, refusal, advice)
-        return Claimed(device=asked.device, server_time_ms=_unix_ms(now), sealed=_sealed(context, asked, now))
+        return Claimed(device=asked.device, sealed=_sealed(context, asked, now))
 
     @router.get(
         BUNDLE_PATH,
@@ -176,10 +175,8 @@ def device_routes(context: Context) -> APIRouter:
     return router
 
 
-def _sealed(context: Context, asked: Claim, now: datetime) -> str | None:
-    """What tells the device the time; nothing for one that sent no nonce, since it could not check it."""
-    if asked.nonce is None:
-        return None
+def _sealed(context: Context, asked: Claim, now: datetime) -> str:
+    """What tells the device the time: in the clear, anybody on its line could set its clock."""
     answer = ClaimAnswer(
         asked.device, bytes.fromhex(asked.public_key), bytes.fromhex(asked.nonce), _unix_ms(now)
     )

@@ -164,6 +164,7 @@ def test_a_claim_enrols_a_device_once(client: TestClient, city: City, clock: Set
     assert (wrong.status_code, wrong.json()["error"]) == (403, "wrong_code")
     answer = client.post("/v1/claim", json=claim)
     assert answer.status_code == 200
+    assert set(answer.json()) == {"device", "sealed"}, "no time that nobody signed"
     sealed, bundle = bytes.fromhex(answer.json()["sealed"]), city.keys.bundle
     told = open_claim_answer(sealed, {bundle.kid: bundle.public}, 5, public, nonce)
     assert told == int(EVENING.timestamp() * 1000)
@@ -176,7 +177,7 @@ def test_a_claim_enrols_a_device_once(client: TestClient, city: City, clock: Set
 
 
 def test_claims_of_one_device_are_slowed_down(client: TestClient, city: City, clock: SetClock) -> None:
-    guess = {"device": 5, "claim_code": "0" * 32, "public_key": "00" * 32}
+    guess = {"device": 5, "claim_code": "0" * 32, "public_key": "00" * 32, "nonce": "00" * 16}
     answers = [client.post("/v1/claim", json=guess) for _ in range(6)]
     assert [a.status_code for a in answers] == [403] * 5 + [429]
     assert 1 <= int(answers[-1].headers["retry-after"]) <= 61

@@ -141,7 +141,7 @@ def test_a_claim_sets_nothing_but_the_key(client: TestClient, city: City) -> Non
     with write(city.engine) as session:
         code = create_device(session, 5, EVENING)
     more = {"revoked_at": None, "enrolled_at": "2020-01-01T00:00:00Z", "owner_id": "o-1", "role": "finance"}
-    claim = {"device": 5, "claim_code": code, "public_key": "ab" * 32, **more}
+    claim = {"device": 5, "claim_code": code, "public_key": "ab" * 32, "nonce": "00" * 16, **more}
     client.post("/v1/claim", json=claim)
     rows = city.rows("SELECT device_id, enrolled_at FROM travel_device WHERE public_key IS NOT NULL")
     assert all("2020" not in str(row) for row in rows)
@@ -152,7 +152,10 @@ def test_codes_cannot_be_guessed(client: TestClient, city: City) -> None:
     with write(city.engine) as session:
         create_device(session, 5, EVENING)
     answers = [
-        client.post("/v1/claim", json={"device": 5, "claim_code": f"{n:032x}", "public_key": "ab" * 32})
+        client.post(
+            "/v1/claim",
+            json={"device": 5, "claim_code": f"{n:032x}", "public_key": "ab" * 32, "nonce": "00" * 16},
+        )
         for n in range(50)
     ]
     told = [answer.status_code for answer in answers]
@@ -198,7 +201,7 @@ def test_a_fault_is_logged_on_lines_of_its_own_and_without_what_was_worked_on(
         session.connection().execute(text(f"INSERT INTO {table} (owner_id) VALUES (:id)"), {"id": secret})
 
     monkeypatch.setattr("fare.api.devices.claim", breaks)
-    claim = {"device": 5, "claim_code": secret, "public_key": "ab" * 32}
+    claim = {"device": 5, "claim_code": secret, "public_key": "ab" * 32, "nonce": "00" * 16}
     answer = client.post("/v1/claim", json=claim)
     assert answer.status_code == 500
     assert table not in answer.text
