@@ -12,6 +12,7 @@ from fare.core.bundle import Bundle
 from fare.core.decision import Boarding, CardView, Charge, Reason, Refused, decide_card, ticket_context
 from fare.core.entitlement import CardEntitlement, Pass
 from fare.core.proof.mc1 import PhoneEntitlement, PhoneTicket
+from fare.core.proof.mp1 import PaperTicket
 from fare.core.tap import BundleVersion
 from fare.core.tariff.model import FareMedium, FareProduct, Tariff
 from fare.core.tariff.pricing import RiderState, price
@@ -188,3 +189,10 @@ def test_a_phone_pays_as_the_base_category_for_each_person() -> None:
     assert (context.at_s, context.line, context.area) == (NOW_S, 3, 1)
     cost, _ = price(bundle_with().tariff, RiderState(), context)
     assert cost.amount_rial == 3 * FARE == ticket.held_rial
+
+
+def test_paper_is_one_person_without_a_concession() -> None:
+    paper = PaperTicket(b"\x01", NOW_S + 60, NOW_S, bytes(8), 1, 35_000, "bus-12", b"")
+    context = ticket_context(paper, Boarding(17, 5, NOW_S, 3, 1))
+    assert (context.medium, context.rider_category, context.pax) == (FareMedium.PAPER, 0, 1)
+    assert (context.line, context.area, context.category_valid) == (3, 1, True)

@@ -11,6 +11,7 @@ from fare.core.strict_cbor import (
     StrictReader,
     write_boolean,
     write_bytes,
+    write_text_or_null,
     write_uint,
 )
 
@@ -45,6 +46,37 @@ def test_byte_strings_agree_with_cbor2(value: bytes) -> None:
 def test_booleans_agree_with_cbor2(value: bool) -> None:
     assert write_boolean(value) == cbor2.dumps(value)
     assert StrictReader(write_boolean(value)).boolean() is value
+
+
+@given(st.none() | st.text(min_size=1, max_size=90))
+def test_texts_and_null_agree_with_cbor2(value: str | None) -> None:
+    encoded = write_text_or_null(value)
+    assert encoded == cbor2.dumps(value)
+    reader = StrictReader(encoded)
+    assert reader.text_or_null(400) == value
+    reader.end()
+
+
+# Every one of these is accepted by a general decoder as the same text, or as nothing.
+@pytest.mark.parametrize("encoded", ["7803616263", "790003616263", "7f63616263ff", "d82063616263", "f7"])
+def test_longer_indefinite_and_tagged_texts_are_refused(encoded: str) -> None:
+    cbor2.loads(bytes.fromhex(encoded))
+    with pytest.raises(NotStrictCbor):
+        StrictReader(bytes.fromhex(encoded)).text_or_null(32)
+
+
+@pytest.mark.parametrize(
+    "encoded", ["", "60", "61", "64616263", "61ff", "62c080", "63eda080", "43616263", "f8f6", "f4"]
+)
+def test_cut_empty_and_other_forms_are_no_text(encoded: str) -> None:
+    with pytest.raises(NotStrictCbor):
+        StrictReader(bytes.fromhex(encoded)).text_or_null(32)
+
+
+def test_a_text_is_counted_in_bytes() -> None:
+    assert StrictReader(cbor2.dumps("۱" * 16)).text_or_null(32) == "۱" * 16
+    with pytest.raises(NotStrictCbor, match=r"outside 1\.\.32"):
+        StrictReader(cbor2.dumps("۱" * 17)).text_or_null(32)
 
 
 # Every one of these is accepted by a general decoder as the same value.
