@@ -12,7 +12,7 @@ import re
 import secrets
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +25,9 @@ from fare.collection.models import RegisteredTap, Ride
 from fare.core.desfire.application import open_card, run
 from fare.database.engine import read, write
 from fare.distribution import current_bundle
+from fare.fleet import import_assignments
 from fare.settings import LedgerSettings
+from hardware.city.founding import fleet_csv
 from hardware.city.media import issue_cards
 from hardware.city.sample import open_sample
 from hardware.city.service import Service
@@ -120,19 +122,20 @@ class Bus:
 class City:
     """A founded city whose ledger runs. Buses go by number: owner-1 has 1 and 2, owner-2 has 3 and 4."""
 
-    def __init__(self, state: Path, stack: ExitStack) -> None:
+    def __init__(self, state: Path, stack: ExitStack, **settings: str) -> None:
+        """`settings`: more of the ledger's environment."""
         self.state = state
         self._stack = stack
         self._buses: dict[int, Bus] = {}
         port = free_port()
         self.ledger_url = f"http://127.0.0.1:{port}"
-        settings = LedgerSettings(
+        of_city = LedgerSettings(
             state_dir=state, database_url=f"sqlite:///{state / 'mancard.db'}", port=port
         )
-        self.founded, self.sign_in = open_sample(settings, self.ledger_url, datetime.now(UTC), lambda _: None)
+        self.founded, self.sign_in = open_sample(of_city, self.ledger_url, datetime.now(UTC), lambda _: None)
         stack.callback(self.founded.engine.dispose)
         self.media = self.founded.media
-        environment = clean_environment(MANCARD_STATE_DIR=str(state), MANCARD_PORT=str(port))
+        environment = clean_environment(MANCARD_STATE_DIR=str(state), MANCARD_PORT=str(port), **settings)
         self.ledger = Service("The ledger", ["ledger", "serve"], state / "ledger.log", environment)
         stack.callback(self.ledger.stop)
         self.start_ledger()
@@ -147,14 +150,15 @@ class City:
         os.kill(self.ledger.pid, signal.SIGKILL)
         wait_for("the end of a killed ledger", lambda: self.ledger.ended)
 
-    def bus(self, number: int, reader: str | None = None) -> Bus:
+    def bus(self, number: int, reader: str | None = None, *options: str) -> Bus:
         """The running bus of this number, started again where a test has killed it.
 
-        `reader` as for `mancard validator`, a virtual one over our media unless given.
+        `reader` as for `mancard validator`, a virtual one over our media unless given; `options`: more of its
+        command line.
         """
         bus = self._buses.get(number)
         if bus is None:
-            bus = self._buses[number] = self._new_bus(number, reader)
+            bus = self._buses[number] = self._new_bus(number, reader, options)
             self._stack.callback(bus.close)
             return bus.start()
         return bus.start() if bus.service.ended else bus
@@ -171,11 +175,21 @@ class City:
                 wait_for("the bundle with the load", lambda b=bus: b.state()["bundle_n"] >= newest.n)
         return issued[0].name
 
-    def _new_bus(self, number: int, reader: str | None) -> Bus:
+    def move_device(self, device: int, to_bus: int) -> None:
+        """Make a validator one more door of another bus, from now on."""
+        columns, *rows = fleet_csv(to_bus, datetime.now(UTC).date()).splitlines()
+        row = rows[to_bus - 1].split(",")
+        row[0], row[-1] = str(device), datetime.now(UTC).isoformat(timespec="seconds")
+        moved = self.state / "moved.csv"
+        moved.write_text(f"{columns}\n{','.join(row)}\n", encoding="utf-8")
+        with write(self.founded.engine) as session:
+            import_assignments(session, moved, self.founded.zone)
+
+    def _new_bus(self, number: int, reader: str | None, options: Sequence[str]) -> Bus:
         port = free_port()
         arguments = ["validator", "--kit", str(self.founded.kits / f"device-{number}")]
         arguments += ["--state", str(self.state / f"bus-{number}"), "--port", str(port), "--poll", "1"]
-        arguments += ["--reader", reader or f"virtual:{self.media}"]
+        arguments += ["--reader", reader or f"virtual:{self.media}", *options]
         log = self.state / f"bus-{number}.log"
         return Bus(number, Service(f"Bus {number}", arguments, log, clean_environment()), port)
 
