@@ -10,6 +10,7 @@ by its eyes, and no level corrects them. `cracked_anywhere` does not spare them,
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ CONTRAST = 0.3
 CRACKS = 2
 CRACK_WIDTH_PX = 3
 """Half a module: half a millimetre where a code of version 12 is 6 cm wide."""
+CRACK_LEAST_LENGTH = 0.6
+"""Of the picture's side: a chipped corner is no test."""
 CRACK_LEVELS = (0, 90, 255)
 """A crack is dark where it is filled with dirt, and light where it catches the light."""
 EYE_MODULES, EYE_RING_MODULES = 7, 2
@@ -131,7 +134,10 @@ def _cracked(image: Image.Image, chance: random.Random, spared: Iterable[Box]) -
 
 
 def _crack(size: tuple[int, int], chance: random.Random) -> list[tuple[int, int]]:
-    start, end = (_on_edge(size, edge, chance) for edge in chance.sample(range(4), 2))
+    while True:
+        start, end = (_on_edge(size, edge, chance) for edge in chance.sample(range(4), 2))
+        if math.dist(start, end) >= CRACK_LEAST_LENGTH * max(size):
+            break
     bend = max(size) // 10
     middle = tuple((a + b) // 2 + chance.randint(-bend, bend) for a, b in zip(start, end, strict=True))
     return [start, (middle[0], middle[1]), end]

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 from fare.qr.rendering import as_png, draw
 from tests.qr.degrading import cracked_anywhere, degraded
 
-SEED = 1
+SEED = 7
 SHOWN_PX, CAPTION_PX, COLUMNS = 300, 26, 4
 
 
