@@ -14,10 +14,11 @@ from fare.core.proof.refusal import MalformedTicket
 from fare.core.proof.tickets import decode_any_ticket
 from fare.core.replay import RideClaim, claims
 from readers.ports import Clock
+from readers.scanners.serving import REPEAT_S
 from readers.shown import Lamp, Shown
 
-GONE_AFTER_S: Final = 3.0
-"""A scanner presents what it keeps seeing every two seconds."""
+GONE_AFTER_S: Final = REPEAT_S + 1.0
+"""A scanner presents what it keeps seeing once in `REPEAT_S`."""
 HELD_AT_MOST_S: Final = 10.0
 
 

@@ -1,11 +1,10 @@
 """One thread a scanner: it hands every text to the validator, outlives every fault of the device, and keeps
 a scanner that babbles from taking the cards' turn. It decides nothing about a ticket.
 
-A code stays in a scanner's view: the same text is presented once in `REPEAT_S`, and a ride that this scanner
-brought to green not again before the phone was gone for that long, whatever frame of it is on the screen: the
-lamp of a rider who holds still does not turn red, and nobody behind gets one. And no door sees more people
-than `PER_SECOND` for long: what a broken or hostile device says beyond a burst of `BURST` is dropped and
-counted, so that it fills neither the journal nor the memory.
+A code stays in a scanner's view: the same text is presented once in `REPEAT_S`; that the next frames of a
+ride leave its green lamp alone is the affair of `readers.in_view`. And no door sees more people than
+`PER_SECOND` for long: what a broken or hostile device says beyond a burst of `BURST` is dropped and counted,
+so that it fills neither the journal nor the memory.
 """
 
 from __future__ import annotations
@@ -15,9 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from fare.core.proof.mc1 import MalformedTicket, decode_ticket
 from readers.ports import ScannerEngine, ScannerFault
-from readers.shown import Lamp, Shown
 
 READ_WAIT_S: Final = 0.25
 AGAIN_S: Final = 1.0
@@ -38,15 +35,13 @@ class Pace:
         self.dropped_s: float | None = None
         """When the last of them was read."""
         self._presented: dict[str, float] = {}
-        self._in_view: dict[tuple[bytes, int], float] = {}
         self._left = float(BURST)
         self._counted_s = 0.0
 
     def admits(self, text: str, now_s: float) -> bool:
         """Whether `text`, read at `now_s`, is a presentation of its own."""
         self._presented = {known: at for known, at in self._presented.items() if now_s - at < REPEAT_S}
-        self._in_view = {ride: at for ride, at in self._in_view.items() if now_s - at < REPEAT_S}
-        if text in self._presented or self._is_in_view(text, now_s):
+        if text in self._presented:
             return False
         self._left = min(float(BURST), self._left + (now_s - self._counted_s) * PER_SECOND)
         self._counted_s = now_s
@@ -57,30 +52,6 @@ class Pace:
         self._left -= 1
         self._presented[text] = now_s
         return True
-
-    def accepted(self, text: str, now_s: float) -> None:
-        """`text` was shown green: its ride is in view until nothing of it is read for a while."""
-        ride = _ride_of(text)
-        if ride is not None:
-            self._in_view[ride] = now_s
-
-    def _is_in_view(self, text: str, now_s: float) -> bool:
-        if not self._in_view:
-            return False
-        ride = _ride_of(text)
-        if ride is None or ride not in self._in_view:
-            return False
-        self._in_view[ride] = now_s
-        return True
-
-
-def _ride_of(text: str) -> tuple[bytes, int] | None:
-    """Which ride a phone's text claims, unverified: what it holds back is only its own repetition."""
-    try:
-        ticket = decode_ticket(text.strip())
-    except MalformedTicket:
-        return None
-    return ticket.entitlement.cti, ticket.ctr
 
 
 class ScannerThreads:
@@ -150,8 +121,6 @@ class _ServedScanner:
                     self.stopping.wait(AGAIN_S)
                     continue
                 if text is not None and self._pace.admits(text, time.monotonic()):
-                    shown = self._scan(text)
-                    if isinstance(shown, Shown) and shown.lamp is Lamp.GREEN:
-                        self._pace.accepted(text, time.monotonic())
+                    self._scan(text)
         finally:
             self._engine.close()

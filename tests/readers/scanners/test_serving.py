@@ -7,10 +7,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from fare.core.proof.mc1 import EntitlementClaims, sign_entitlement
-from hardware.emulator.phone import VirtualPhone
 from readers.ports import ScannerFault
 from readers.scanners.serving import BURST, PER_SECOND, REPEAT_S, Pace, ScannerThreads
 
@@ -75,23 +72,6 @@ def test_threads_that_never_started_let_their_devices_go() -> None:
     engine = Scripted()
     ScannerThreads([engine], print).stop()
     assert engine.closed.is_set()
-
-
-def test_a_phone_held_still_is_one_presentation_whatever_frame_it_shows() -> None:
-    phone = VirtualPhone.new()
-    x, y = phone.public_key_xy
-    claims = EntitlementClaims(1_790_003_600, 1_790_000_000, bytes(8), x, bool(y[-1] & 1), 1, 9, 35_000)
-    phone.hold(sign_entitlement(claims, Ed25519PrivateKey.generate(), b"\x02"))
-    frames = [phone.ticket_text(1_790_000_000 + 10 * frame, 3) for frame in range(3)]
-    pace = Pace()
-    assert pace.admits(frames[0], 0.0)
-    assert pace.admits(frames[1], 0.1), "refused so far: a newer frame may be fresh"
-    pace.accepted(frames[1], 0.1)
-    held = [pace.admits(frames[now // 100 % 3], 0.1 + now / 20) for now in range(1, 400)]
-    assert not any(held)
-    assert pace.admits(phone.ticket_text(1_790_000_000, 4), 20.2), "a new ride"
-    gone_s = 20.1 + REPEAT_S
-    assert pace.admits(frames[0], gone_s), "shown again: the bus says that it is paid"
 
 
 def test_one_code_in_view_is_presented_once_in_two_seconds() -> None:
