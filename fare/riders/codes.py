@@ -20,9 +20,9 @@ from sqlmodel import Session, col, select
 
 from fare.core.identifiers import parse_mobile
 from fare.core.money import normalise_digits
+from fare.core.proof.possession import CHALLENGE_BYTES
 from fare.riders.models import OneTimeCode
 
-CHALLENGE_BYTES: Final = 16
 _SALT_BYTES: Final = 16
 _NEVER: Final = datetime(2000, 1, 1, tzinfo=UTC)
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from sqlmodel import Session, col, delete, select
 
-from fare.riders.codes import CHALLENGE_BYTES
+from fare.core.proof.possession import CHALLENGE_BYTES
 from fare.riders.models import Rider, RiderSession
 
 SESSION_LIFE: Final = timedelta(days=180)

@@ -5,8 +5,8 @@
     issued = sign1 with protected {1: -8, 4: kid bstr .size 1}       ; the ledger's Ed25519
 
 Each signature is over the `Sig_structure` of RFC 9052 section 4.4, whose external_aad names the kind of
-ticket: a signature made for one kind never passes as another's. Claims are the kinds' own affair: nothing
-here reads them, and no key is chosen except by `kid` among those that are given.
+ticket: a signature made for one kind never passes as another's. Of the claims only what every kind begins
+with is read here, and no key is chosen except by `kid` among those that are given.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from fare.core import base45
 from fare.core.proof.refusal import MalformedTicket, TicketRefusal
-from fare.core.strict_cbor import UINT32_MAX, NotStrictCbor, StrictReader, write_bytes
+from fare.core.strict_cbor import UINT32_MAX, NotStrictCbor, StrictReader, write_bytes, write_uint
 
 TEXT_MAX_CHARS: Final = 400
 CLOCK_SKEW_S: Final = 30
@@ -28,6 +28,7 @@ CLOCK_SKEW_S: Final = 30
 ENTITLEMENT_MAX_LIFE_S: Final = 72 * 3600
 KID_BYTES, CTI_BYTES, SIGNATURE_BYTES = 1, 8, 64
 MANCARD_CLAIM: Final = b"\x3a\x00\x01\x00\x00"  # key -65537: [product, max_taps, max_fare_rial]
+_CLAIMS_HEAD: Final = b"\xa5\x04"  # a map of five, claim exp first
 
 _SIGNATURE1: Final = b"\x84\x6aSignature1"
 _ISSUER_PROTECTED: Final = b"\xa2\x01\x27\x04\x41"  # {1: -8, 4: kid}, the kid's one byte follows
@@ -51,6 +52,24 @@ def check_terms(
     require(0 <= product <= 0xFFFF, "product must be 0 to 65535")
     require(1 <= max_taps <= 255, "max_taps must be 1 to 255")
     require(0 <= max_fare_rial <= UINT32_MAX, "max_fare_rial must be 0 to 4294967295")
+
+
+def write_common_claims(expires_at_s: int, issued_at_s: int, cti: bytes) -> bytes:
+    """The head of every kind's five claims and the first three of them: exp, iat, cti."""
+    life = _CLAIMS_HEAD + write_uint(expires_at_s) + b"\x06" + write_uint(issued_at_s)
+    return life + b"\x07" + write_bytes(cti)
+
+
+def read_common_claims(reader: StrictReader) -> tuple[int, int, bytes]:
+    """The same as read: exp and iat in unix seconds, a life that is allowed, cti. Raises `NotStrictCbor`."""
+    reader.literal(_CLAIMS_HEAD, "five claims, exp first")
+    expires_at_s = reader.uint()
+    reader.literal(b"\x06", "claim iat")
+    issued_at_s = reader.uint()
+    if not 0 < expires_at_s - issued_at_s <= ENTITLEMENT_MAX_LIFE_S:
+        raise NotStrictCbor("a life of at most 72 hours expected")
+    reader.literal(b"\x07", "claim cti")
+    return expires_at_s, issued_at_s, reader.byte_string(CTI_BYTES)
 
 
 # --- texts --------------------------------------------------------------------------------------------------

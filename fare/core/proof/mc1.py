@@ -26,12 +26,12 @@ from typing import Final
 
 from fare.core.proof import mc1_pattern
 from fare.core.proof.issued import (
-    CTI_BYTES,
     ENTITLEMENT_MAX_LIFE_S,
     MANCARD_CLAIM,
     SIGNATURE_BYTES,
     check_terms,
     issuer_to_sign,
+    read_common_claims,
     read_issued,
     read_sign1,
     require,
@@ -39,10 +39,12 @@ from fare.core.proof.issued import (
     text_of,
     to_be_signed_start,
     token_of,
+    write_common_claims,
     write_issued,
     write_sign1,
 )
 from fare.core.proof.mc1_pattern import matched_uint
+from fare.core.proof.p256 import COORDINATE_BYTES
 from fare.core.proof.refusal import MalformedTicket, TicketRefusal
 from fare.core.signed import Signer
 from fare.core.strict_cbor import (
@@ -56,7 +58,7 @@ from fare.core.strict_cbor import (
 
 PREFIX: Final = "MC1:"
 AAD: Final = b"MC1"
-COORDINATE_BYTES, CHALLENGE_BYTES = 32, 8
+CHALLENGE_BYTES: Final = 8
 
 _PHONE_PROTECTED: Final = b"\xa1\x01\x26"  # {1: -7}
 _COSE_KEY_START: Final = b"\xa1\x01\xa4\x01\x02\x20\x01\x21"  # {1: {1: 2, -1: 1, -2:
@@ -168,12 +170,7 @@ def _encode_claims(claims: EntitlementClaims) -> bytes:
     require(len(claims.public_x) == COORDINATE_BYTES, "public_x must be 32 bytes")
     return b"".join(
         (
-            b"\xa5\x04",
-            write_uint(claims.expires_at_s),
-            b"\x06",
-            write_uint(claims.issued_at_s),
-            b"\x07",
-            write_bytes(claims.cti),
+            write_common_claims(claims.expires_at_s, claims.issued_at_s, claims.cti),
             b"\x08",
             _COSE_KEY_START,
             write_bytes(claims.public_x),
@@ -302,14 +299,7 @@ def _read_proof(proof: bytes, token: bytes) -> PhoneTicket:
 
 def _read_claims(kid: bytes, claims: bytes, raw: bytes) -> PhoneEntitlement:
     reader = StrictReader(claims)
-    reader.literal(b"\xa5\x04", "five claims, exp first")
-    expires_at_s = reader.uint()
-    reader.literal(b"\x06", "claim iat")
-    issued_at_s = reader.uint()
-    if not 0 < expires_at_s - issued_at_s <= ENTITLEMENT_MAX_LIFE_S:
-        raise NotStrictCbor("a life of at most 72 hours expected")
-    reader.literal(b"\x07", "claim cti")
-    cti = reader.byte_string(CTI_BYTES)
+    expires_at_s, issued_at_s, cti = read_common_claims(reader)
     reader.literal(b"\x08" + _COSE_KEY_START, "claim cnf with a P-256 key")
     public_x = reader.byte_string(COORDINATE_BYTES)
     reader.literal(b"\x22", "the sign of y")

@@ -23,26 +23,20 @@ from dataclasses import dataclass
 from typing import Final
 
 from fare.core.proof.issued import (
-    CTI_BYTES,
-    ENTITLEMENT_MAX_LIFE_S,
     MANCARD_CLAIM,
     check_terms,
     issuer_to_sign,
+    read_common_claims,
     read_issued,
     require,
     text_of,
     token_of,
+    write_common_claims,
     write_issued,
 )
 from fare.core.proof.refusal import MalformedTicket, TicketRefusal
 from fare.core.signed import Signer
-from fare.core.strict_cbor import (
-    NotStrictCbor,
-    StrictReader,
-    write_bytes,
-    write_text_or_null,
-    write_uint,
-)
+from fare.core.strict_cbor import NotStrictCbor, StrictReader, write_text_or_null, write_uint
 
 PREFIX: Final = "MP1:"
 AAD: Final = b"MP1"
@@ -147,12 +141,7 @@ def _encode_claims(claims: PaperClaims) -> bytes:
         require(1 <= size <= VEHICLE_MAX_BYTES, f"vehicle must have 1 to {VEHICLE_MAX_BYTES} bytes")
     return b"".join(
         (
-            b"\xa5\x04",
-            write_uint(claims.expires_at_s),
-            b"\x06",
-            write_uint(claims.issued_at_s),
-            b"\x07",
-            write_bytes(claims.cti),
+            write_common_claims(claims.expires_at_s, claims.issued_at_s, claims.cti),
             MANCARD_CLAIM,
             b"\x83",
             write_uint(claims.product),
@@ -166,14 +155,7 @@ def _encode_claims(claims: PaperClaims) -> bytes:
 
 def _read_claims(kid: bytes, claims: bytes, raw: bytes) -> PaperTicket:
     reader = StrictReader(claims)
-    reader.literal(b"\xa5\x04", "five claims, exp first")
-    expires_at_s = reader.uint()
-    reader.literal(b"\x06", "claim iat")
-    issued_at_s = reader.uint()
-    if not 0 < expires_at_s - issued_at_s <= ENTITLEMENT_MAX_LIFE_S:
-        raise NotStrictCbor("a life of at most 72 hours expected")
-    reader.literal(b"\x07", "claim cti")
-    cti = reader.byte_string(CTI_BYTES)
+    expires_at_s, issued_at_s, cti = read_common_claims(reader)
     reader.literal(MANCARD_CLAIM + b"\x83", "claim -65537 with three items")
     product = reader.uint(0, 0xFFFF)
     reader.uint(PAPER_RIDES, PAPER_RIDES)

@@ -11,17 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePublicNumbers
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA256
+from fare.core.proof.p256 import COORDINATE_BYTES, signature_of_point_holds
 
 POSSESSION_CONTEXT: Final = b"mancard phone key 1\x00"
 CHALLENGE_BYTES: Final = 16
-_COORDINATE_BYTES: Final = 32
-_HALF_BYTES: Final = 32
-_ES256: Final = ECDSA(SHA256())
-_P256: Final = SECP256R1()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +35,15 @@ def proof_of_possession_to_sign(challenge: bytes, public_x: bytes, public_y: byt
     """The bytes the phone's new key signs. ValueError for a part of another length."""
     if len(challenge) != CHALLENGE_BYTES:
         raise ValueError(f"a challenge has {CHALLENGE_BYTES} bytes")
-    if len(public_x) != _COORDINATE_BYTES or len(public_y) != _COORDINATE_BYTES:
-        raise ValueError(f"a coordinate has {_COORDINATE_BYTES} bytes")
+    if len(public_x) != COORDINATE_BYTES or len(public_y) != COORDINATE_BYTES:
+        raise ValueError(f"a coordinate has {COORDINATE_BYTES} bytes")
     return POSSESSION_CONTEXT + challenge + public_x + public_y
 
 
 def check_possession(challenge: bytes, key: PhoneKey, signature: bytes) -> bool:
     """Whether the holder of this key signed this challenge; False for what is no key or signature."""
-    if len(signature) != 2 * _HALF_BYTES:
-        return False
-    r, s = int.from_bytes(signature[:_HALF_BYTES]), int.from_bytes(signature[_HALF_BYTES:])
-    x, y = int.from_bytes(key.public_x), int.from_bytes(key.public_y)
     try:
         signed = proof_of_possession_to_sign(challenge, key.public_x, key.public_y)
-        public = EllipticCurvePublicNumbers(x, y, _P256).public_key()
-        public.verify(encode_dss_signature(r, s), signed, _ES256)
-    except (InvalidSignature, ValueError):
-        # ValueError: the point is not on the curve, or a part has another length.
+    except ValueError:
         return False
-    return True
+    return signature_of_point_holds(key.public_x, key.public_y, signature, signed)

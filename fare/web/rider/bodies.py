@@ -9,11 +9,9 @@ from typing import ClassVar
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicNumbers
 from pydantic import BaseModel, ConfigDict, Field
 
+from fare.core.proof.p256 import COORDINATE_BYTES, SIGNATURE_BYTES
 from fare.core.proof.possession import PhoneKey
 from fare.web.rider.refusals import RiderError, RiderRefused
-
-_COORDINATE_BYTES = 32
-_SIGNATURE_BYTES = 64
 
 
 class _Body(BaseModel):
@@ -76,7 +74,7 @@ class Nothing(_Body):
 
 def phone_key(key: PublicKey, *, keeps_keys: bool) -> PhoneKey:
     """The key as issuing takes it. Raises RiderRefused: bad_key, also for a point that is not on P-256."""
-    x, y = (_decoded(part, _COORDINATE_BYTES, RiderError.BAD_KEY) for part in (key.x, key.y))
+    x, y = (_decoded(part, COORDINATE_BYTES, RiderError.BAD_KEY) for part in (key.x, key.y))
     try:
         EllipticCurvePublicNumbers(int.from_bytes(x), int.from_bytes(y), SECP256R1()).public_key()
     except ValueError:
@@ -86,7 +84,7 @@ def phone_key(key: PublicKey, *, keeps_keys: bool) -> PhoneKey:
 
 def proof_bytes(text: str) -> bytes:
     """r||s, 64 bytes. Raises bad_proof."""
-    return _decoded(text, _SIGNATURE_BYTES, RiderError.BAD_PROOF)
+    return _decoded(text, SIGNATURE_BYTES, RiderError.BAD_PROOF)
 
 
 def base64url(raw: bytes) -> str:

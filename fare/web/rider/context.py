@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from fare.issuing.gateway import PaymentGateway
 from fare.keys import KeyStore
-from fare.riders import CodeSender, SignedInRider, rider_of
+from fare.riders import SESSION_LIFE, CodeSender, SignedInRider, rider_of
 from fare.settings import LedgerSettings
 from fare.web.rider.refusals import RiderError, RiderRefused
 from fare.web.rider.throttle import AddressThrottle, address_of
@@ -24,7 +24,6 @@ from fare.web.security import set_cookie
 
 COOKIE: Final = "mancard_rider"
 COOKIE_PATH: Final = "/rider"
-_COOKIE_S: Final = 180 * 86_400
 OUTSIDE_AT_ONCE: Final = 6
 """Of the server's threads: a provider that answers slowly must not keep the buses from theirs."""
 _OUTSIDE_AGAIN_S: Final = 3
@@ -84,8 +83,8 @@ def token_of(request: Request) -> str:
 
 
 def sign_in(request: Request, response: Response, token: str) -> None:
-    """Give the browser its cookie, for 180 days from now."""
-    set_cookie(request, response, COOKIE, token, _COOKIE_S, path=COOKIE_PATH)
+    """Give the browser its cookie, for as long as the session behind it lives unused."""
+    set_cookie(request, response, COOKIE, token, int(SESSION_LIFE.total_seconds()), path=COOKIE_PATH)
 
 
 def sign_out(response: Response) -> None:

@@ -64,7 +64,7 @@ def _add_account(router: APIRouter, riders: Riders) -> None:
             riders.visitor(session, token, now)
             content = account_of(riders, session, token, now)
         response = JSONResponse(content)
-        sign_in(request, response, token)  # its 180 days begin anew, as the session's do
+        sign_in(request, response, token)  # its days begin anew, as those of the session do
         return response
 
     @router.post("/phone/answer")
