@@ -12,6 +12,7 @@ that wrote them would repeat its mistakes.
     deposit:…  + bank                   - PSP receivable                   of the bank line (its bank leg)
     payment:…  + owner                  - in transit                       of the payment
     paid:…     + in transit             - bank                             of the confirmed payment
+    conflict:… as in `raw_conflicts`
 """
 
 from __future__ import annotations
@@ -27,11 +28,12 @@ from sqlalchemy import Connection
 from sqlmodel import Session
 
 from fare.core.tap import Outcome
+from fare.reconciliation.raw_conflicts import conflict_legs
 
 Legs = Mapping[str, int]
 EXPLAINED_KINDS: Final = frozenset(
     ["batch", "sighting", "seal", "load", "hold", "replacement", "late_fare", "deposit", "payment", "paid"]
-)
+) | {"conflict"}
 """The causes of entries that can be worked out from other rows; an entry of another cause stands alone."""
 _QUEUED: Final = ("conflict", "pending", "bad")
 
@@ -121,6 +123,8 @@ def read_all(session: Session) -> RawRows:
     _moves(connection, expected)
     late = _late_fares(connection, expected, entries)
     _payments(connection, expected)
+    for entry_id, account, rial in conflict_legs(connection):
+        expected[entry_id][account] += rial
     _deposits(connection, expected, entries)
     balances = _balances(entries)
     return RawRows(

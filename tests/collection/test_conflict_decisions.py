@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 from fare.collection import ConflictDecision
@@ -9,7 +10,7 @@ from fare.collection.conflict_decisions import ConflictRefusal, decide_conflict
 from fare.collection.conflicts import ConflictView, conflict, count_open, open_conflicts
 from fare.collection.register import OwnerRides, owner_rides
 from fare.database.engine import write
-from fare.ledger import trial_balance
+from fare.ledger import post, trial_balance
 from fare.reconciliation import audit, look_at
 from fare.settlement import seal_day
 from hardware.emulator.phone import VirtualPhone
@@ -184,10 +185,41 @@ def test_a_ride_in_two_conflicts_moves_when_both_are_decided(city: City) -> None
     books_hold(city)
 
 
+def test_two_people_at_once_decide_once(city: City) -> None:
+    both_show(two_buses(city), city.phone(), 1)
+    which = only_one(city).conflict_id
+    gate = threading.Barrier(2)
+    answers: list[ConflictRefusal | None] = []
+
+    def work(decision: ConflictDecision) -> None:
+        gate.wait()
+        answers.append(decide(city, which, decision))
+
+    threads = [threading.Thread(target=work, args=(decision,)) for decision in (FIRST, SECOND)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(answers) == {None, ConflictRefusal.ALREADY_DECIDED}
+    paid = [city.balance("owner_payable:o-1"), city.balance("owner_payable:o-2")]
+    assert sorted(paid) == [-OWNER_RIAL, 0]
+    books_hold(city)
+
+
+def test_the_audit_names_an_entry_that_no_decision_explains(city: City) -> None:
+    both_show(two_buses(city), city.phone(), 1)
+    which = only_one(city).conflict_id
+    with write(city.engine) as session:
+        moved = {"suspense:device:1": FARE_RIAL, "owner_payable:o-2": -FARE_RIAL}
+        post(session, "conflict", which, NOON.date(), "a disputed ticket was decided", moved, EVENING)
+    found = city.session(audit)
+    assert [finding.subject for finding in found.findings] == [f"entry conflict:{which}"]
+
+
 def test_a_bus_without_an_owner_cannot_be_paid(city: City) -> None:
     both_show((city.bus(1, "o-1"), city.bus(2, assigned=False)), city.phone(), 1)
     assert decide(city, only_one(city).conflict_id, SECOND) is ConflictRefusal.NO_OWNER
-    both_show((city.bus(3, assigned=False), city.bus(4, "o-2")), city.phone(), 1)
+    both_show((city.bus(3, assigned=False), city.bus(4, "o-2")), city.phone(), 2)
     unassigned = city.session(open_conflicts)[1]
     assert unassigned.waiting_rial == 0
     assert decide(city, unassigned.conflict_id, SECOND) is ConflictRefusal.HELD_BACK_OTHERWISE
