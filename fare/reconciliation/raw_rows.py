@@ -6,13 +6,12 @@ that wrote them would repeat its mistakes.
     batch:…    + clearing               - owners, commission, suspense     of the rides that name it
     seal:…     + stored value or hold   - clearing                         of the rides that name it
     load:…     + PSP receivable         - stored value                     of the order
-    hold:…     + wallet                 - hold                             of the ticket
     replacement:… + lost card          - the card that gets its balance   of the replacement
     late_fare:…   + its heir, losses   - lost card                        of late rides after a replacement
     deposit:…  + bank                   - PSP receivable                   of the bank line (its bank leg)
     payment:…  + owner                  - in transit                       of the payment
     paid:…     + in transit             - bank                             of the confirmed payment
-    conflict:… as in `raw_conflicts`
+    hold:…, release:…, cover:… as in `raw_holds`; conflict:… as in `raw_conflicts`
 """
 
 from __future__ import annotations
@@ -29,11 +28,13 @@ from sqlmodel import Session
 
 from fare.core.tap import Outcome
 from fare.reconciliation.raw_conflicts import conflict_legs
+from fare.reconciliation.raw_holds import TicketHold, hold_legs, ticket_holds
 
 Legs = Mapping[str, int]
-EXPLAINED_KINDS: Final = frozenset(
-    ["batch", "sighting", "seal", "load", "hold", "replacement", "late_fare", "deposit", "payment", "paid"]
-) | {"conflict"}
+EXPLAINED_KINDS: Final = frozenset([
+    "batch", "sighting", "seal", "load", "hold", "release", "cover", "conflict", "replacement", "late_fare",
+    "deposit", "payment", "paid",
+])  # fmt: skip
 """The causes of entries that can be worked out from other rows; an entry of another cause stands alone."""
 _QUEUED: Final = ("conflict", "pending", "bad")
 
@@ -60,7 +61,6 @@ _ORDER: Final = _table(
 _SIGNED: Final = _table(
     "ledger_entitlement", "serial", "version", "loaded_total_rial", "withdrawn_total_rial", "order_id"
 )
-_TICKET: Final = _table("ledger_ticket_entitlement", "cti", "wallet_id", "hold_rial", "status")
 _REPLACEMENT: Final = _table("ledger_replacement", "old_serial", "new_serial", "moved_rial", "entry_id")
 _COMMIT: Final = _table("travel_card_commit", "medium_ref", "counter", "kind")
 _PAYMENT: Final = _table("ledger_payment", "payment_reference", "owner_id", "amount_rial", "state")
@@ -119,11 +119,11 @@ def read_all(session: Session) -> RawRows:
     rides_of = _batches(connection, expected)
     _seals(connection, expected)
     _orders(connection, expected)
-    _tickets(connection, expected)
     _moves(connection, expected)
     late = _late_fares(connection, expected, entries)
     _payments(connection, expected)
-    for entry_id, account, rial in conflict_legs(connection):
+    tickets = ticket_holds(connection)
+    for entry_id, account, rial in (*conflict_legs(connection), *hold_legs(tickets, entries)):
         expected[entry_id][account] += rial
     _deposits(connection, expected, entries)
     balances = _balances(entries)
@@ -141,8 +141,8 @@ def read_all(session: Session) -> RawRows:
         unsealed=_unsealed(connection),
         unposted=_unposted(connection),
         orphans=_orphans(connection),
-        held=_held(connection, balances),
-        should_hold=_should_hold(connection, balances, late),
+        held=_held(tickets, balances),
+        should_hold=_should_hold(connection, tickets, balances, late),
         shared_counters=_shared_counters(connection),
     )
 
@@ -213,14 +213,6 @@ def _orders(connection: Connection, expected: _Sums) -> None:
         legs = expected[f"load:{order.order_id}"]
         legs[f"psp_receivable:{order.terminal}"] += order.amount_rial
         legs[f"stored_value:{order.medium_kind}:{order.medium_ref}"] -= order.amount_rial
-
-
-def _tickets(connection: Connection, expected: _Sums) -> None:
-    for ticket in connection.execute(sa.select(_TICKET)):
-        cti = bytes(ticket.cti).hex()
-        legs = expected[f"hold:{cti}"]
-        legs[f"stored_value:wallet:{ticket.wallet_id}"] += ticket.hold_rial
-        legs[f"holds:{cti}"] -= ticket.hold_rial
 
 
 def _moves(connection: Connection, expected: _Sums) -> None:
@@ -355,22 +347,23 @@ def _accepted(connection: Connection) -> int:
 # --- stored value -----------------------------------------------------------------------------------------
 
 
-def _held(connection: Connection, balances: Mapping[str, int]) -> dict[str, int]:
+def _held(tickets: Sequence[TicketHold], balances: Mapping[str, int]) -> dict[str, int]:
     """By card, by ticket, and by wallet together with its tickets' holds."""
     held = {
         name: -rial for name, rial in balances.items() if name.startswith(("stored_value:card:", "holds:"))
     }
     wallets = {name for name in balances if name.startswith("stored_value:wallet:")}
     held |= {name: -balances[name] for name in wallets}
-    for ticket in connection.execute(sa.select(_TICKET)):
-        wallet = f"stored_value:wallet:{ticket.wallet_id}"
-        hold = balances.get(f"holds:{bytes(ticket.cti).hex()}", 0)
-        held[wallet] = held.get(wallet, 0) - hold
+    for ticket in tickets:
+        held[ticket.wallet] = held.get(ticket.wallet, 0) - balances.get(ticket.account, 0)
     return held
 
 
 def _should_hold(
-    connection: Connection, balances: Mapping[str, int], late: Mapping[int, tuple[int, int]]
+    connection: Connection,
+    tickets: Sequence[TicketHold],
+    balances: Mapping[str, int],
+    late: Mapping[int, tuple[int, int]],
 ) -> dict[str, int]:
     ridden = _ridden(connection, _RIDE.c.fare_rial)
     should: dict[str, int] = defaultdict(int)
@@ -382,14 +375,9 @@ def _should_hold(
         # A card's paid orders are in its signed funds, except those that could not be signed.
         if order.medium_kind == "wallet" or order.state == "paid":
             should[f"stored_value:{order.medium_kind}:{order.medium_ref}"] += order.amount_rial
-    for ticket in connection.execute(sa.select(_TICKET)):
-        cti = bytes(ticket.cti).hex()
-        fares = ridden.get(("ticket", cti), 0)
-        should[f"stored_value:wallet:{ticket.wallet_id}"] -= fares
-        # What a released hold gave back depends on when; it must only never be overdrawn.
-        released = ticket.status == "released"
-        left = max(0, -balances.get(f"holds:{cti}", 0))
-        should[f"holds:{cti}"] = left if released else ticket.hold_rial - fares
+    for ticket in tickets:
+        should[ticket.wallet] -= ticket.sealed_rial
+        should[ticket.account] = ticket.should_be_left(-balances.get(ticket.account, 0))
     return should
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from sqlalchemy import Engine, text
 from sqlmodel import Session
 
 from fare.database.engine import write
@@ -14,10 +15,12 @@ from fare.issuing import (
     request_load,
     wallet_balance,
 )
-from fare.ledger import accounts
+from fare.ledger import accounts, post
 from fare.reconciliation.audit import audit
+from hardware.city.corruption import _without_triggers
 from hardware.emulator.phone import VirtualPhone
 from tests.collection.bus import EVENING, FARE_RIAL, NOON, City
+from tests.reconciliation.test_audit import reseal
 from tests.settlement.build import DAY, MORNING, next_morning, seal
 
 
@@ -91,3 +94,42 @@ def test_what_a_wallet_cannot_cover_stays_in_sight_until_money_comes(city: City)
     seal(city, at=next_morning(6))
     assert city.balance(hold) == FARE_RIAL - 1, "as far as the money reaches"
     assert city.session(lambda session: wallet_balance(session, wallet_id)) == 0
+
+
+def test_the_audit_names_what_was_given_back_or_covered_by_a_careful_hand(
+    city: City, owner_engine: Engine
+) -> None:
+    online, offline = city.bus(1), city.bus(2)
+    phone = city.phone(4)
+    online.scan(phone, 1)
+    online.send()
+    seal(city)
+    with write(city.engine) as session:
+        nightly(session)
+    offline.scan(phone, 2, NOON + timedelta(hours=1))
+    offline.send(EVENING + timedelta(days=4))
+    seal(city, at=next_morning(5))
+    assert city.session(audit).findings == ()
+    edited: set[str] = set()
+    with owner_engine.begin() as connection:
+        for kind in ("release", "cover"):
+            one = text("SELECT entry_id FROM ledger_entry WHERE cause_kind = :k")
+            entry = str(connection.execute(one, {"k": kind}).scalar_one())
+            double = text("UPDATE ledger_posting SET amount_rial = amount_rial * 2 WHERE entry_id = :e")
+            with _without_triggers(connection, "ledger_posting"):
+                connection.execute(double, {"e": entry})
+            reseal(connection, entry)
+            edited.add(f"entry {entry}")
+    assert edited <= {finding.subject for finding in city.session(audit).findings}
+
+
+def test_the_audit_names_what_was_given_back_or_covered_without_a_cause(city: City) -> None:
+    wallet_id, hold = wallet_and_hold(city, city.phone(3))
+    wallet, cti = accounts.stored_value("wallet", wallet_id), hold.removeprefix("holds:")
+    invented = {f"release:{cti}": FARE_RIAL, f"cover:{cti}:{FARE_RIAL}": -FARE_RIAL}
+    with write(city.engine) as session:
+        for entry, rial in invented.items():
+            kind, _, name = entry.partition(":")
+            post(session, kind, name, NOON.date(), "invented", {hold: rial, wallet: -rial}, NOON)
+    found = {finding.subject for finding in city.session(audit).findings}
+    assert found == {f"entry {entry}" for entry in invented}
