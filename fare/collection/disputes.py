@@ -3,10 +3,12 @@
     a tap on another vehicle than the ride's -> the ride's parts go back into suspense, once
                                              -> a row in the review queue, once for each vehicle and ride
                                              -> a repeat: the phone is blocked, its tickets are denied
+    a claim that overlaps another and differs, on whichever vehicle -> the same at once
 
 A camera at a stop must not be a business, so who uploads first decides nothing. One conflict may be such a
-camera; a second one of the same phone is not left to chance. A paper ticket is copied by whoever shows it, so
-of paper the first conflict counts. It decides nothing else, and pays nobody.
+camera; a second one of the same phone is not left to chance. No camera makes one person of a code into nine:
+two claims that overlap and differ were signed by a phone that cheats. A paper ticket is copied by whoever
+shows it, so of paper the first conflict counts. It decides nothing else, and pays nobody.
 """
 
 from __future__ import annotations
@@ -59,16 +61,20 @@ class _Dispute:
 def note_disputes(session: Session, upload: Upload, verdicts: Sequence[Verdict], facts: Facts) -> None:
     """Hold the disputed rides back, queue each dispute for a person, and deny who did it again."""
     found = [dispute for verdict in verdicts if (dispute := _dispute(verdict, facts)) is not None]
-    if not found:
+    twice = {cti for verdict in verdicts if (cti := _signed_twice(verdict)) is not None}
+    if not found and not twice:
         return
     _hold_back(session, upload, [dispute.ride for dispute in found])
-    holders = {dispute.cti: ticket_holder(session, dispute.cti) for dispute in found}
+    holders = {cti: ticket_holder(session, cti) for cti in {dispute.cti for dispute in found} | twice}
     for phone_id in sorted({holder.phone_id for holder in holders.values() if holder and holder.phone_id}):
         lock_phone(session, phone_id)
+    for cti in sorted(twice):
+        _deny(session, holders[cti], upload.received_at)
     for dispute in found:
         holder = holders[dispute.cti]
         if holder is not None and not _is_queued(session, dispute):
-            _queue(session, upload, dispute, _deny_repeat(session, holder, upload.received_at))
+            denied = dispute.cti in twice or _deny_repeat(session, holder, upload.received_at)
+            _queue(session, upload, dispute, denied)
 
 
 def conflict_id(source: TapSource) -> str:
@@ -83,6 +89,13 @@ def _dispute(verdict: Verdict, facts: Facts) -> _Dispute | None:
     place = facts.assignments.at(verdict.tap.device, verdict.tapped_at)
     seen = shown(verdict.tap.ticket)
     return _Dispute(verdict, verdict.disputes, seen, None if place is None else place.vehicle_id)
+
+
+def _signed_twice(verdict: Verdict) -> bytes | None:
+    """The ticket of which this tap shows a claim that its phone also signed otherwise."""
+    if verdict.key is None or Flag.SIGNED_TWICE not in verdict.flags:
+        return None
+    return bytes.fromhex(verdict.key.ref)
 
 
 def _hold_back(session: Session, upload: Upload, disputed: Sequence[RideKey]) -> None:
@@ -124,9 +137,16 @@ def _deny_repeat(session: Session, holder: TicketHolder, now: datetime) -> bool:
     """Deny the ticket, and all of its phone, where this conflict is not to be left to chance."""
     if holder.medium is TicketMedium.PHONE and not _has_conflict(session, holder):
         return False
+    _deny(session, holder, now)
+    return True
+
+
+def _deny(session: Session, holder: TicketHolder | None, now: datetime) -> None:
+    """Block the ticket's phone and deny its tickets; of paper, and where no phone is known, the ticket."""
+    if holder is None:
+        return
     if holder.phone_id is None or block_phone_of(session, holder.cti, now) is None:
         deny_ticket(session, holder.cti, now)
-    return True
 
 
 def _has_conflict(session: Session, holder: TicketHolder) -> bool:

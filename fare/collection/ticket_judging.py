@@ -134,6 +134,9 @@ def _meet(verdict: Verdict, ticket: AnyVerifiedTicket, key: RideKey, ride: Known
         return
     verdict.state = ProofState.CONFLICT
     verdict.disputes = None if same_bus else key
+    if isinstance(ticket, PhoneTicket) and claim_of(ride.proof) != shown_by(ticket).claim:
+        # A camera copies a code as it is: claims that overlap and differ are made by the phone's own key.
+        verdict.flags.append(Flag.SIGNED_TWICE)
 
 
 def _ticket_price(verdict: Verdict, ticket: AnyVerifiedTicket, facts: Facts) -> tuple[int, int]:

@@ -117,6 +117,7 @@ class Flag(StrEnum):
     SPENT_GAP = "spent_gap"
     PREVIOUS_DIFFERS = "previous_differs"
     SAME_RIDE = "same_ride"
+    SIGNED_TWICE = "signed_twice"
     DISPUTED = "disputed"
     NOT_COMMITTED = "not_committed"
     NOT_REDEEMED = "not_redeemed"

@@ -329,7 +329,9 @@ def _standing(
 def _committed(session: Session, wallet_id: str, given_back: dict[bytes, int], now: datetime) -> int:
     """What the wallet's unconfirmed phones hold, and what they rode of the tickets of the last day, in rial.
 
-    All of them together: enrolling again and again brings nobody another day's fares.
+    All of them together: enrolling again and again brings nobody another day's fares. So a ticket that was
+    denied counts whole until it expires, whatever came back of it: a bus that was not told still takes it,
+    and tells of it later.
     """
     rows = session.exec(
         select(TicketEntitlement)
@@ -343,7 +345,9 @@ def _committed(session: Session, wallet_id: str, given_back: dict[bytes, int], n
     )
     total_rial = 0
     for row in rows:
-        if row.status == TicketStatus.RELEASED:
+        if row.denied_at is not None and row.expires_at > now:
+            returned = 0
+        elif row.status == TicketStatus.RELEASED:
             returned = postings_of(session, f"release:{row.cti.hex()}").get(accounts.holds(row.cti), 0)
         else:
             returned = given_back.get(row.cti, 0)

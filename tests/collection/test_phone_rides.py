@@ -27,7 +27,11 @@ def test_one_counter_on_two_buses_is_a_conflict(city: City) -> None:
     second.scan(phone, 3)
     first.send()
     second.send()
-    assert city.taps() == [(1, 1, "valid", "disputed"), (2, 1, "conflict", ""), (2, 2, "valid", "")]
+    assert city.taps() == [
+        (1, 1, "valid", "disputed"),
+        (2, 1, "conflict", "signed_twice"),
+        (2, 2, "valid", ""),
+    ]
     # The rider has paid once; neither bus is credited for what both claim.
     assert city.balance("owner_payable:o-1") == 0
     assert city.balance("owner_payable:o-2") == -OWNER_RIAL

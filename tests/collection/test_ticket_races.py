@@ -41,7 +41,7 @@ def test_overlapping_claims_in_one_instant_are_paid_once(city: City) -> None:
         # Only now is the first batch committed.
     other.join()
     assert [(ride[1], ride[2], ride[4]) for ride in city.rides()] == [(1, 1, 3 * FARE_RIAL)]
-    assert city.taps() == [(1, 1, "valid", "disputed"), (2, 1, "conflict", "")]
+    assert city.taps() == [(1, 1, "valid", "disputed"), (2, 1, "conflict", "signed_twice")]
     assert city.balance("clearing:2026-11-22") == 3 * FARE_RIAL
     assert city.balance("suspense:device:1") == -3 * FARE_RIAL
     assert city.balance("owner_payable:o-1") == city.balance("owner_payable:o-2") == 0

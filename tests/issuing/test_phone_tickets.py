@@ -169,10 +169,10 @@ def test_an_unconfirmed_phone_gets_one_days_fares(engine: Engine, keys: LedgerKe
         assert ask(session, keys, phone_id) is TicketNotIssued.NOT_DUE
         ride(session, ticket.cti, 4)
         assert ask(session, keys, phone_id) is TicketNotIssued.DAY_LIMIT
-        # Enrolling again brings no second day's fares: three were ridden, one came back.
+        # Enrolling again brings no second day's fares: the fourth may have been ridden on a bus that waits.
         again = enrol_phone(session, wallet_id, True, AT + HOUR).phone_id
-        assert given(session, keys, again, AT + HOUR).max_taps == 1
-        assert ask(session, keys, again, AT + 2 * HOUR) is TicketNotIssued.NOT_DUE
+        assert ask(session, keys, again, AT + HOUR) is TicketNotIssued.DAY_LIMIT
+        assert account(session, again, AT + 2 * HOUR).not_issued is TicketNotIssued.DAY_LIMIT
         # A day later there is another day's.
         assert given(session, keys, again, AT + 25 * HOUR).max_taps == 4
         assert confirm_phone(session, again, BY_OLD_PHONE, AT + 26 * HOUR)
