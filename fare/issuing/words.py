@@ -62,7 +62,9 @@ class OrderState(StrEnum):
 
 
 class Purse(StrEnum):
-    """What an order loads: a card (ref: its decimal serial) or a wallet behind phone tickets (ref: id)."""
+    """What an order loads and a rider may hold: a card (ref: its decimal serial), or a wallet behind phone
+    and paper tickets (ref: its id).
+    """
 
     CARD = "card"
     WALLET = "wallet"

@@ -15,7 +15,6 @@ from fare.riders.codes import (
 from fare.riders.media import (
     HeldMedium,
     LinkRefusal,
-    MediumKind,
     create_rider,
     holder_of,
     link,
@@ -46,7 +45,6 @@ __all__ = [
     "CommandSender",
     "HeldMedium",
     "LinkRefusal",
-    "MediumKind",
     "SandboxSender",
     "SignedInRider",
     "close_phone_sessions",

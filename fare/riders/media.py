@@ -13,21 +13,18 @@ from enum import StrEnum
 from sqlmodel import Session, col, select
 
 from fare.core.identifiers import parse_mobile
+from fare.issuing import Purse
 from fare.riders.models import Rider, RiderMedium
-
-
-class MediumKind(StrEnum):
-    """What a rider can hold: a card (ref = serial) or a wallet behind phone tickets (ref = wallet id)."""
-
-    CARD = "card"
-    WALLET = "wallet"
 
 
 @dataclass(frozen=True, slots=True)
 class HeldMedium:
-    """One medium in a rider's hands, from `starts_at` (inclusive) to `ends_at` (exclusive, None = still)."""
+    """One medium in a rider's hands, named as `Purse` says.
 
-    kind: MediumKind
+    From `starts_at` (inclusive) to `ends_at` (exclusive, None = still).
+    """
+
+    kind: Purse
     ref: str
     starts_at: datetime
     ends_at: datetime | None
@@ -56,7 +53,7 @@ def create_rider(session: Session, now: datetime, mobile: str | None = None) -> 
     return rider.rider_id
 
 
-def link(session: Session, rider_id: str, kind: MediumKind, ref: str, now: datetime) -> LinkRefusal | None:
+def link(session: Session, rider_id: str, kind: Purse, ref: str, now: datetime) -> LinkRefusal | None:
     """Put a medium into a rider's hands; None when it is there now, also when it was before."""
     if session.get(Rider, rider_id) is None:
         return LinkRefusal.UNKNOWN_RIDER
@@ -68,7 +65,7 @@ def link(session: Session, rider_id: str, kind: MediumKind, ref: str, now: datet
     return None
 
 
-def unlink(session: Session, rider_id: str, kind: MediumKind, ref: str, now: datetime) -> None:
+def unlink(session: Session, rider_id: str, kind: Purse, ref: str, now: datetime) -> None:
     """Take a medium out of a rider's hands; what was, stays on record."""
     held = session.exec(_open_links(kind, ref).where(col(RiderMedium.rider_id) == rider_id)).first()
     if held is not None:
@@ -76,7 +73,7 @@ def unlink(session: Session, rider_id: str, kind: MediumKind, ref: str, now: dat
         session.flush()
 
 
-def holder_of(session: Session, kind: MediumKind, ref: str) -> str | None:
+def holder_of(session: Session, kind: Purse, ref: str) -> str | None:
     """The rider who holds a medium now."""
     held = session.exec(_open_links(kind, ref)).first()
     return None if held is None else held.rider_id
@@ -89,10 +86,10 @@ def media_of(session: Session, rider_id: str) -> list[HeldMedium]:
         .where(col(RiderMedium.rider_id) == rider_id)
         .order_by(col(RiderMedium.starts_at), col(RiderMedium.medium_kind), col(RiderMedium.medium_ref))
     ).all()
-    return [HeldMedium(MediumKind(r.medium_kind), r.medium_ref, r.starts_at, r.ends_at) for r in rows]
+    return [HeldMedium(Purse(r.medium_kind), r.medium_ref, r.starts_at, r.ends_at) for r in rows]
 
 
-def _open_links(kind: MediumKind, ref: str):
+def _open_links(kind: Purse, ref: str):
     return select(RiderMedium).where(
         col(RiderMedium.medium_kind) == kind.value,
         col(RiderMedium.medium_ref) == ref,

@@ -9,8 +9,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
 from fare.core.identifiers import parse_mobile
-from fare.issuing import open_wallet
-from fare.riders.media import MediumKind, link
+from fare.issuing import Purse, open_wallet
+from fare.riders.media import link
 from fare.riders.models import Rider, RiderMedium
 
 _RIDER_ID_BYTES = 8
@@ -31,7 +31,7 @@ def rider_with_wallet(session: Session, mobile: str, now: datetime) -> tuple[str
     wallet_id = wallet_of(session, rider.rider_id)
     if wallet_id is None:
         wallet_id = open_wallet(session, now)
-        link(session, rider.rider_id, MediumKind.WALLET, wallet_id, now)
+        link(session, rider.rider_id, Purse.WALLET, wallet_id, now)
     return rider.rider_id, wallet_id
 
 
@@ -49,7 +49,7 @@ def wallet_of(session: Session, rider_id: str) -> str | None:
         select(RiderMedium.medium_ref)
         .where(
             col(RiderMedium.rider_id) == rider_id,
-            col(RiderMedium.medium_kind) == MediumKind.WALLET.value,
+            col(RiderMedium.medium_kind) == Purse.WALLET.value,
             col(RiderMedium.ends_at).is_(None),
         )
         .order_by(col(RiderMedium.starts_at).desc(), col(RiderMedium.medium_ref))

@@ -11,9 +11,9 @@ from fare.core.proof.mp1 import decode_paper
 from fare.core.tariff.model import FareProduct, Tariff
 from fare.database.engine import open_engine, write
 from fare.distribution import publish_tariff
-from fare.issuing import confirm_paid, enrol_phone, issue_phone_ticket, request_load, ticket_policy
+from fare.issuing import Purse, confirm_paid, enrol_phone, issue_phone_ticket, request_load, ticket_policy
 from fare.keys import LedgerKeys
-from fare.riders import MediumKind, create_rider, link, open_rider_session, rider_of, rider_with_wallet
+from fare.riders import create_rider, link, open_rider_session, rider_of, rider_with_wallet
 from fare.riders.cli import clock
 from fare.settings import LedgerSettings
 from fare.staff import Role, create_account
@@ -42,7 +42,7 @@ class Counter:
             self.first = enrol_phone(session, wallet_id, True, now).phone_id
             self.second = enrol_phone(session, wallet_id, True, now).phone_id
             self.token = open_rider_session(session, rider_id, self.second, now)
-            assert link(session, rider_id, MediumKind.CARD, "7", now) is None
+            assert link(session, rider_id, Purse.CARD, "7", now) is None
             if not tariff:
                 return
             product = FareProduct("single", "Single ride", 20_000)
