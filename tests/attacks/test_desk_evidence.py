@@ -15,12 +15,12 @@ from fare.database.engine import read
 from fare.desk import Terms
 from fare.desk.jobs import inspect, issue, unblock
 from fare.desk.lost_cards import report, succeed
-from fare.issuing import IssuingRefusal, IssuingRefused, card_view, denied, entitlements_waiting
+from fare.issuing import IssuingRefusal, IssuingRefused, card_view, entitlements_waiting
 from hardware.emulator.card import VirtualCard
 from hardware.emulator.files import DataFile
 from hardware.emulator.state import CardKey
 from tests.attacks.test_forked_purse import SelfMadeCard
-from tests.collection.bus import FARE_RIAL, NOON, RidersCard
+from tests.collection.bus import FARE_RIAL, NOON, RidersCard, denied_cards
 from tests.desk.build import Counter, a_chip, laid_again
 from tests.desk.conftest import counter, sqlite_engine
 
@@ -34,12 +34,12 @@ def test_a_copied_card_is_not_unblocked_by_a_friendly_clerk(counter: Counter) ->
     for chip in (card, copy):
         bus.ride(chip, NOON + timedelta(minutes=20))
     bus.send()
-    assert counter.read(denied)[0] == {card.serial}
+    assert counter.read(denied_cards) == {card.serial}
     for chip in (card.chip, copy.chip):
         with pytest.raises(IssuingRefused) as caught:
             run(unblock(counter.desk, card.serial, with_card=True), laid_again(chip).transmit)
         assert caught.value.reason is IssuingRefusal.COPIED
-    assert counter.read(denied)[0] == {card.serial}
+    assert counter.read(denied_cards) == {card.serial}
 
 
 def test_the_balance_of_a_copied_card_is_what_nobody_was_paid_for(counter: Counter) -> None:

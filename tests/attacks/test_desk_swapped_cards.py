@@ -9,9 +9,9 @@ import pytest
 from fare.core import card_record, entitlement
 from fare.core.desfire.application import open_card, run
 from fare.desk.jobs import block, load, unblock
-from fare.issuing import IssuingRefusal, IssuingRefused, denied
+from fare.issuing import IssuingRefusal, IssuingRefused
 from hardware.emulator.card import VirtualCard
-from tests.collection.bus import RidersCard, drawn
+from tests.collection.bus import RidersCard, denied_cards, drawn
 from tests.desk.build import PAID, Counter, laid_again
 from tests.desk.conftest import counter, sqlite_engine
 
@@ -61,7 +61,7 @@ def test_a_right_to_unblock_one_card_unblocks_no_other(counter: Counter) -> None
             run(job, swapped(mine, stolen))
         assert caught.value.reason is IssuingRefusal.OTHER_CARD
     assert on_card(counter, stolen.chip)[2].blocked
-    assert counter.read(denied)[0] == {stolen.serial}
+    assert counter.read(denied_cards) == {stolen.serial}
 
 
 def test_nobody_blocks_a_bystanders_card_by_naming_his_own(counter: Counter) -> None:
@@ -69,4 +69,4 @@ def test_nobody_blocks_a_bystanders_card_by_naming_his_own(counter: Counter) -> 
     with pytest.raises(IssuingRefused):
         run(block(counter.desk, mine.serial, with_card=True), swapped(mine, bystanders))
     assert not on_card(counter, bystanders.chip)[2].blocked
-    assert counter.read(denied)[0] == {mine.serial}
+    assert counter.read(denied_cards) == {mine.serial}

@@ -36,6 +36,7 @@ from fare.fleet.models import Contract, DeviceAssignment, Owner, Vehicle, Vehicl
 from fare.issuing import (
     card_written,
     confirm_paid,
+    denied,
     issue_ticket_entitlement,
     open_wallet,
     personalisation,
@@ -459,6 +460,11 @@ def _torn(chip: VirtualCard, when: str) -> Callable[[bytes], bytes]:
         return b""
 
     return transmit
+
+
+def denied_cards(session: Session) -> set[int]:
+    """The cards that the next bundle refuses."""
+    return denied(session, EVENING)[0]
 
 
 def forged(proof: CommitProof) -> CommitProof:

@@ -16,11 +16,12 @@ from fare.core.errors import OperatorError
 from fare.database.engine import open_engine, read
 from fare.database.migrate import migrate
 from fare.desk.cli import app
-from fare.issuing import card_view, cards, denied
+from fare.issuing import card_view, cards
 from fare.ledger import balance
 from hardware.emulator.faults import Fault, FaultKind, arm_in_folder
 from hardware.emulator.image import create_image
 from hardware.emulator.kinds import ChipKind
+from tests.collection.bus import denied_cards
 from tests.issuing.build import uid_of
 
 T = TypeVar("T")
@@ -111,7 +112,7 @@ def test_a_card_is_loaded_inspected_blocked_and_unblocked(ledger: Ledger) -> Non
     told = json.loads(type_in("inspect", *here, "--card", "blank-0", "--json"))
     assert (told["serial"], told["balance_rial"], told["waiting_rial"]) == (1, 0, 5000)
     assert "the card itself is blocked" in type_in("block", "1", *here)
-    assert ledger.read(denied)[0] == {1}
+    assert ledger.read(denied_cards) == {1}
     assert "itself carries a block" in type_in("inspect", *here, "--card", "blank-0")
     assert "the card itself is unblocked" in type_in("unblock", "1", *here)
     assert "denylist" in type_in("deny", "2")

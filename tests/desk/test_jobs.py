@@ -15,13 +15,13 @@ from fare.core.desfire.keys import CardMasters, KeyRing
 from fare.database.engine import write
 from fare.desk import Desk, Issued, Terms, facts
 from fare.desk.jobs import block, inspect, issue, load, roll, unblock
-from fare.issuing import IssuingRefusal, IssuingRefused, card_view, cards, denied, entitlements_waiting
+from fare.issuing import IssuingRefusal, IssuingRefused, card_view, cards, entitlements_waiting
 from hardware.emulator.card import VirtualCard
 from hardware.emulator.files import DataFile
 from hardware.emulator.kinds import ChipKind
 from hardware.emulator.other_chips import OtherChip
 from hardware.emulator.state import CardState
-from tests.collection.bus import FARE_RIAL, OWNER_RIAL, drawn
+from tests.collection.bus import FARE_RIAL, OWNER_RIAL, denied_cards, drawn
 from tests.desk.build import PAID, Counter, a_chip, every_cut, laid_again, length_of, run_torn, uid_of
 
 
@@ -237,11 +237,11 @@ def test_a_block_is_on_the_denylist_and_on_the_card(counter: Counter) -> None:
     card = counter.issued(1)
     done = run(block(counter.desk, card.serial, with_card=True), laid_again(card.chip).transmit)
     assert (done.on_card, done.blocked) == (True, True)
-    assert counter.read(denied)[0] == {card.serial}
+    assert counter.read(denied_cards) == {card.serial}
     assert on_card(counter, card.chip)[1].blocked
     done = run(unblock(counter.desk, card.serial, with_card=True), laid_again(card.chip).transmit)
     assert (done.on_card, done.blocked) == (True, False)
-    assert counter.read(denied)[0] == set()
+    assert counter.read(denied_cards) == set()
     assert not on_card(counter, card.chip)[1].blocked
     assert counter.commits(card.serial) == [(1, "personalised"), (2, "blocked"), (3, "unblocked")]
 
@@ -255,7 +255,7 @@ def test_a_torn_block_denies_all_the_same_and_is_finished_later(counter: Counter
             block(counter.desk, card.serial, with_card=True), laid_again(card.chip), which, arrives=arrives
         )
         assert told is None or not told.on_card
-        assert card.serial in counter.read(denied)[0]
+        assert card.serial in counter.read(denied_cards)
         assert run(block(counter.desk, card.serial, with_card=True), laid_again(card.chip).transmit).on_card
         assert on_card(counter, card.chip)[1].blocked
         kinds = [kind for _, kind in counter.commits(card.serial)]

@@ -19,7 +19,6 @@ from fare.issuing import (
     allow_card,
     card_view,
     cards,
-    denied,
     deny_card,
     entitlement_bytes,
     newest_funds,
@@ -30,7 +29,7 @@ from fare.issuing.trails import unordered_loads
 from fare.ledger import trial_balance
 from fare.reconciliation import audit
 from fare.settlement import seal_day
-from tests.collection.bus import FARE_RIAL, NOON, OWNER_RIAL, drawn
+from tests.collection.bus import FARE_RIAL, NOON, OWNER_RIAL, denied_cards, drawn
 from tests.desk.build import Counter, a_chip, every_cut, laid_again, length_of, run_torn
 
 WAIT = timedelta(hours=72)
@@ -56,7 +55,7 @@ def test_the_balance_moves_once_after_the_waiting_time(counter_on_both: Counter)
     old, new = a_lost_card(counter), counter.issued(9).serial
     noted = report(counter.desk, old)
     assert noted.moves_at == counter.clock.now + WAIT
-    assert counter.read(denied)[0] == {old}
+    assert counter.read(denied_cards) == {old}
     named = succeed(counter.desk, old, new)
     assert (named.new_serial, named.moved_rial) == (new, None)
     assert "may move from 1405/09/04 12:00" in " ".join(named.sentences(counter.desk.zone))
@@ -238,7 +237,7 @@ def test_a_lost_card_that_is_found_stays_denied(counter: Counter) -> None:
     succeed(counter.desk, old, counter.issued(2).serial)
     with refused(IssuingRefusal.ALREADY_REPLACED), write(counter.city.engine) as session:
         allow_card(session, old)
-    assert old in counter.read(denied)[0]
+    assert old in counter.read(denied_cards)
 
 
 def test_the_card_on_the_reader_becomes_the_successor(counter: Counter) -> None:
