@@ -17,9 +17,12 @@ from typing import Any, Final
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from fastapi import FastAPI
+from starlette.middleware.base import RequestResponseEndpoint
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.staticfiles import StaticFiles
+from starlette.types import Message, Receive, Send
+from starlette.types import Scope as AsgiScope
 
 from fare.core.money import Locale, amount_in_words
 from fare.core.proof.mc1 import EntitlementClaims, sign_entitlement
@@ -66,6 +69,10 @@ class Scene:
     answers: list[bool] = field(default_factory=list[bool])
     issued: int = 0
     asked: list[str] = field(default_factory=list[str])
+    worker: str | None = None
+    """Another service worker than the page's own."""
+    sent_bytes: int = 0
+    """Heads and bodies of all answers, as they went over the line."""
 
 
 _STATUS: Final = {"signed_out": 401, "busy": 503, "wrong_code": 403, "too_soon": 429, "short_of_funds": 409}
@@ -78,10 +85,13 @@ class FakeLedger:
         self.scene = Scene()
         self._issuer = Ed25519PrivateKey.generate()
         self._challenge = b""
+        self._inner = self._app()
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.origin = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self.address = f"{self.origin}/rider/"
-        self._server = uvicorn.Server(uvicorn.Config(self._app(), log_level="warning", ws="none"))
+        self._server = uvicorn.Server(
+            uvicorn.Config(self._weighed, interface="asgi3", log_level="warning", ws="none")
+        )
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
         self._thread.start()
 
@@ -93,6 +103,15 @@ class FakeLedger:
     @property
     def channel_keys(self) -> dict[bytes, Ed25519PublicKey]:
         return {KID: self._issuer.public_key()}
+
+    async def _weighed(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        async def weighing(message: Message) -> None:
+            headers = message.get("headers", ())
+            self.scene.sent_bytes += sum(len(name) + len(value) + 4 for name, value in headers)
+            self.scene.sent_bytes += len(message.get("body", b""))
+            await send(message)
+
+        await self._inner(scope, receive, weighing)
 
     def now_s(self) -> int:
         return int(time.time()) + self.scene.clock_ahead_s
@@ -169,6 +188,13 @@ class FakeLedger:
 
     def _app(self) -> FastAPI:
         app = FastAPI(docs_url=None, redoc_url=None)
+
+        @app.middleware("http")
+        async def another_worker(request: Request, call_next: RequestResponseEndpoint) -> Response:
+            if request.url.path == "/rider/sw.js" and self.scene.worker is not None:
+                return Response(self.scene.worker, media_type="text/javascript")
+            return await call_next(request)
+
         app.include_router(shell.routes())
         app.mount("/static", StaticFiles(directory=STATIC_FOLDER), name="static")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import zxingcpp
-from PIL import Image
+from PIL import Image, ImageOps
 from playwright.sync_api import ConsoleMessage, Page, expect
 
 from tests.web.rider_page.ledger import CODE, FakeLedger
@@ -51,7 +51,7 @@ class Phone:
         """Choose a language."""
         self.page.click("button#language")
         self.page.click(f"#language-{language}")
-        self.page.wait_for_function(f"document.documentElement.lang === '{language}'")
+        self.page.wait_for_function("(language) => document.documentElement.lang === language", arg=language)
 
     def wait_until_offline_works(self) -> None:
         """The service worker has the page's files."""
@@ -71,9 +71,27 @@ class Phone:
 
     def text(self) -> str:
         """What a scanner reads off the screen."""
-        found = zxingcpp.read_barcodes(self.picture())
-        assert len(found) == 1, f"{len(found)} codes on the screen"
-        return found[0].text
+        [found] = codes_in(self.picture())
+        return found.text
 
 
-__all__ = ["CODE", "MOBILE", "Phone"]
+def codes_in(picture: Image.Image) -> list[zxingcpp.Barcode]:
+    """The QR codes in a picture; chance makes other kinds of bars now and then."""
+    formats = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
+    return list(zxingcpp.read_barcodes(picture, formats=formats))
+
+
+def assert_drawn_well(picture: Image.Image) -> None:
+    """Version 11 or 12, level M; every module the same whole number of pixels; four modules quiet around."""
+    [found] = codes_in(picture)
+    assert found.ec_level == "M"
+    # The canvas has whole CSS pixels: a column or row may be white beside the code.
+    [modules] = [modules for modules in (61, 65) if picture.width % (modules + 8) <= 1]
+    module_px = picture.width // (modules + 8)
+    begin, end = 4 * module_px, (4 + modules) * module_px
+    assert ImageOps.invert(picture.convert("L")).getbbox() == (begin, begin, end, end)
+    levels = picture.convert("L").getcolors() or []
+    assert {level for _, level in levels} == {0, 255}, "an edge is blurred"
+
+
+__all__ = ["CODE", "MOBILE", "Phone", "assert_drawn_well"]

@@ -39,7 +39,7 @@ function show(moved) {
   const [name, view] = chosenView();
   const focused = document.activeElement && main.contains(document.activeElement) ? document.activeElement.id : "";
   if (standing && standing.leave) standing.leave();
-  standing = { name, ...view({ go, choose: chosen, refresh }) };
+  standing = { name, ...view({ go, choose: chosen, refresh, redraw }) };
   document.body.dataset.view = name;
   document.title = `${standing.title} · ${t("brand")}`;
   main.replaceChildren(...standing.body);
@@ -80,16 +80,19 @@ async function refresh() {
   }
 }
 
+// Draw the view that stands anew, but never under a finger: the press would be lost.
+function redraw() {
+  if (main.querySelector(":active")) setTimeout(redraw, 300);
+  else if (standing.follows) show(false);
+}
+
 // What changed elsewhere: a view that has nothing half typed on it is drawn again.
 function changed() {
   if (!standing) return;
   const [name] = chosenView();
   if (name !== standing.name) show(true);
-  else if (standing.follows) show(false);
-  else {
-    frame();
-    if (standing.update) standing.update();
-  }
+  else if (standing.follows) redraw();
+  else frame();
 }
 
 // New files are taken up when the page is opened, before anything is shown of it for long; a page in use is left alone.
@@ -103,6 +106,9 @@ async function keepOffline() {
   registration.waiting.postMessage("take over");
 }
 
+// "Five minutes ago" grows older by itself.
+const AGE_MS = 30_000;
+
 async function start() {
   noteInstallOffer(() => changed());
   await speakAsChosen().catch(() => choose("fa"));
@@ -112,6 +118,7 @@ async function start() {
   show(account.state.pending !== null);
   document.documentElement.dataset.ready = "yes";
   account.keepFresh();
+  setInterval(() => !document.hidden && redraw(), AGE_MS);
   if (account.state.account) refresh();
   keepOffline().catch(() => {}); // without it the page works, only not offline
 }

@@ -16,8 +16,10 @@ export function draw(canvas, text, room_px) {
   const side = code.size + 2 * QUIET_ZONE;
   const density = window.devicePixelRatio || 1;
   const module_px = Math.max(1, Math.floor((Math.min(room_px, MOST_PX) * density) / side));
-  canvas.width = canvas.height = side * module_px;
-  canvas.style.width = canvas.style.height = `${(side * module_px) / density}px`;
+  // Whole CSS pixels around it: a half one would have the browser stretch some module.
+  const side_px = Math.ceil((side * module_px) / density);
+  canvas.width = canvas.height = Math.round(side_px * density);
+  canvas.style.width = canvas.style.height = `${side_px}px`;
   const pen = canvas.getContext("2d", { alpha: false });
   pen.fillStyle = "#fff";
   pen.fillRect(0, 0, canvas.width, canvas.height);

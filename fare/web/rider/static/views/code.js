@@ -89,7 +89,7 @@ export function askView({ go }) {
         ? h(
             "section",
             { class: "ticket", "aria-label": t("code.new_ride") },
-            peopleStepper(most, digits, (chosen) => (people = chosen)),
+            peopleStepper(1, most, digits, (chosen) => (people = chosen)),
             button("main", "begin", t("ask.new"), () => beginAndShow(people, go).catch((fault) => tellProblem(problem, problemOf(fault)))),
             h("p", { class: "note" }, t("ask.new_about")),
           )

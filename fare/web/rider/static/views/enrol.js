@@ -1,6 +1,7 @@
 // Enrolling this phone, and reporting one lost: a mobile number, then the code that was sent to it.
 import { dropPending, enrol, reportLost, state, wantCode } from "../account.js";
-import { h } from "../element.js";
+import { h, icon } from "../element.js";
+import { outlivesThePage } from "../store.js";
 import { asciiDigits, digits, t } from "../words.js";
 import { backTo, button, heading, problemPlace, tellProblem, working } from "./pieces.js";
 
@@ -24,15 +25,14 @@ function mobileForm(page, purpose) {
       if (!mobile) return said(input, problem, t("error.invalid_mobile"));
       await wantCode(mobile, purpose);
       // The reload is the proof: a key that is there afterwards was truly kept.
-      if (purpose === "enrol" && state.pending.key) location.reload();
+      if (purpose === "enrol" && outlivesThePage()) location.reload();
       else stay(page, purpose);
     });
   return {
     title: t(`${purpose}.title`),
     body: [
       purpose === "lost" && backTo(page.go),
-      heading(t(`${purpose}.title`)),
-      h("p", { class: "lead" }, t(`${purpose}.lead`)),
+      h("div", { class: purpose === "enrol" ? "welcome" : "" }, heading(t(`${purpose}.title`)), purpose === "enrol" && icon("code"), h("p", { class: "lead" }, t(`${purpose}.lead`))),
       form(send, problem, label("mobile", t("enrol.mobile"), t("enrol.mobile_hint")), input, submit),
       purpose === "enrol" && h("p", { class: "below" }, button("plain", "to-lost", t("lost.title"), () => page.go("lost"), "lost")),
     ].filter(Boolean),

@@ -7,14 +7,22 @@ import { SAME_RIDE_MS, isLive, mostPeople, ridesLeft, ticketOf } from "../ticket
 import { ago, digits, hour, moment, sentence, spoken, t, toman } from "../words.js";
 import { beginAndShow } from "./code.js";
 import { enrolAgain } from "./phones.js";
-import { button, canInstall, install, isStandalone, peopleStepper, problemPlace, tellProblem } from "./pieces.js";
+import { button, canInstall, install, isStandalone, peopleStepper, problemOf, problemPlace, tellProblem } from "./pieces.js";
 
 let installTold = null;
+// Kept while the view is drawn anew under the rider's fingers.
+let people = 1;
+let trouble = "";
 get("install_told").then((told) => (installTold = told === true));
 
-export function homeView({ go, refresh }) {
+export function homeView({ go, refresh, redraw }) {
   const now = now_ms();
   const problem = problemPlace();
+  const refreshHere = async () => {
+    trouble = await refresh();
+    redraw();
+  };
+  tellProblem(problem, trouble);
   return {
     title: t("home.title"),
     follows: true,
@@ -24,11 +32,11 @@ export function homeView({ go, refresh }) {
       problem,
       ...ticketPanel(go, problem, now),
       ...notices(),
-      facts(now, refresh, problem),
+      facts(now, refreshHere),
       h(
         "nav",
         { "aria-label": t("home.nav") },
-        h("ul", { class: "doors" }, door(go, "topup", "add", t("topup.title")), door(go, "trips", "trips", t("trips.title")), door(go, "more", "lost", t("more.title"))),
+        h("ul", { class: "doors" }, door(go, "topup", "add", t("topup.title")), door(go, "trips", "trips", t("trips.title")), door(go, "more", "more", t("more.title"))),
       ),
       ...installCard(),
     ],
@@ -51,27 +59,38 @@ function ticketPanel(go, problem, now) {
   const { ride, tickets, account } = state;
   const most = mostPeople(tickets, now);
   const current = ticketOf(ride, tickets, now);
-  if (current && now - ride.started_at_ms < SAME_RIDE_MS)
+  if (current && isSameRide(ride))
     return [
       h(
         "section",
         { class: "ticket", "aria-label": t("home.ticket") },
         h("p", { class: "ride-now" }, icon("done"), h("span", {}, t("home.ride_now", { hour: hour(ride.started_at_ms), n: digits(ride.pax) }))),
-        button("main", "show", t("home.show"), () => go("code"), "code"),
+        button("main", "show", t("home.show"), () => go(isSameRide(ride) ? "code" : "ride"), "code"),
         button("second", "new-ride", t("code.new_ride"), () => go("ride")),
       ),
     ];
   if (!most && !current) return [h("section", { class: "ticket", "aria-label": t("home.ticket") }, ...noTicket(account, go))];
-  let people = 1;
+  const begin = async () => {
+    if (current) return go("ride");
+    try {
+      await beginAndShow(people, go);
+      people = 1;
+      trouble = "";
+    } catch (fault) {
+      tellProblem(problem, (trouble = problemOf(fault)));
+    }
+  };
   return [
     h(
       "section",
       { class: "ticket", "aria-label": t("home.ticket") },
-      most > 0 && peopleStepper(most, digits, (chosen) => (people = chosen)),
-      button("main", "show", t("home.show"), () => (current ? go("ride") : beginAndShow(people, go).catch((fault) => tellProblem(problem, sentence(fault.code || "unexpected")))), "code"),
+      !current && peopleStepper(people, most, digits, (chosen) => (people = chosen)),
+      button("main", "show", t("home.show"), begin, "code"),
     ),
   ];
 }
+
+const isSameRide = (ride) => now_ms() - ride.started_at_ms < SAME_RIDE_MS;
 
 // Why there is nothing to show, and what helps.
 function noTicket(account, go) {
@@ -91,7 +110,7 @@ function notices() {
   return told;
 }
 
-function facts(now, refresh, problem) {
+function facts(now, refreshHere) {
   const live = state.tickets.filter((ticket) => isLive(ticket, now));
   const left = live.reduce((sum, ticket) => sum + ridesLeft(ticket), 0);
   const until = Math.max(0, ...live.filter((ticket) => ridesLeft(ticket) > 0).map((ticket) => ticket.expires_at_ms));
@@ -106,7 +125,7 @@ function facts(now, refresh, problem) {
       until > 0 && row(t("home.valid_until"), moment(until, now)),
       row(t("home.refreshed"), state.refreshed_at_ms ? ago(state.refreshed_at_ms, Date.now()) : t("ago.never")),
     ),
-    state.online && button("plain", "refresh", t("home.refresh"), async () => tellProblem(problem, await refresh())),
+    state.online && button("plain", "refresh", t("home.refresh"), refreshHere),
   );
 }
 

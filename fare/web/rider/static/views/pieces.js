@@ -64,20 +64,19 @@ export async function install() {
   await offer.prompt();
 }
 
-// Choose for how many people: two large buttons and the number between them.
-export function peopleStepper(most, digits, onChange) {
-  let people = 1;
+// Choose for how many people: two large buttons and the number between them; `people` to begin with.
+export function peopleStepper(people, most, digits, onChange) {
   const shown = h("output", { class: "people-number", id: "people" });
   const fewer = h("button", { type: "button", class: "step", id: "fewer", "aria-label": t("people.fewer"), "aria-describedby": "people", onclick: () => set(people - 1) }, icon("take"));
   const more = h("button", { type: "button", class: "step", id: "more-people", "aria-label": t("people.more"), "aria-describedby": "people", onclick: () => set(people + 1) }, icon("add"));
   const set = (wanted) => {
     people = Math.max(1, Math.min(most, wanted));
-    shown.replaceChildren(h("strong", {}, digits(people)), " ", t("people.unit"));
+    shown.replaceChildren(h("strong", {}, digits(people)), " ", t(people === 1 ? "people.one" : "people.unit"));
     // Stays in the keyboard's walk: a button that vanishes under a finger is worse than one that does nothing.
     fewer.setAttribute("aria-disabled", String(people <= 1));
     more.setAttribute("aria-disabled", String(people >= most));
     onChange(people);
   };
-  set(1);
+  set(people);
   return h("div", { class: "stepper", role: "group", "aria-label": t("people.label") }, h("span", { class: "stepper-label" }, t("people.label")), h("div", { class: "stepper-row" }, fewer, shown, more));
 }

@@ -1,0 +1,196 @@
+"""Every view with a rider, a balance, twenty trips and an error on it, in Persian and English: axe-core, sizes, contrast."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.web.rider_page.ledger import FakeLedger
+from tests.web.rider_page.phone import Phone
+
+AXE = Path(__file__).parents[2] / "vendor" / "axe" / "axe.min.js"
+BASE_PX, TARGET_PX, CONTRAST = 18, 48, 4.5
+
+RUN_AXE = """() => axe.run(document, { resultTypes: ["violations"] }).then((found) => found.violations
+  .filter(({ impact }) => impact === "serious" || impact === "critical")
+  .map(({ id, impact, nodes }) => `${impact} ${id}: ${nodes.map((node) => node.html).join(" ").slice(0, 300)}`))"""
+
+MEASURE = """() => {
+  const seen = (element) => element.getClientRects().length > 0 && getComputedStyle(element).visibility !== "hidden" && !element.closest(".unseen");
+  const channel = (value) => (value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4);
+  const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+  const rgba = (text) => { const [r, g, b, a = 1] = text.match(/[\\d.]+/g).map(Number); return [r, g, b, a]; };
+  const behind = (element) => {
+    for (let each = element; each; each = each.parentElement) {
+      const colour = rgba(getComputedStyle(each).backgroundColor);
+      if (colour[3] === 1) return colour;
+      if (colour[3] !== 0) throw new Error("half transparent: " + each.outerHTML.slice(0, 80));
+    }
+    return [255, 255, 255];
+  };
+  const texts = [...document.querySelectorAll("body *")].filter((element) => seen(element) && [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim()));
+  const described = (element) => `${element.tagName}#${element.id}.${element.className} "${(element.textContent || "").slice(0, 40)}"`;
+  const contrast = (element) => {
+    const [one, other] = [light(rgba(getComputedStyle(element).color)), light(behind(element))].sort((a, b) => b - a);
+    return (one + 0.05) / (other + 0.05);
+  };
+  const targets = [...document.querySelectorAll("button, a[href], input")].filter(seen);
+  return {
+    small: texts.filter((element) => parseFloat(getComputedStyle(element).fontSize) < 18).map(described),
+    faint: texts.filter((element) => contrast(element) < 4.5).map((element) => `${described(element)} ${contrast(element).toFixed(2)}`),
+    narrow: targets.filter((element) => { const { width, height } = element.getBoundingClientRect(); return width < 48 || height < 48; }).map(described),
+    texts: texts.length,
+    wide: document.documentElement.scrollWidth > innerWidth,
+    lang: document.documentElement.lang,
+    heading: document.querySelectorAll("h1").length,
+  };
+}"""
+
+
+@pytest.fixture(params=["fa", "en"])
+def language(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+def check(page: Page, name: str, language: str, error: bool = False) -> None:
+    """Everything that must hold of what is on the screen now."""
+    if error:
+        expect(page.locator(".problem").first).to_be_visible()
+    page.evaluate("document.fonts.ready")
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+    assert page.evaluate(RUN_AXE) == [], name
+    measured: dict[str, Any] = page.evaluate(MEASURE)
+    assert measured["texts"] > 2, name
+    assert (measured["small"], measured["faint"], measured["narrow"]) == ([], [], []), name
+    assert (measured["wide"], measured["lang"], measured["heading"]) == (False, language, 1), name
+
+
+def refused(ledger: FakeLedger, path: str, error: str, press: Callable[[], None]) -> None:
+    ledger.scene.refuse[path] = error
+    press()
+
+
+def test_the_views_of_somebody_who_is_not_enrolled(phone: Phone, ledger: FakeLedger, language: str) -> None:
+    page = phone.page
+    phone.open()
+    if language != "fa":
+        phone.speak(language)
+    check(page, "enrol", language)
+    page.click("#send")
+    check(page, "enrol, no number", language, error=True)
+    page.click("#to-lost")
+    check(page, "lost", language)
+    page.fill("#mobile", "09141234567")
+    refused(ledger, "code", "too_soon", lambda: page.click("#send"))
+    check(page, "lost, too soon", language, error=True)
+    ledger.scene.refuse.clear()
+    page.click("#send")
+    page.fill("#code", "۱۲۳۴۵۶")
+    page.click("#enter")
+    expect(page.locator("#to-start")).to_be_visible()
+    check(page, "lost, reported", language)
+    page.click("#to-start")
+    phone.ask_for_code()
+    check(page, "code form", language)
+    expect(page.locator("#code")).to_be_focused()
+    page.fill("#code", "999999")
+    page.click("#enter")
+    check(page, "code form, wrong code", language, error=True)
+    page.click("button#language")
+    check(page, "language", language)
+
+
+def test_the_views_of_a_rider_with_twenty_trips(phone: Phone, ledger: FakeLedger, language: str) -> None:
+    page = phone.page
+    ledger.scene.rides = ledger.trips(43)
+    ledger.scene.confirmed = False
+    phone.enrol()
+    if language != "fa":
+        phone.speak(language)
+    check(page, "home", language)
+    refused(ledger, "account", "busy", lambda: page.click("#refresh"))
+    check(page, "home, busy", language, error=True)
+    ledger.scene.refuse.clear()
+    phone.show_code()
+    check(page, "code", language)
+    page.click("#new-ride")
+    check(page, "ask", language)
+    page.click("#back")
+    check(page, "home, riding", language)
+
+    page.click("#to-trips-door")
+    expect(page.locator(".trips li")).to_have_count(20)
+    check(page, "trips", language)
+    refused(ledger, "rides", "busy", lambda: page.click("#more-trips"))
+    check(page, "trips, busy", language, error=True)
+    ledger.scene.refuse.clear()
+    page.click("#more-trips")
+    expect(page.locator(".trips li")).to_have_count(40)
+    page.click("#more-trips")
+    expect(page.locator(".trips li")).to_have_count(43)
+    expect(page.locator("#more-trips")).to_be_hidden()
+    page.click("#back")
+
+    page.click("#to-topup-door")
+    check(page, "topup", language)
+    refused(ledger, "topup", "no_gateway", lambda: page.click("#amount-500000"))
+    check(page, "topup, no gateway", language, error=True)
+    page.click("#back")
+    page.click("#to-more-door")
+    check(page, "more", language)
+    page.click("#to-leave-door")
+    refused(ledger, "sign-out", "busy", lambda: page.click("#leave"))
+    check(page, "leave, busy", language, error=True)
+
+
+def test_the_views_of_a_phone_in_trouble(phone: Phone, ledger: FakeLedger, language: str) -> None:
+    page = phone.page
+    phone.enrol()
+    if language != "fa":
+        phone.speak(language)
+    ledger.scene.newer_phone = True
+    page.click("#refresh")
+    expect(page.locator("#mine")).to_be_visible()
+    check(page, "other phone", language)
+    refused(ledger, "phone/answer", "busy", lambda: page.click("#not-me"))
+    check(page, "other phone, busy", language, error=True)
+    ledger.scene.refuse.clear()
+    page.click("#mine")
+    expect(page.locator("#enrol-again")).to_be_visible()
+    check(page, "superseded", language)
+    assert ledger.scene.answers == [True]
+
+
+def test_the_unreviewed_languages_stand_on_every_view_with_a_note(phone: Phone) -> None:
+    phone.enrol()
+    for language in ("azb", "ckb"):
+        phone.speak(language)
+        check(phone.page, language, language)
+        assert phone.page.evaluate("document.documentElement.dir") == "rtl"
+        expect(phone.page.locator("#foot")).to_contain_text("ترجمه بازبینی نشده")
+    phone.speak("fa")
+    expect(phone.page.locator("#foot")).to_be_empty()
+
+
+@pytest.fixture
+def small(phone: Phone) -> Iterator[Page]:
+    """An old, small phone whose owner has set larger letters."""
+    phone.page.set_viewport_size({"width": 320, "height": 568})
+    yield phone.page
+
+
+def test_an_old_small_phone_scrolls_down_only_and_the_code_fits(phone: Phone, small: Page) -> None:
+    phone.enrol()
+    check(small, "small home", "fa")
+    phone.show_code()
+    box = small.locator("canvas.code").bounding_box()
+    assert box is not None
+    assert box["width"] >= 290
+    assert 0 <= box["x"]
+    assert box["y"] + box["height"] <= 568, "the whole code is seen without scrolling"
+    phone.text()
