@@ -21,7 +21,7 @@ from fare.collection.ticket_claims import Shown, kept
 from fare.collection.words import ConflictDecision, MediumKind
 from fare.core.replay import claims
 from fare.fleet import AssignmentTable, assignments_at
-from fare.issuing.ticket_locks import ticket_holder, tickets_of_phone
+from fare.issuing.ticket_locks import ticket_holder, tickets_of_rider
 
 _CONFLICT: Final = table_of(TicketConflict)
 _RIDE: Final = table_of(Ride)
@@ -52,9 +52,9 @@ class ConflictSide:
 class ConflictView:
     """A conflict as a person judges it: `first` is the ride that stands, `second` the other vehicle.
 
-    `waiting_rial` is what waits in suspense for a decision. `earlier` counts the conflicts of the same phone
-    (of the same ticket, for paper) that were found before this one, `beside` those about the same ride that
-    nobody has decided.
+    `waiting_rial` is what waits in suspense for a decision. `earlier` counts the conflicts of the same
+    rider's phones (of the same ticket, for paper) that were found before this one, `beside` those about the
+    same ride that nobody has decided.
     """
 
     conflict_id: str
@@ -187,11 +187,11 @@ def _view(session: Session, row: Any, ride: Any, places: AssignmentTable) -> Con
 
 
 def _others(session: Session, row: Any) -> tuple[int, int]:
-    """How many conflicts of the same phone came before, and how many of the same ride are undecided."""
+    """How many conflicts of the same rider came before, and how many of the same ride are undecided."""
     cti = bytes(row.cti)
     holder = ticket_holder(session, cti)
     phone_id = None if holder is None else holder.phone_id
-    ctis = [cti] if phone_id is None else tickets_of_phone(session, phone_id)
+    ctis = [cti] if phone_id is None else tickets_of_rider(session, phone_id)
     here = (sa.literal(getattr(row, column.name), column.type) for column in _ORDER)
     before = sa.tuple_(*_ORDER) < sa.tuple_(*here)
     other = _CONFLICT.c.conflict_id != row.conflict_id

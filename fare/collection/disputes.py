@@ -6,9 +6,10 @@
     a claim that overlaps another and differs, on whichever vehicle -> the same at once
 
 A camera at a stop must not be a business, so who uploads first decides nothing. One conflict may be such a
-camera; a second one of the same phone is not left to chance. No camera makes one person of a code into nine:
-two claims that overlap and differ were signed by a phone that cheats. A paper ticket is copied by whoever
-shows it, so of paper the first conflict counts. It decides nothing else, and pays nobody.
+camera; a second one of the same rider is not left to chance, nor forgotten by enrolling another phone. No
+camera makes one person of a code into nine: two claims that overlap and differ were signed by a phone that
+cheats. A paper ticket is copied by whoever shows it, so of paper the first conflict counts. It decides
+nothing else, and pays nobody.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from fare.collection.words import Flag
 from fare.core.replay import RideClaim
 from fare.issuing import deny_ticket
 from fare.issuing.phones import block_phone_of
-from fare.issuing.ticket_locks import TicketHolder, lock_phone, ticket_holder, tickets_of_phone
+from fare.issuing.ticket_locks import TicketHolder, lock_phone, ticket_holder, tickets_of_rider
 from fare.issuing.words import TicketMedium
 from fare.ledger import accounts, post_many
 
@@ -150,8 +151,8 @@ def _deny(session: Session, holder: TicketHolder | None, now: datetime) -> None:
 
 
 def _has_conflict(session: Session, holder: TicketHolder) -> bool:
-    """Whether any ticket of this phone was in a conflict before, decided or not."""
-    ctis = [holder.cti] if holder.phone_id is None else tickets_of_phone(session, holder.phone_id)
+    """Whether any ticket of this rider's phones was in a conflict before, decided or not."""
+    ctis = [holder.cti] if holder.phone_id is None else tickets_of_rider(session, holder.phone_id)
     known = sa.select(sa.exists().where(_CONFLICT.c.cti.in_(ctis)))
     return session.connection().execute(known).scalar_one()
 

@@ -82,3 +82,14 @@ def tickets_of_phone(session: Session, phone_id: str) -> list[bytes]:
         .order_by(col(TicketEntitlement.cti))
     )
     return list(rows)
+
+
+def tickets_of_rider(session: Session, phone_id: str) -> list[bytes]:
+    """The same of this phone and of all others that its wallet ever had: enrolling again forgets nothing."""
+    wallet = select(Phone.wallet_id).where(col(Phone.phone_id) == phone_id).scalar_subquery()
+    rows = session.exec(
+        select(TicketEntitlement.cti)
+        .where(col(TicketEntitlement.wallet_id) == wallet, col(TicketEntitlement.phone_id).is_not(None))
+        .order_by(col(TicketEntitlement.cti))
+    )
+    return list(rows)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from fare.collection.conflicts import open_conflicts
 from fare.core.proof.mc1 import decode_ticket
 from fare.database.engine import write
 from fare.fleet.models import DeviceAssignment
 from fare.issuing import denied
+from fare.issuing.phones import enrol_phone
 from hardware.emulator.phone import VirtualPhone
-from tests.collection.bus import EVENING, FARE_RIAL, NOON, Bus, City
+from tests.collection.bus import EVENING, FARE_RIAL, NOON, Bus, City, Rider
 
 SOON = timedelta(seconds=20)
 
@@ -80,3 +82,19 @@ def test_one_door_that_was_told_two_claims_says_so_too(city: City) -> None:
     bus.scan(phone, 1, NOON + SOON, pax=9)
     bus.send()
     assert phone_status(city, rider.phone_id) == "blocked"
+
+
+def test_enrolling_again_is_no_clean_slate(city: City) -> None:
+    """One conflict may be a camera; one for each enrolment is a way to ride two buses for one fare."""
+    buses = city.bus(1, "o-1"), city.bus(2, "o-2")
+    rider, other = city.rider(), city.rider()
+    with write(city.engine) as session:
+        again = Rider(rider.wallet_id, enrol_phone(session, rider.wallet_id, True, NOON).phone_id)
+    for phone in (city.phone(of=rider), city.phone(of=other), city.phone(of=again)):
+        for bus in buses:
+            bus.scan(phone, 1, NOON + SOON * bus.device)
+            bus.send()
+    assert phone_status(city, other.phone_id) == "live"
+    assert phone_status(city, again.phone_id) == "blocked"
+    seen = city.session(open_conflicts)
+    assert sorted(one.earlier for one in seen) == [0, 0, 1], "whoever reviews it sees that it is a repeat"

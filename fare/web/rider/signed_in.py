@@ -7,7 +7,8 @@
     POST /rider/api/sign-out                   {} -> {}
 
 Only the phone's own cookie opens these. A phone that nobody vouched for sees its own rides alone: whoever
-took over a mobile number has not thereby got the history of its owner.
+took over a mobile number has not thereby got the history of its owner. One that another took the place of
+sees none of the rides since.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from fare.core.proof.possession import check_possession
 from fare.database.engine import read, write
 from fare.issuing import (
     BY_OLD_PHONE,
+    PhoneStatus,
     confirm_phone,
     contest_phone,
     newer_phone_of,
@@ -132,6 +134,9 @@ def _tickets_to_see(session: Session, phone_id: str) -> list[bytes]:
     if phone is None:
         return []
     seen = phones_of(session, phone.wallet_id) if phone.confirmed else [phone]
+    if phone.status is not PhoneStatus.LIVE:
+        # Whoever has the rider's old phone must not see where the rider goes on the new one.
+        seen = [each for each in seen if each.enrolled_at <= phone.enrolled_at]
     return [cti for each in seen for cti in tickets_of_phone(session, each.phone_id)]
 
 

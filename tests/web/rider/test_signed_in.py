@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from hardware.emulator.phone import VirtualPhone
 from tests.collection.bus import FARE_RIAL, City
 from tests.web.client import Clock
 from tests.web.rider.browser import Browser, PhoneKey, unb64
@@ -104,6 +105,28 @@ def test_whoever_took_over_a_number_does_not_see_its_owners_rides(
     stranger = another_browser()
     stranger.enrol("09350000000")
     assert stranger.ask("rides")[1]["rides"] == []
+
+
+def test_a_phone_that_was_replaced_does_not_follow_its_rider_about(
+    browser: Browser, another_browser: Another, city: City, clock: Clock
+) -> None:
+    """Whoever has the old phone, sold or taken, sees what it rode itself and nothing later."""
+    browser.enrol()
+    browser.tops_up(20 * FARE_RIAL)
+    browser.wants_ticket()
+    bus = city.bus(1)
+    assert browser.phone is not None
+    bus.scan(browser.phone, 1, clock.now)
+    clock.pass_time(SOON)
+    newer, key = another_browser(), PhoneKey()
+    account = newer.say("enrol", newer.enrolment(newer.wants_code(), key=key))[1]
+    browser.say("phone/answer", {"mine": True})
+    phone = VirtualPhone(key.private)
+    phone.hold(unb64(account["ticket"]["entitlement"]))
+    bus.scan(phone, 1, clock.now)
+    bus.send(clock.now)
+    assert len(newer.ask("rides")[1]["rides"]) == 2
+    assert len(browser.ask("rides")[1]["rides"]) == 1
 
 
 def test_a_ticket_of_a_revoked_channel_key_is_issued_anew_with_its_money(
