@@ -8,6 +8,7 @@ import threading
 from dataclasses import dataclass
 
 from fare.core.decision import Reason
+from fare.core.proof.issued import TEXT_MAX_CHARS
 from fare.core.proof.refusal import TicketRefusal
 from fare.core.tap import ClockQuality, Outcome, Tap
 from readers.bundles import Bundles, LoadedBundle
@@ -27,9 +28,19 @@ class Moment:
     loaded: LoadedBundle
 
     @property
+    def synchronised(self) -> bool:
+        """Whether `wall_ms` may be trusted: freshness is judged, and what has expired is forgotten."""
+        return self.quality is ClockQuality.SYNCHRONISED
+
+    @property
     def line_name(self) -> str:
         """The line as riders know it; empty where the bundle names none."""
         return "" if self.loaded.here is None else self.loaded.here.line_name
+
+
+def trimmed(text: str) -> str:
+    """A scanned text without spaces around it; one that is too long in any case is not copied first."""
+    return text.strip() if len(text) <= 2 * TEXT_MAX_CHARS else text
 
 
 class Door:

@@ -11,8 +11,8 @@ import threading
 from typing import Final
 
 from fare.core.proof.refusal import MalformedTicket
-from fare.core.proof.tickets import decode_any_ticket
-from fare.core.replay import RideClaim, claims
+from fare.core.proof.tickets import decode_any_ticket, rides_of
+from fare.core.replay import RideClaim
 from readers.ports import Clock
 from readers.scanners.serving import REPEAT_S
 from readers.shown import Lamp, Shown
@@ -54,7 +54,6 @@ class RideInView:
 def _ride_of(text: str) -> RideClaim | None:
     """What a text claims, unverified: it is compared with a ride that was verified."""
     try:
-        ticket = decode_any_ticket(text.strip())
-        return claims(ticket.cti, ticket.ctr, ticket.pax)
+        return rides_of(decode_any_ticket(text.strip()))
     except (MalformedTicket, ValueError):
         return None

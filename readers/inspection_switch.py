@@ -12,6 +12,8 @@ from typing import Final
 from readers.ports import Clock
 
 FORGOTTEN_S: Final = 600
+INSPECTION_WINDOW_MIN: Final = 90
+"""How long one fare rides, where the settings do not say."""
 
 
 class InspectionSwitch:

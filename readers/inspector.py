@@ -24,11 +24,9 @@ from fare.core.inspection import (
     inspect_ticket,
     read_ticket,
 )
-from fare.core.proof.issued import TEXT_MAX_CHARS
-from fare.core.replay import claims
-from fare.core.tap import ClockQuality
+from fare.core.proof.tickets import rides_of
 from readers.card_taps import FOREIGN_CARD
-from readers.door import Door, Moment
+from readers.door import Door, trimmed
 from readers.ports import KeyStoreFault, Link, RandomBytes, ReaderFault
 from readers.shown import Lamp, Shown, ShownMedium
 from readers.vehicle_memory.door import VehicleMemory
@@ -75,7 +73,7 @@ class Inspector:
             self._memory.which().doors,
             moment.wall_ms // 1000,
             self._window_s,
-            clock_synchronised=_synchronised(moment),
+            clock_synchronised=moment.synchronised,
             denied=denied,
         )
         return self._shown(moment.wall_ms, told, ShownMedium.CARD)
@@ -85,14 +83,12 @@ class Inspector:
         moment = self._door.moment_to_look()
         if moment is None or not self._memory.which().doors:
             return self._nothing_known(ShownMedium.PHONE)
-        text = text.strip() if len(text) <= 2 * TEXT_MAX_CHARS else text
-        now_s, synchronised = moment.wall_ms // 1000, _synchronised(moment)
+        now_s, synchronised = moment.wall_ms // 1000, moment.synchronised
         vehicle = self._memory.which().name
         bundle, keys = moment.loaded.bundle, moment.loaded.channel_keys
-        read = read_ticket(text, vehicle, bundle, keys, now_s, self._window_s, synchronised)
+        read = read_ticket(trimmed(text), vehicle, bundle, keys, now_s, self._window_s, synchronised)
         if not isinstance(read, Inspection):
-            ticket = read.ticket
-            rides = self._memory.found(claims(ticket.cti, ticket.ctr, ticket.pax))
+            rides = self._memory.found(rides_of(read.ticket))
             read = inspect_ticket(read, rides, now_s, self._window_s, clock_synchronised=synchronised)
         return self._shown(moment.wall_ms, read, ShownMedium.PHONE)
 
@@ -134,7 +130,3 @@ class Inspector:
             minutes_left=told.minutes_left,
             denied=told.denied,
         )
-
-
-def _synchronised(moment: Moment) -> bool:
-    return moment.quality is ClockQuality.SYNCHRONISED

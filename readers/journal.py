@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from fare.core.batch import Acknowledgement, Batch, chain_hash, genesis_hash
-from fare.core.proof.issued import CLOCK_SKEW_S
-from fare.core.replay import RideClaim, claims
+from fare.core.replay import CLAIM_GRACE_S, RideClaim, claims
 from fare.core.tap import Outcome, Tap, decode_tap
 from readers.journal_store import FILE_NAME, open_store
 from readers.ports import RandomBytes
@@ -202,7 +201,7 @@ class Journal:
             rows = self._db.execute(
                 "SELECT r.cti, r.ctr, r.pax, r.expires_at_s, t.raw FROM replay r"
                 " LEFT JOIN tap t ON t.seq = r.seq WHERE r.expires_at_s >= ? ORDER BY r.seq",
-                (now_s - CLOCK_SKEW_S,),
+                (now_s - CLAIM_GRACE_S,),
             ).fetchall()
         return [
             KeptRide(

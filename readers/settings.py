@@ -11,6 +11,8 @@ from typing import Annotated
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from readers.inspection_switch import INSPECTION_WINDOW_MIN
+
 
 class ValidatorSettings(BaseSettings):
     """One validator process."""
@@ -40,7 +42,7 @@ class ValidatorSettings(BaseSettings):
     """Only tells an inspector who has paid: nothing is charged, and nothing is written on a card."""
     inspect_vehicle: str | None = None
     """The vehicle an inspector's handheld is on, by its name in the bundle, instead of this device's own."""
-    inspection_window_min: Annotated[int, Field(ge=1, le=24 * 60)] = 90
+    inspection_window_min: Annotated[int, Field(ge=1, le=24 * 60)] = INSPECTION_WINDOW_MIN
     """How long one fare rides, in minutes, for an inspector."""
 
     @field_validator("scanners", mode="before")

@@ -16,11 +16,11 @@ from fare.core.decision import Boarding, Reason
 from fare.core.proof.issued import TEXT_MAX_CHARS
 from fare.core.proof.mp1 import PaperTicket
 from fare.core.proof.refusal import TicketRefusal
-from fare.core.proof.tickets import AnyVerifiedTicket
-from fare.core.replay import RideClaim, claims
-from fare.core.tap import ClockQuality, Outcome, Tap
+from fare.core.proof.tickets import AnyVerifiedTicket, rides_of
+from fare.core.replay import RideClaim
+from fare.core.tap import Outcome, Tap
 from fare.core.ticket_decision import TicketRide, decide_ticket
-from readers.door import Door, Moment
+from readers.door import Door, Moment, trimmed
 from readers.journal import Journal, JournalFault
 from readers.ports import Clock, Redeem
 from readers.shown import Lamp, Shown, ShownMedium
@@ -73,8 +73,7 @@ class TicketTaps:
 
     def present(self, text: str) -> Shown:
         """Decide on a scanned text. Raises nothing that a text, a disk or a gateway may cause."""
-        # Longer than any ticket with spaces around it: refused by its length, and not copied before that.
-        text = text.strip() if len(text) <= 2 * TEXT_MAX_CHARS else text
+        text = trimmed(text)
         with self._one_ticket:
             moment = self._door.moment()
             if moment is None:
@@ -95,11 +94,11 @@ class TicketTaps:
         journal = self._door.journal
         boarding = Boarding(journal.device, journal.next_seq, now_s, here.line, here.area)
         bundle, keys = moment.loaded.bundle, moment.loaded.channel_keys
-        return decide_ticket(text, boarding, here.vehicle, bundle, keys, now_s, _synchronised(moment))
+        return decide_ticket(text, boarding, here.vehicle, bundle, keys, now_s, moment.synchronised)
 
     def _ride(self, moment: Moment, text: str, decided: TicketRide) -> Shown:
         ticket = decided.ticket
-        claim = claims(ticket.cti, ticket.ctr, ticket.pax)
+        claim = rides_of(ticket)
         lost = self._lost_lamp.taken_back(claim)
         if lost is not None:
             return replace(self._green(moment, lost, ticket), recovered=True)
@@ -107,9 +106,8 @@ class TicketTaps:
         if refusal is not None:
             return self._refuse(moment, text, refusal)
         at_s = moment.wall_ms // 1000
-        synchronised = _synchronised(moment)
         # A vehicle's doors answer within a moment or not at all: the cards go on meanwhile.
-        answer = self._memory.claim(claim, ticket.expires_at_s, at_s, one_per_ticket=not synchronised)
+        answer = self._memory.claim(claim, ticket.expires_at_s, at_s, one_per_ticket=not moment.synchronised)
         if answer is ClaimAnswer.ALREADY_PAID:
             return self._refuse(moment, text, TicketRefusal.ALREADY_PAID)
         not_shared = (REPLAY_NOT_SHARED,) if answer is ClaimAnswer.NOT_REACHED else ()
@@ -120,7 +118,7 @@ class TicketTaps:
             tap = replace(tap, ticket=text, flags=(*decided.flags, *not_shared))
             self._door.journal.write_tap(tap, kept)
         self._memory.keep(kept, answer)
-        if synchronised:
+        if moment.synchronised:
             self._memory.forget_expired(at_s)
         self._last_scan = (_screen(text), moment.mono_ns)
         return self._green(moment, tap, ticket)
@@ -138,7 +136,7 @@ class TicketTaps:
             self._door.shown(moment, Lamp.GREEN, Reason.OK, ShownMedium.PHONE, seq=tap.seq),
             fare_rial=tap.fare_rial,
             pax=ticket.pax,
-            rides_left=ticket.max_taps - (ticket.ctr + ticket.pax - 1),
+            rides_left=ticket.max_taps - rides_of(ticket).last,
         )
 
     def _refuse(self, moment: Moment, text: str, reason: TicketRefusal | Reason) -> Shown:
@@ -166,7 +164,3 @@ class TicketTaps:
 def _screen(text: str) -> tuple[int, str]:
     """What tells two screens apart, without keeping megabytes."""
     return len(text), text[:TEXT_MAX_CHARS]
-
-
-def _synchronised(moment: Moment) -> bool:
-    return moment.quality is ClockQuality.SYNCHRONISED

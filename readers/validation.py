@@ -18,6 +18,7 @@ from fare.core.proof.refusal import TicketRefusal
 from readers.bundles import Bundles
 from readers.card_taps import CardTaps
 from readers.door import Door
+from readers.inspection_switch import INSPECTION_WINDOW_MIN
 from readers.inspector import CardAccess, Inspector
 from readers.journal import Journal
 from readers.ports import Clock, Link, RandomBytes, Redeem, Storage
@@ -26,8 +27,7 @@ from readers.ticket_taps import TicketTaps
 from readers.vehicle_memory.composing import own_memory
 from readers.vehicle_memory.door import VehicleMemory
 
-INSPECTION_WINDOW_S: Final = 90 * 60
-"""How long one fare rides, where the settings do not say."""
+INSPECTION_WINDOW_S: Final = INSPECTION_WINDOW_MIN * 60
 
 
 def no_line(_cti: bytes) -> TicketRefusal:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fare.core.proof.mc1 import PhoneTicket, decode_token
-from fare.core.proof.mp1 import PaperTicket, decode_paper_entitlement
+from fare.core.proof.mp1 import decode_paper_entitlement
 from fare.core.proof.refusal import MalformedTicket
-from fare.core.proof.tickets import decode_any_ticket
-from fare.core.replay import RideClaim, claims
+from fare.core.proof.tickets import AnyTicket, decode_any_ticket, rides_of
+from fare.core.replay import RideClaim
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +24,10 @@ def shown(text: str) -> Shown:
     return shown_by(decode_any_ticket(text))
 
 
-def shown_by(ticket: PhoneTicket | PaperTicket) -> Shown:
+def shown_by(ticket: AnyTicket) -> Shown:
     """The same of a ticket that was read."""
     at_s = ticket.ts_s if isinstance(ticket, PhoneTicket) else None
-    return Shown(claims(ticket.cti, ticket.ctr, ticket.pax), at_s)
+    return Shown(rides_of(ticket), at_s)
 
 
 def kept(proof: bytes) -> Shown | None:

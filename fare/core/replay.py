@@ -11,8 +11,15 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from fare.core.proof.issued import CLOCK_SKEW_S
+
+CLAIM_GRACE_S: Final = 3 * CLOCK_SKEW_S
+"""How long after its entitlement has expired a ride may still be shown, by the clock of whoever remembers it.
+
+A frame of the last second is fresh one skew longer, and two doors that both find it fresh may be two apart.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +78,9 @@ class ReplayMemory:
         return cti in self._paid
 
     def forget_expired(self, now_s: int) -> int:
-        """Drop what cannot pass any more; returns how many entitlements. For a synchronised clock only.
-
-        A ticket signed in its entitlement's last second stays fresh for the permitted clock difference.
-        """
+        """Drop what cannot pass any more; returns how many entitlements. For a synchronised clock only."""
         forgotten = 0
-        while self._expiries and self._expiries[0][0] + CLOCK_SKEW_S < now_s:
+        while self._expiries and self._expiries[0][0] + CLAIM_GRACE_S < now_s:
             _, cti = heapq.heappop(self._expiries)
             del self._paid[cti]
             forgotten += 1

@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 
 from fare.core.inspection import RideFound, RideState
-from fare.core.proof.issued import CLOCK_SKEW_S
 from fare.core.replay import ReplayMemory, RideClaim
 from readers.vehicle_memory.port import (
     ClaimAnswer,
@@ -84,7 +83,7 @@ class VehicleMemory:
     def forget_expired(self, now_s: int) -> None:
         """Drop own rides that cannot be shown any more. For a synchronised clock only."""
         with self._lock:
-            self._own.forget_expired(now_s - CLOCK_SKEW_S)
+            self._own.forget_expired(now_s)
 
     @property
     def _stands_alone(self) -> bool:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterable
 
 from fare.core.inspection import RideFound, RideState
-from fare.core.replay import RideClaim
+from fare.core.replay import CLAIM_GRACE_S, RideClaim
 from readers.vehicle_memory.port import (
     ClaimAnswer,
     Claimant,
@@ -83,8 +83,7 @@ class SharedInProcess:
         self._expires_at_s[place] = max(expires_at_s, self._expires_at_s.get(place, 0))
 
     def _forget_expired(self, now_s: int) -> None:
-        # Some minutes late: the doors' clocks may differ.
-        for place in [p for p, expires_at_s in self._expires_at_s.items() if expires_at_s + 300 < now_s]:
+        for place in [p for p, at_s in self._expires_at_s.items() if at_s + CLAIM_GRACE_S < now_s]:
             del self._expires_at_s[place], self._taken[place]
 
 

@@ -12,10 +12,11 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from fare.core.inspection import RideFound
-from fare.core.replay import RideClaim
+from fare.core.proof.issued import CLOCK_SKEW_S, ENTITLEMENT_MAX_LIFE_S
+from fare.core.replay import CLAIM_GRACE_S, RideClaim
 
-CLAIM_LIFE_S: Final = 72 * 3600 + 120
-"""A claim is never kept longer than an entitlement lives, with what clocks may differ."""
+CLAIM_LIFE_S: Final = ENTITLEMENT_MAX_LIFE_S + CLAIM_GRACE_S + 2 * CLOCK_SKEW_S
+"""A claim is never kept longer than an entitlement may be shown, from two skews before its issue on."""
 
 
 class ClaimAnswer(StrEnum):

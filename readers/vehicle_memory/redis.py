@@ -28,8 +28,7 @@ from redis.retry import Retry
 
 from fare.core.errors import OperatorError
 from fare.core.inspection import RideFound, RideState
-from fare.core.proof.issued import CLOCK_SKEW_S
-from fare.core.replay import RideClaim
+from fare.core.replay import CLAIM_GRACE_S, RideClaim
 from readers.vehicle_memory.port import (
     CLAIM_LIFE_S,
     ClaimAnswer,
@@ -296,7 +295,7 @@ def _why(fault: Exception) -> str:
 
 def _life_s(expires_at_s: int, at_s: int) -> int:
     """How long a claim is kept from the moment it is made, whatever the gateway's own clock says."""
-    return min(max(expires_at_s + 2 * CLOCK_SKEW_S - at_s, 2 * CLOCK_SKEW_S), CLAIM_LIFE_S)
+    return min(max(expires_at_s + CLAIM_GRACE_S - at_s, CLAIM_GRACE_S), CLAIM_LIFE_S)
 
 
 def _quoted(vehicle: str) -> str:

@@ -15,7 +15,14 @@ ANSWER_TIMEOUT_S: Final = 10.0
 
 
 class NotPossible(Exception):
-    """The button cannot do that now; the message is a sentence for the person who pressed it."""
+    """The button cannot do that now; the message is a sentence for the person who pressed it.
+
+    `reason` names the page's own sentence for it, in the language of the page; "" where it has none.
+    """
+
+    def __init__(self, sentence: str, reason: str = "") -> None:
+        super().__init__(sentence)
+        self.reason = reason
 
 
 def state(process: ValidatorProcess, locale: Locale) -> dict[str, Any]:
@@ -71,7 +78,9 @@ def tap(process: ValidatorProcess, request: dict[str, Any]) -> None:
     finally:
         tray.remove()
     if answered is None:
-        raise NotPossible("The reader did not answer within 10 s: look at the reader, then try again.")
+        raise NotPossible(
+            "The reader did not answer within 10 s: look at the reader, then try again.", "no_answer"
+        )
 
 
 def ticket(process: ValidatorProcess, request: dict[str, Any]) -> None:
@@ -104,12 +113,16 @@ def _text_in(picture: str) -> str:
     try:
         texts = texts_in(read_picture(base64.b64decode(picture, validate=True)))
     except UnreadablePicture as fault:
-        raise NotPossible(f"The picture cannot be used ({fault}): choose a photo or a screenshot.") from fault
+        sentence = f"The picture cannot be used ({fault}): choose a photo or a screenshot."
+        raise NotPossible(sentence, "no_picture") from fault
     except ValueError as fault:
-        raise NotPossible("The picture did not arrive whole: choose it again.") from fault
+        raise NotPossible("The picture did not arrive whole: choose it again.", "no_picture") from fault
     if len(set(texts)) != 1:
         found = "no code" if not texts else f"{len(set(texts))} codes"
-        raise NotPossible(f"There is {found} in this picture: choose one that shows a single ticket.")
+        raise NotPossible(
+            f"There is {found} in this picture: choose one that shows a single ticket.",
+            "several_codes" if texts else "no_code",
+        )
     return texts[0]
 
 

@@ -163,7 +163,7 @@ class _Handler(BaseHTTPRequestHandler):
                 raise controls.NotPossible("The request is not understood: open /bus again.")
             act(self._home.process, cast("dict[str, Any]", document))
         except controls.NotPossible as refusal:
-            self._json(409, {"error": str(refusal)})
+            self._json(409, {"error": str(refusal), "reason": refusal.reason})
         except ValueError:
             self._json(400, {"error": "The request is not understood: open /bus again."})
         else:
@@ -198,7 +198,8 @@ class _Handler(BaseHTTPRequestHandler):
         most = MAX_PICTURE_BYTES if urlsplit(self.path).path == "/bus/ticket" else MAX_BODY_BYTES
         if not length.isascii() or not length.isdigit() or int(length) > most:
             self.close_connection = True
-            self._json(413, {"error": "The request is too long: choose a smaller picture or a shorter text."})
+            sentence = "The request is too long: choose a smaller picture or a shorter text."
+            self._json(413, {"error": sentence, "reason": "too_long"})
             return None
         return self.rfile.read(int(length))
 

@@ -12,7 +12,7 @@ import pytest
 
 from fare.core.batch import Acknowledgement, chain_hash, decode_batch, genesis_hash
 from fare.core.errors import OperatorError
-from fare.core.replay import claims
+from fare.core.replay import CLAIM_GRACE_S, claims
 from fare.core.tap import BundleVersion, ClockQuality, Outcome, Tap
 from readers.journal import KEEP_ACKNOWLEDGED_MS, Journal, JournalFault
 from readers.vehicle_memory.port import KeptRide
@@ -171,7 +171,9 @@ def test_what_a_ticket_claimed_is_kept_with_its_tap(tmp_path: Path) -> None:
     journal.close()
     again = open_journal(tmp_path)
     assert again.kept_rides(NOW_S) == [ride]
-    assert again.kept_rides(NOW_S + 91) == []  # it can be shown no more, within what clocks may differ
+    last_s = ride.expires_at_s + CLAIM_GRACE_S
+    assert again.kept_rides(last_s) == [ride]
+    assert again.kept_rides(last_s + 1) == []  # it can be shown no more, within what clocks may differ
     assert again.claimed_by(1) == ride.claim
     again.close()
 

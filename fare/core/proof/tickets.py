@@ -15,6 +15,7 @@ from fare.core.proof.mp1 import PaperTicket
 from fare.core.proof.paper import VerifiedPaper, verify_paper_text
 from fare.core.proof.phone import VerifiedTicket, examine_upload
 from fare.core.proof.refusal import TicketRefusal
+from fare.core.replay import RideClaim, claims
 
 AnyTicket = PhoneTicket | PaperTicket
 """As read. Both kinds offer kid, cti, ctr, pax, max_taps, expires_at_s, held_rial and raw."""
@@ -29,6 +30,11 @@ def is_paper(text: object) -> bool:
 def decode_any_ticket(text: str) -> AnyTicket:
     """The ticket in `text`, form checked, signatures not. Raises `MalformedTicket`."""
     return mp1.decode_paper(text) if is_paper(text) else mc1.decode_ticket(text)
+
+
+def rides_of(ticket: AnyTicket) -> RideClaim:
+    """The rides it claims: `ctr .. ctr + pax - 1` of its entitlement. Form was checked, or `ValueError`."""
+    return claims(ticket.cti, ticket.ctr, ticket.pax)
 
 
 def examine_any_upload(

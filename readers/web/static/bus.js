@@ -33,7 +33,7 @@
     const separator = path.includes("?") ? "&" : "?";
     const answer = await fetch(`${path}${separator}lang=${lang}`, { cache: "no-store", ...options });
     const document_ = await answer.json();
-    if (!answer.ok) throw new Error(document_.error || texts.failed);
+    if (!answer.ok) throw new Error(texts.not_possible[document_.reason] || document_.error || texts.failed);
     return document_;
   };
 
@@ -177,7 +177,10 @@
     show(state.number, state.shown);
   };
 
+  // What a button could not do stays until the next button; only a page that is out of touch clears itself.
+  let outOfTouch = false;
   const fail = (message) => {
+    outOfTouch = false;
     byId("failed").textContent = message;
     byId("failed").hidden = !message;
   };
@@ -206,7 +209,7 @@
   byId("picture-form").addEventListener("submit", async (event) => {
     event.preventDefault();
     const [file] = byId("picture").files;
-    if (!file) return;
+    if (!file) return fail(texts.not_possible.no_picture);
     const url = await new Promise((resolve) => {
       const reader = new FileReader();
       reader.addEventListener("load", () => resolve(reader.result));
@@ -220,9 +223,10 @@
   const watch = async () => {
     try {
       render(await ask("/bus/state"));
-      fail("");
+      if (outOfTouch) fail("");
     } catch (fault) {
       fail(texts ? texts.failed : "");
+      outOfTouch = true;
     }
     setTimeout(watch, 1500);
   };
