@@ -113,14 +113,17 @@ def picture_of(*texts: str) -> str:
 def test_a_picture_of_a_ticket_is_scanned(page: Page, issuer: Issuer) -> None:
     text = issuer.phone().ticket_text(NOW_S, 1)
     assert page.done("/bus/ticket", {"picture": picture_of(text)})["shown"]["lamp"] == "green"
-    for wrong, said in (
-        (picture_of(), "no code"),
-        (picture_of("one", "two"), "2 codes"),
-        ("AAAA", "no whole PNG"),
-        ("%%%", "whole"),
+    persian = page.client.get("/static/texts/fa.json").json()["not_possible"]
+    for wrong, said, reason in (
+        (picture_of(), "no code", "no_code"),
+        (picture_of("one", "two"), "2 codes", "several_codes"),
+        ("AAAA", "no whole PNG", "no_picture"),
+        ("%%%", "whole", "no_picture"),
     ):
         answer = page.press("/bus/ticket", {"picture": wrong})
         assert (answer.status_code, said in answer.json()["error"]) == (409, True), answer.text
+        assert answer.json()["reason"] == reason
+        assert persian[reason]
 
 
 def test_the_inspectors_switch_looks_and_sells_nothing(page: Page, face: WebFace) -> None:
