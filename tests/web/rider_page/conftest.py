@@ -10,8 +10,6 @@ from playwright.sync_api import Browser, BrowserContext
 from tests.web.rider_page.ledger import FakeLedger, Scene
 from tests.web.rider_page.phone import Phone
 
-PHONE = {"width": 390, "height": 844}
-
 
 @pytest.fixture(scope="module")
 def _server() -> Iterator[FakeLedger]:  # pyright: ignore[reportUnusedFunction]
@@ -31,7 +29,12 @@ def ledger(_server: FakeLedger) -> FakeLedger:
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """Storage of its own for each test, as on a new phone."""
     opened = browser.new_context(
-        viewport=PHONE, device_scale_factor=2, locale="fa-IR", timezone_id="Asia/Tehran", has_touch=True
+        viewport={"width": 390, "height": 844},
+        device_scale_factor=2,
+        locale="fa-IR",
+        timezone_id="Asia/Tehran",
+        has_touch=True,
+        reduced_motion="reduce",
     )
     yield opened
     opened.close()
@@ -39,7 +42,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def phone(context: BrowserContext, ledger: FakeLedger) -> Iterator[Phone]:
-    """A phone that has not been enrolled. A JavaScript error or a refused request of the page fails the test."""
+    """A phone that has not been enrolled. What its console complains of fails the test."""
     opened = Phone(context.new_page(), ledger)
     yield opened
     assert opened.faults == [], f"the page complained: {opened.faults}"

@@ -1,7 +1,7 @@
 """A ledger that stands in for the real one behind the rider's page: the same API, answers that a test sets.
 
-The page's files are the real ones, served by the real routes; entitlements are signed as the ledger signs them.
-It keeps no money and no database.
+The page's files are the real ones, served by the real routes; entitlements are signed as the ledger signs
+them. It keeps no money and no database.
 """
 
 from __future__ import annotations
@@ -219,9 +219,10 @@ class FakeLedger:
         error = self.scene.refuse.get(path)
         if error is None and path not in ("code", "enrol", "lost") and not self.scene.signed_in:
             error = "signed_out"
-        told = error or getattr(self, f"_{path.split('/')[0].replace('-', '_')}")(body)
+        told = error or getattr(self, f"_{path.split('/', maxsplit=1)[0].replace('-', '_')}")(body)
         if isinstance(told, str):
-            return JSONResponse({"error": told}, _STATUS.get(told, 403))
+            wait = {"retry_after_s": 150} if told in ("too_soon", "too_many") else {}
+            return JSONResponse({"error": told, **wait}, _STATUS.get(told, 403))
         return JSONResponse(told, headers={"Cache-Control": "no-store"})
 
     def _code(self, _body: dict[str, Any]) -> Any:

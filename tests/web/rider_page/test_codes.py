@@ -26,19 +26,28 @@ KEYS = """async (count) => {
   window.drawing = await import("/rider/static/code.js");
   const { toBase64Url } = await import("/rider/static/bytes.js");
   window.pairs = [];
+  const p256 = { name: "ECDSA", namedCurve: "P-256" };
   for (let made = 0; made < count; made += 1)
-    pairs.push(await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, false, ["sign", "verify"]));
+    pairs.push(await crypto.subtle.generateKey(p256, false, ["sign", "verify"]));
   const points = await Promise.all(pairs.map((pair) => crypto.subtle.exportKey("raw", pair.publicKey)));
   return points.map((point) => toBase64Url(new Uint8Array(point)));
 }"""
 TEXTS = """async (rides) => {
   const { fromBase64Url } = await import("/rider/static/bytes.js");
-  const signer = (pair) => async (bytes) => new Uint8Array(await crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, pair.privateKey, bytes));
-  return Promise.all(rides.map(({ entitlement, ts_s, ctr, pax }, place) => mc1.ticketText(fromBase64Url(entitlement), signer(pairs[place]), ts_s, ctr, pax)));
+  const es256 = { name: "ECDSA", hash: "SHA-256" };
+  const text = ({ entitlement, ts_s, ctr, pax }, place) => {
+    const key = pairs[place].privateKey;
+    const sign = async (bytes) => new Uint8Array(await crypto.subtle.sign(es256, key, bytes));
+    return mc1.ticketText(fromBase64Url(entitlement), sign, ts_s, ctr, pax);
+  };
+  return Promise.all(rides.map(text));
 }"""
 DRAW = """(text) => {
   document.body.dataset.view = "code"; // white around
-  if (!window.shown) { document.body.replaceChildren(window.shown = document.createElement("canvas")); shown.id = "shown"; }
+  if (!window.shown) {
+    document.body.replaceChildren((window.shown = document.createElement("canvas")));
+    shown.id = "shown";
+  }
   drawing.draw(shown, text, document.documentElement.clientWidth);
 }"""
 
@@ -109,7 +118,12 @@ def test_a_text_beyond_version_twelve_is_refused_and_not_drawn_finer(phone: Phon
     phone.open()
     drawn = """async (length) => {
       const { draw } = await import("/rider/static/code.js");
-      try { draw(document.createElement("canvas"), "A".repeat(length), 390); return "drawn"; } catch { return "refused"; }
+      try {
+        draw(document.createElement("canvas"), "A".repeat(length), 390);
+        return "drawn";
+      } catch {
+        return "refused";
+      }
     }"""
     # ISO/IEC 18004: 419 alphanumeric characters at 12-M.
     assert [phone.page.evaluate(drawn, length) for length in (384, 419, 420)] == ["drawn", "drawn", "refused"]

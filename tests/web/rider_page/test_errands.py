@@ -1,4 +1,4 @@
-"""The rider's errands besides riding: topping up, losing a phone, another phone, leaving; by finger and by keyboard."""
+"""The rider's errands besides riding: topping up, a lost phone, another phone, leaving."""
 
 from __future__ import annotations
 

@@ -14,7 +14,8 @@ from tests.web.rider_page.phone import MOBILE, Phone, assert_drawn_well
 # An IndexedDB that keeps everything but keys, as in old browsers.
 REFUSES_KEYS = """
 const put = IDBObjectStore.prototype.put;
-const holdsKey = (value) => value && typeof value === "object" && Object.values(value).some((each) => each instanceof CryptoKey);
+const isKey = (each) => each instanceof CryptoKey;
+const holdsKey = (value) => value && typeof value === "object" && Object.values(value).some(isKey);
 IDBObjectStore.prototype.put = function (value, name) {
   if (holdsKey(value)) throw new DOMException("no keys here", "DataCloneError");
   return put.call(this, value, name);
@@ -112,7 +113,9 @@ def test_two_open_pages_never_give_out_one_ride_twice(phone: Phone, context: Bro
     phone.enrol()
     other = Phone(context.new_page(), phone.ledger)
     other.open()
-    begin = 'import("/rider/static/account.js").then((account) => Promise.all([1, 2, 3].map(() => account.ride(1)))).then((rides) => rides.map((ride) => ride.ctr))'
+    begin = """import("/rider/static/account.js")
+      .then((account) => Promise.all([1, 2, 3].map(() => account.ride(1))))
+      .then((rides) => rides.map((ride) => ride.ctr))"""
     phone.page.evaluate(f"window.begun = {begin}")
     there = other.page.evaluate(begin)
     here = phone.page.evaluate("begun")

@@ -68,7 +68,7 @@ def test_every_text_is_asked_for_and_every_text_asked_for_is_there() -> None:
 
 
 def test_the_letters_are_those_of_the_language() -> None:
-    # Arabic yeh and kaf look alike in some fonts and break search. ckb has a heh goal of its own: only fa and azb here.
+    # Arabic yeh and kaf look alike in some fonts and break search.
     for language in ("fa", "azb"):
         assert not any(letter in text for text in map(str, CATALOGUES[language].values()) for letter in "يك")
     assert "ڵ" in str(CATALOGUES["ckb"])
@@ -94,7 +94,10 @@ def test_amounts_digits_and_days_read_as_in_the_rest_of_the_product(phone: Phone
         """async ([languages, amounts]) => {
           const words = await import("/rider/static/words.js");
           const all = {};
-          for (const language of languages) { await words.choose(language); all[language] = amounts.map(words.toman); }
+          for (const language of languages) {
+            await words.choose(language);
+            all[language] = amounts.map(words.toman);
+          }
           return all;
         }""",
         [list(LANGUAGES), amounts],

@@ -1,5 +1,6 @@
-// This phone and its rider, as last told by the ledger and as kept for days without a network. It keeps the ticket fresh:
-// on opening, every ten minutes, whenever the network returns, and whenever the ledger says that a new one is due.
+// This phone and its rider, as last told by the ledger and as kept for days without a network. It keeps the ticket
+// fresh: on opening, every ten minutes, whenever the network returns, and whenever the ledger says that a new one
+// is due.
 import { ApiError, ask, say } from "./api.js";
 import { now_ms, restore } from "./clock.js";
 import { dropKeysExcept, isKept, makeKey, possession } from "./keys.js";
@@ -9,8 +10,16 @@ import { beginRide, dropAll, takeIn } from "./tickets.js";
 const EVERY_MS = 10 * 60_000;
 const PENDING_LIFE_MS = 10 * 60_000;
 
-// What the views show. `account` is null on a phone that is not enrolled; `pending` a one-time code that is on its way.
-export const state = { account: null, refreshed_at_ms: 0, tickets: [], ride: null, pending: null, online: navigator.onLine };
+// What the views show. `account` is null on a phone that is not enrolled; `pending` a one-time code that is on its
+// way.
+export const state = {
+  account: null,
+  refreshed_at_ms: 0,
+  tickets: [],
+  ride: null,
+  pending: null,
+  online: navigator.onLine,
+};
 const followers = new Set();
 let refreshing = null;
 
@@ -27,8 +36,14 @@ function tell() {
 export async function load() {
   await restore();
   const kept = await change(["account", "refreshed_at_ms", "tickets", "ride", "pending"], () => ({}));
-  Object.assign(state, { account: kept.account || null, refreshed_at_ms: kept.refreshed_at_ms || 0, tickets: kept.tickets || [], ride: kept.ride || null });
-  state.pending = kept.pending && Math.abs(Date.now() - kept.pending.sent_at_ms) < PENDING_LIFE_MS ? kept.pending : null;
+  Object.assign(state, {
+    account: kept.account || null,
+    refreshed_at_ms: kept.refreshed_at_ms || 0,
+    tickets: kept.tickets || [],
+    ride: kept.ride || null,
+  });
+  state.pending =
+    kept.pending && Math.abs(Date.now() - kept.pending.sent_at_ms) < PENDING_LIFE_MS ? kept.pending : null;
   tell();
 }
 
@@ -83,7 +98,7 @@ async function understand(fault) {
 }
 
 async function nextTicket() {
-  const id = await makeKey(await get("keeps_key") !== false);
+  const id = await makeKey((await get("keeps_key")) !== false);
   const proof = await possession(id, state.account.challenge);
   try {
     await take(await say("ticket", { ...proof, keeps_key: await isKept(id) }));
@@ -117,12 +132,21 @@ export async function ride(pax) {
   return begun.ride;
 }
 
-// Ask for a one-time code. A key is made at once, so that the reload before the code is typed shows whether it was kept.
+// Ask for a one-time code. A key is made at once, so that the reload before the code is typed shows whether it was
+// kept.
 export async function wantCode(mobile, purpose) {
   const told = await say("code", { mobile });
   const sent_at_ms = Date.now();
   const key = purpose === "enrol" ? await makeKey() : null;
-  const pending = { mobile, purpose, key, challenge: told.challenge, sandbox: told.sandbox, sent_at_ms, again_at_ms: sent_at_ms + told.again_after_s * 1000 };
+  const pending = {
+    mobile,
+    purpose,
+    key,
+    challenge: told.challenge,
+    sandbox: told.sandbox,
+    sent_at_ms,
+    again_at_ms: sent_at_ms + told.again_after_s * 1000,
+  };
   await change([], () => ({ pending }));
   state.pending = pending;
 }

@@ -23,7 +23,13 @@ async function call(path, options) {
   let answer;
   let told;
   try {
-    answer = await fetch(`/rider/api/${path}`, { ...options, cache: "no-store", credentials: "same-origin", redirect: "error", signal: giveUp.signal });
+    answer = await fetch(`/rider/api/${path}`, {
+      ...options,
+      cache: "no-store",
+      credentials: "same-origin",
+      redirect: "error",
+      signal: giveUp.signal,
+    });
     told = await answer.json();
   } catch {
     throw new ApiError(answer ? "busy" : "offline");

@@ -1,7 +1,7 @@
 // The page: which view stands on it, its frame, and its service worker. What a view shows is the view's own affair.
 import * as account from "./account.js";
 import { h, icon } from "./element.js";
-import { choose, isReviewed, sentence, speakAsChosen, t } from "./words.js";
+import { choose, isReviewed, speakAsChosen, t } from "./words.js";
 import { codeView, askView } from "./views/code.js";
 import { enrolView, lostView } from "./views/enrol.js";
 import { homeView } from "./views/home.js";
@@ -9,9 +9,19 @@ import { languageView, leaveView, moreView } from "./views/more.js";
 import { otherPhoneView, stoppedView } from "./views/phones.js";
 import { topupView } from "./views/topup.js";
 import { tripsView } from "./views/trips.js";
-import { noteInstallOffer } from "./views/pieces.js";
+import { noteInstallOffer, problemOf } from "./views/pieces.js";
 
-const VIEWS = { home: homeView, code: codeView, ride: askView, topup: topupView, trips: tripsView, more: moreView, leave: leaveView, language: languageView, lost: lostView };
+const VIEWS = {
+  home: homeView,
+  code: codeView,
+  ride: askView,
+  topup: topupView,
+  trips: tripsView,
+  more: moreView,
+  leave: leaveView,
+  language: languageView,
+  lost: lostView,
+};
 const FOR_ANYBODY = ["language", "lost"];
 const main = document.getElementById("main");
 let standing = null;
@@ -56,14 +66,32 @@ function show(moved) {
 
 function frame() {
   const city = account.state.account ? account.state.account.city_name : "";
-  document.getElementById("top").replaceChildren(
-    h("div", { class: "brand" }, h("img", { src: "/static/icon.svg", alt: "", width: 40, height: 40 }), h("span", {}, t("brand")), city && h("span", { class: "city" }, city)),
-    standing.name === "language" ? "" : h("button", { type: "button", class: "plain", id: "language", onclick: () => go("language") }, icon("language"), t("language")),
-  );
+  document
+    .getElementById("top")
+    .replaceChildren(
+      h(
+        "div",
+        { class: "brand" },
+        h("img", { src: "/static/icon.svg", alt: "", width: 40, height: 40 }),
+        h("span", {}, t("brand")),
+        city && h("span", { class: "city" }, city),
+      ),
+      standing.name === "language"
+        ? ""
+        : h(
+            "button",
+            { type: "button", class: "plain", id: "language", onclick: () => go("language") },
+            icon("language"),
+            t("language"),
+          ),
+    );
   const banner = document.getElementById("banner");
   const offline = account.state.online ? "" : t(account.state.account ? "offline.banner" : "offline.enrol");
-  if (banner.textContent !== offline) banner.replaceChildren(...(offline ? [h("p", { class: "offline" }, icon("offline"), h("span", {}, offline))] : []));
-  document.getElementById("foot").replaceChildren(...(isReviewed() ? [] : [h("p", { class: "note" }, t("language.unreviewed"))]));
+  if (banner.textContent !== offline)
+    banner.replaceChildren(...(offline ? [h("p", { class: "offline" }, icon("offline"), h("span", {}, offline))] : []));
+  document
+    .getElementById("foot")
+    .replaceChildren(...(isReviewed() ? [] : [h("p", { class: "note" }, t("language.unreviewed"))]));
 }
 
 async function chosen(language) {
@@ -76,7 +104,7 @@ async function refresh() {
     await account.refresh();
     return "";
   } catch (fault) {
-    return fault.code === "offline" || fault.code === "signed_out" ? "" : sentence(fault.code || "unexpected");
+    return fault.code === "offline" || fault.code === "signed_out" ? "" : problemOf(fault);
   }
 }
 
@@ -95,7 +123,8 @@ function changed() {
   else frame();
 }
 
-// New files are taken up when the page is opened, before anything is shown of it for long; a page in use is left alone.
+// New files are taken up when the page is opened, before anything is shown of it for long; a page in use is left
+// alone.
 async function keepOffline() {
   if (!navigator.serviceWorker) return;
   const registration = await navigator.serviceWorker.register("/rider/sw.js", { scope: "/rider/" });

@@ -1,6 +1,7 @@
-// The ledger's time on a phone whose own clock may be wrong: the offset is learnt from each answer and kept.
-// It is dropped on any jump of the phone's clock: while the page is seen, the wall clock must run like the steady one.
-// Time that passes while the page is hidden may only be seen to run ahead (a sleeping phone stops the steady clock).
+// The ledger's time on a phone whose own clock may be wrong: the offset is learnt from each answer and kept. It is
+// dropped on any jump of the phone's clock: while the page is seen, the wall clock must run like the steady one.
+// Time that passes while the page is hidden may only be seen to run ahead (a sleeping phone stops the steady
+// clock).
 import { change, get } from "./store.js";
 
 const JUMP_MS = 2000;
@@ -13,7 +14,8 @@ function anchorNow() {
   return { wall_ms: Date.now(), steady_ms: performance.now() };
 }
 
-const keep = () => change([], () => ({ clock: offset_ms === null ? undefined : { offset_ms, seen_at_ms: Date.now() } })).catch(() => {});
+const keep = () =>
+  change([], () => ({ clock: offset_ms === null ? undefined : { offset_ms, seen_at_ms: Date.now() } })).catch(() => {});
 
 // Take up what was learnt at an earlier visit, unless the clock has gone back since.
 export async function restore() {

@@ -10,9 +10,15 @@ export const FRAME_MS = 10_000;
 const QUIET_ZONE = 4;
 const MOST_PX = 640;
 
-// Draw `text` on a canvas as large as `room_px` (CSS pixels) allows. Throws for a text that does not fit version 12.
+// Draw `text` on a canvas as large as `room_px` (CSS pixels) allows. Throws for a text that does not fit version
+// 12.
 export function draw(canvas, text, room_px) {
-  const code = generate(text, { modes: [mode.alphaNumeric], minCorrectionLevel: correction.M, maxCorrectionLevel: correction.M, maxVersion: 12 });
+  const code = generate(text, {
+    modes: [mode.alphaNumeric],
+    minCorrectionLevel: correction.M,
+    maxCorrectionLevel: correction.M,
+    maxVersion: 12,
+  });
   const side = code.size + 2 * QUIET_ZONE;
   const density = window.devicePixelRatio || 1;
   const module_px = Math.max(1, Math.floor((Math.min(room_px, MOST_PX) * density) / side));
@@ -26,11 +32,12 @@ export function draw(canvas, text, room_px) {
   pen.fillStyle = "#000";
   for (let y = 0; y < code.size; y += 1)
     for (let x = 0; x < code.size; x += 1)
-      if (code.get(x, y)) pen.fillRect((x + QUIET_ZONE) * module_px, (y + QUIET_ZONE) * module_px, module_px, module_px);
+      if (code.get(x, y))
+        pen.fillRect((x + QUIET_ZONE) * module_px, (y + QUIET_ZONE) * module_px, module_px, module_px);
 }
 
-// Show a ride's code on `canvas` until the returned function is called. `onSecond(seconds left of this frame)` each second;
-// `onFault()` when the key is not here any more.
+// Show a ride's code on `canvas` until the returned function is called. `onSecond(seconds left of this frame)` each
+// second; `onFault()` when the key is not here any more.
 export function showRide(canvas, ticket, ride, { room_px, onSecond, onFault }) {
   const entitlement = fromBase64Url(ticket.entitlement);
   let shown_at = -Infinity;

@@ -1,7 +1,8 @@
 // Builds elements. Text goes in as text, never as markup: nothing that a server or a rider wrote becomes HTML.
 const SVG = "http://www.w3.org/2000/svg";
 
-// h("p", { class: "note", onclick: f }, "text", child, null) -> element; null and false attributes and children are left out.
+// h("p", { class: "note", onclick: f }, "text", child, null) -> element; null and false attributes and children are
+// left out.
 export function h(tag, attributes = {}, ...children) {
   return filled(document.createElement(tag), attributes, children);
 }
@@ -11,7 +12,7 @@ export function s(tag, attributes = {}, ...children) {
 }
 
 const PATHS = {
-  code: "M4 4h6v6H4zM14 4h6v6h-6zM4 14h6v6H4zM14 14h2v2h-2zM18 14h2v2h-2zM16 16h2v2h-2zM14 18h2v2h-2zM18 18h2v2h-2z",
+  code: "M4 4h6v6H4zM14 4h6v6h-6zM4 14h6v6H4zM14 14h3v3M20 14v.01M14 20h.01M17.5 20H20v-2.5",
   add: "M12 5v14M5 12h14",
   take: "M5 12h14",
   trips: "M5 17V7a2 2 0 0 1 2-2h10a2 2 0 0 1 2 2v10zM5 12h14M8 17v2M16 17v2M8.5 14.5h.01M15.5 14.5h.01",
@@ -30,7 +31,11 @@ const PATHS = {
 
 // A small drawing beside words that say the same; screen readers pass over it.
 export function icon(name, extra = "") {
-  return s("svg", { class: `icon ${extra}`.trim(), viewBox: "0 0 24 24", "aria-hidden": "true", focusable: "false" }, s("path", { d: PATHS[name] }));
+  return s(
+    "svg",
+    { class: `icon ${extra}`.trim(), viewBox: "0 0 24 24", "aria-hidden": "true", focusable: "false" },
+    s("path", { d: PATHS[name] }),
+  );
 }
 
 function filled(element, attributes, children) {
@@ -39,6 +44,7 @@ function filled(element, attributes, children) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else element.setAttribute(name, value === true ? "" : value);
   }
-  for (const child of children.flat()) if (child !== null && child !== undefined && child !== false) element.append(child);
+  for (const child of children.flat())
+    if (child !== null && child !== undefined && child !== false) element.append(child);
   return element;
 }

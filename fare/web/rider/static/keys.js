@@ -1,6 +1,6 @@
-// The phone's keys: a fresh P-256 key for each entitlement, which the browser signs with and never shows to anybody.
-// A browser that cannot keep such a key across a reload gets one that can be written down, and with it only tickets
-// of two hours: the ledger is told (keeps_key: false).
+// The phone's keys: a fresh P-256 key for each entitlement, which the browser signs with and never shows to
+// anybody. A browser that cannot keep such a key across a reload gets one that can be written down, and with it
+// only tickets of two hours: the ledger is told (keeps_key: false).
 import { fromBase64Url, join, toBase64Url, ascii } from "./bytes.js";
 import { change, get, namesWith, outlivesThePage, reopen } from "./store.js";
 
@@ -11,7 +11,8 @@ const UNUSED_KEY_LIFE_MS = 73 * 3600_000;
 const THIS_PAGE = toBase64Url(crypto.getRandomValues(new Uint8Array(9)));
 const nameOf = (id) => `key:${id}`;
 
-// Make a key and keep it. Resolves to its id, which is its x. `locked` keys cannot be read by anybody, not even by this page.
+// Make a key and keep it. Resolves to its id, which is its x. `locked` keys cannot be read by anybody, not even by
+// this page.
 export async function makeKey(locked = true) {
   const pair = await crypto.subtle.generateKey(CURVE, !locked, ["sign", "verify"]);
   const point = new Uint8Array(await crypto.subtle.exportKey("raw", pair.publicKey));
@@ -26,7 +27,8 @@ export async function makeKey(locked = true) {
   return x;
 }
 
-// Whether the key is locked and was truly kept: read anew, it still signs for its public half. With `reloaded`, an earlier page made it.
+// Whether the key is locked and was truly kept: read anew, it still signs for its public half. With `reloaded`, an
+// earlier page made it.
 export async function isKept(id, reloaded = false) {
   try {
     await reopen();
@@ -48,7 +50,10 @@ export async function signerOf(id) {
   const kept = await get(nameOf(id));
   if (!kept) return null;
   try {
-    const key = kept.secret instanceof CryptoKey ? kept.secret : await crypto.subtle.importKey("jwk", kept.secret, CURVE, false, ["sign"]);
+    const key =
+      kept.secret instanceof CryptoKey
+        ? kept.secret
+        : await crypto.subtle.importKey("jwk", kept.secret, CURVE, false, ["sign"]);
     return async (bytes) => new Uint8Array(await crypto.subtle.sign(ES256, key, bytes));
   } catch {
     return null; // what was kept is no key: as good as lost
@@ -69,5 +74,7 @@ export async function dropKeysExcept(ids) {
   const needed = new Set(ids.map(nameOf));
   for (const name of await namesWith("key:"))
     if (!needed.has(name))
-      await change([name], (now) => (now[name] && Date.now() - now[name].made_at_ms < UNUSED_KEY_LIFE_MS ? {} : { [name]: undefined }));
+      await change([name], (now) =>
+        now[name] && Date.now() - now[name].made_at_ms < UNUSED_KEY_LIFE_MS ? {} : { [name]: undefined },
+      );
 }

@@ -38,8 +38,9 @@ export async function get(name) {
   return (await change([name], () => ({})))[name];
 }
 
-// Read `names`, let `judge` say what changes ({name: value}, undefined removes), write that; all in one transaction.
-// `judge` may not wait. Resolves to the values after it, only once they are durably written; rejects when a value cannot be kept.
+// Read `names`, let `judge` say what changes ({name: value}, undefined removes), write that; all in one
+// transaction. `judge` may not wait. Resolves to the values after it, only once they are durably written; rejects
+// when a value cannot be kept.
 export async function change(names, judge) {
   let database = null;
   try {

@@ -1,8 +1,8 @@
 // Keeps the page's own files on the phone, so that it opens in one tap without a network. It never touches the API:
-// what belongs to a rider is not in this cache. SHELL names the files' content: a test says the value to write here when
-// a file has changed, and with it every phone fetches the new files, all or none.
+// what belongs to a rider is not in this cache. SHELL names the files' content: a test says the value to write here
+// when a file has changed, and with it every phone fetches the new files, all or none.
 "use strict";
-const SHELL = "68c5e1b47bf580bd";
+const SHELL = "6bd1944ce0418387";
 const CACHE = `mancard-rider-${SHELL}`;
 const FILES = [
   "/rider/",
@@ -63,5 +63,10 @@ self.addEventListener("fetch", (event) => {
   if (event.request.method !== "GET" || address.origin !== self.location.origin) return;
   const name = address.pathname === "/rider" ? "/rider/" : address.pathname;
   if (!FILES.includes(name)) return;
-  event.respondWith(caches.open(CACHE).then((cache) => cache.match(name)).then((kept) => kept || fetch(event.request)));
+  event.respondWith(
+    caches
+      .open(CACHE)
+      .then((cache) => cache.match(name))
+      .then((kept) => kept || fetch(event.request)),
+  );
 });

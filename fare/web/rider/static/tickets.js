@@ -1,5 +1,5 @@
-// Rides on this phone's tickets. A ride is (cti, ctr .. ctr + pax - 1): it is written down before its code is drawn, and a new
-// one begins only when the rider says so. It draws nothing and asks nobody.
+// Rides on this phone's tickets. A ride is (cti, ctr .. ctr + pax - 1): it is written down before its code is
+// drawn, and a new one begins only when the rider says so. It draws nothing and asks nobody.
 import { fromBase64Url, toBase64Url } from "./bytes.js";
 import { keyOf } from "./mc1.js";
 import { change } from "./store.js";
@@ -12,8 +12,8 @@ const LAST_MOMENTS_MS = 15_000;
 export const isLive = (ticket, now_ms) => ticket.expires_at_ms - LAST_MOMENTS_MS > now_ms;
 export const ridesLeft = (ticket) => Math.max(0, ticket.max_taps - ticket.used);
 
-// The ticket to begin a ride of `pax` people on: the oldest that has room, one that the ledger wants back only when there is no
-// other: a bus that has not heard of it yet still takes it. null when there is none.
+// The ticket to begin a ride of `pax` people on: the oldest that has room, one that the ledger wants back only when
+// there is no other: a bus that has not heard of it yet still takes it. null when there is none.
 export function ticketFor(tickets, pax, now_ms) {
   const fitting = tickets.filter((ticket) => isLive(ticket, now_ms) && ridesLeft(ticket) >= pax);
   return fitting.find((ticket) => !ticket.retired) || fitting[0] || null;
@@ -36,20 +36,28 @@ export async function beginRide(pax, now_ms) {
     const ticket = ticketFor(tickets || [], pax, now_ms);
     if (!ticket) return {};
     begun = { cti: ticket.cti, ctr: ticket.used + 1, pax, started_at_ms: now_ms };
-    return { ride: begun, tickets: tickets.map((each) => (each === ticket ? { ...each, used: each.used + pax } : each)) };
+    return {
+      ride: begun,
+      tickets: tickets.map((each) => (each === ticket ? { ...each, used: each.used + pax } : each)),
+    };
   });
   return { ride: begun, tickets: kept.tickets || [] };
 }
 
 // Take in the ticket that the ledger told of, null for none; `keys` are the ids of the keys that this phone holds.
-// An older one stays until it is used up or expired, except where the ledger wants it replaced. Resolves to all tickets.
+// An older one stays until it is used up or expired, except where the ledger wants it replaced. Resolves to all
+// tickets.
 export async function takeIn(told, keys, now_ms) {
   const fresh = told && asKept(told);
   const kept = await change(["tickets"], ({ tickets }) => {
     const known = (tickets || []).find((ticket) => fresh && ticket.cti === fresh.cti);
     let all = (tickets || []).filter((ticket) => ticket !== known);
     if (fresh && keys.includes(fresh.key)) {
-      all.push(known ? { ...known, used: Math.max(known.used, told.rides_taken_in), retired: known.retired || told.reissue } : fresh);
+      all.push(
+        known
+          ? { ...known, used: Math.max(known.used, told.rides_taken_in), retired: known.retired || told.reissue }
+          : fresh,
+      );
       // After a reissue the ledger has taken the older ones back with it.
       if (!told.reissue && all.some((ticket) => ticket.retired)) all = all.filter((ticket) => !ticket.retired);
     }

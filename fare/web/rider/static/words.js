@@ -1,4 +1,5 @@
-// What the page says: one catalogue of a language, its digits, amounts, days and hours. The same keys in every language.
+// What the page says: one catalogue of a language, its digits, amounts, days and hours. The same keys in every
+// language.
 import { change, get } from "./store.js";
 
 export const LANGUAGES = [
@@ -41,9 +42,11 @@ export function t(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
 
-// The sentence for a word of the ledger; a word of tomorrow gets the sentence for anything else.
-export function sentence(code) {
-  return catalogue[`error.${code}`] || t("error.unexpected");
+// The sentence for a word of the ledger, with how long to wait where it says so; a word of tomorrow gets the sentence
+// for anything else.
+export function sentence(code, wait_s = null) {
+  const known = catalogue[`error.${code}`] ? `error.${code}` : "error.unexpected";
+  return t(known, { n: digits(Math.max(1, Math.ceil((wait_s || 600) / 60))) });
 }
 
 export function asciiDigits(text) {
@@ -105,14 +108,19 @@ export function jalali(at, byBrowser = persianCalendar) {
 
 const persianCalendar = (() => {
   try {
-    const format = new Intl.DateTimeFormat("en-US-u-ca-persian-nu-latn", { year: "numeric", month: "numeric", day: "numeric" });
+    const format = new Intl.DateTimeFormat("en-US-u-ca-persian-nu-latn", {
+      year: "numeric",
+      month: "numeric",
+      day: "numeric",
+    });
     return format.resolvedOptions().calendar === "persian" && format.formatToParts ? format : null;
   } catch {
     return null;
   }
 })();
 
-// Old WebViews come without the calendar. 33-year cycles from Farvardin 1, 1395 (20 March 2016) on: right from 1395 to 1500.
+// Old WebViews come without the calendar. 33-year cycles from Farvardin 1, 1395 (20 March 2016) on: right from 1395
+// to 1500.
 export function jalaliByCounting(at) {
   let left = Math.round((Date.UTC(at.getFullYear(), at.getMonth(), at.getDate()) - Date.UTC(2016, 2, 20)) / 86_400_000);
   let year = 1395;

@@ -41,7 +41,12 @@ export function codeView({ go }) {
       h(
         "div",
         { class: "code-top" },
-        h("button", { type: "button", class: "plain close", id: "close", onclick: () => go("home") }, icon("close"), t("code.close")),
+        h(
+          "button",
+          { type: "button", class: "plain close", id: "close", onclick: () => go("home") },
+          icon("close"),
+          t("code.close"),
+        ),
         h("h1", { tabindex: "-1" }, t("code.people", { n: digits(ride.pax) })),
       ),
       room,
@@ -49,7 +54,12 @@ export function codeView({ go }) {
       h(
         "div",
         { class: "alive" },
-        h("div", { class: "ring", "aria-hidden": "true" }, s("svg", { viewBox: "0 0 48 48" }, s("circle", { class: "ring-track", cx: 24, cy: 24, r: 20 }), arc), seconds),
+        h(
+          "div",
+          { class: "ring", "aria-hidden": "true" },
+          s("svg", { viewBox: "0 0 48 48" }, s("circle", { class: "ring-track", cx: 24, cy: 24, r: 20 }), arc),
+          seconds,
+        ),
         h("p", {}, t("code.hold")),
       ),
       h("p", { class: "hint" }, icon("sun"), h("span", {}, t("code.brightness"))),
@@ -57,7 +67,9 @@ export function codeView({ go }) {
         "p",
         { class: "note" },
         t("code.began", { hour: hour(ride.started_at_ms) }) + " ",
-        t("code.offline_works", { ago: state.refreshed_at_ms ? ago(state.refreshed_at_ms, Date.now()) : t("ago.never") }),
+        t("code.offline_works", {
+          ago: state.refreshed_at_ms ? ago(state.refreshed_at_ms, Date.now()) : t("ago.never"),
+        }),
         isKnown() || state.online ? "" : " " + t("home.clock"),
       ),
       button("second", "new-ride", t("code.new_ride"), () => go("ride")),
@@ -66,7 +78,11 @@ export function codeView({ go }) {
 }
 
 function nothingToShow(go) {
-  return { title: t("code.title"), follows: true, body: [backTo(go), heading(t("code.title")), h("p", {}, t("code.none"))] };
+  return {
+    title: t("code.title"),
+    follows: true,
+    body: [backTo(go), heading(t("code.title")), h("p", {}, t("code.none"))],
+  };
 }
 
 // "New ride, or the same again?" A code that was shown before is never paid twice; a new ride is.
@@ -90,7 +106,9 @@ export function askView({ go }) {
             "section",
             { class: "ticket", "aria-label": t("code.new_ride") },
             peopleStepper(1, most, digits, (chosen) => (people = chosen)),
-            button("main", "begin", t("ask.new"), () => beginAndShow(people, go).catch((fault) => tellProblem(problem, problemOf(fault)))),
+            button("main", "begin", t("ask.new"), () =>
+              beginAndShow(people, go).catch((fault) => tellProblem(problem, problemOf(fault))),
+            ),
             h("p", { class: "note" }, t("ask.new_about")),
           )
         : h("p", { class: "why" }, t("ask.no_room")),

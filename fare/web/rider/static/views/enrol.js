@@ -32,9 +32,20 @@ function mobileForm(page, purpose) {
     title: t(`${purpose}.title`),
     body: [
       purpose === "lost" && backTo(page.go),
-      h("div", { class: purpose === "enrol" ? "welcome" : "" }, heading(t(`${purpose}.title`)), purpose === "enrol" && icon("code"), h("p", { class: "lead" }, t(`${purpose}.lead`))),
+      h(
+        "div",
+        { class: purpose === "enrol" ? "welcome" : "opening" },
+        heading(t(`${purpose}.title`)),
+        purpose === "enrol" && icon("code"),
+        h("p", { class: "lead" }, t(`${purpose}.lead`)),
+      ),
       form(send, problem, label("mobile", t("enrol.mobile"), t("enrol.mobile_hint")), input, submit),
-      purpose === "enrol" && h("p", { class: "below" }, button("plain", "to-lost", t("lost.title"), () => page.go("lost"), "lost")),
+      purpose === "enrol" &&
+        h(
+          "p",
+          { class: "below" },
+          button("plain", "to-lost", t("lost.title"), () => page.go("lost"), "lost"),
+        ),
     ].filter(Boolean),
   };
 }
@@ -42,7 +53,12 @@ function mobileForm(page, purpose) {
 function codeForm(page, purpose) {
   const { mobile, sandbox, again_at_ms } = state.pending;
   const problem = problemPlace();
-  const input = numberField("code", { autocomplete: "one-time-code", inputmode: "numeric", maxlength: 12, "data-start": true });
+  const input = numberField("code", {
+    autocomplete: "one-time-code",
+    inputmode: "numeric",
+    maxlength: 12,
+    "data-start": true,
+  });
   input.classList.add("one-time");
   const submit = button("main", "enter", t(purpose === "lost" ? "lost.do" : "code_form.enter"), null);
   const send = () =>
@@ -56,11 +72,13 @@ function codeForm(page, purpose) {
       const denied = await reportLost(code);
       reported(denied, page);
     });
-  const again = button("plain", "again", "", () => working(again, problem, async () => {
-    if (Date.now() < again_at_ms) return;
-    await wantCode(mobile, purpose);
-    stay(page, purpose);
-  }));
+  const again = button("plain", "again", "", () =>
+    working(again, problem, async () => {
+      if (Date.now() < again_at_ms) return;
+      await wantCode(mobile, purpose);
+      stay(page, purpose);
+    }),
+  );
   const countdown = () => {
     const left_s = Math.ceil((again_at_ms - Date.now()) / 1000);
     again.textContent = left_s > 0 ? t("code_form.again_in", { n: digits(left_s) }) : t("code_form.again");
@@ -86,15 +104,29 @@ function codeForm(page, purpose) {
 }
 
 function reported(denied, page) {
-  const body = [heading(t("lost.done")), h("p", { class: "lead" }, t("lost.done_about", { n: digits(denied) })), button("main", "to-start", t("lost.on"), () => page.go("home"))];
+  const body = [
+    heading(t("lost.done")),
+    h("p", { class: "lead" }, t("lost.done_about", { n: digits(denied) })),
+    button("main", "to-start", t("lost.on"), () => page.go("home")),
+  ];
   document.getElementById("main").replaceChildren(...body);
   body[0].focus();
 }
 
-const aroundNumber = (text, mobile) => text.split("\u0000").flatMap((part, place) => (place ? [h("bdi", { dir: "ltr" }, digits(mobile)), part] : [part]));
+const aroundNumber = (text, mobile) =>
+  text.split("\u0000").flatMap((part, place) => (place ? [h("bdi", { dir: "ltr" }, digits(mobile)), part] : [part]));
 
 function numberField(id, attributes) {
-  return h("input", { id, name: id, type: "text", dir: "ltr", required: true, enterkeyhint: "go", "aria-describedby": `${id}-hint`, ...attributes });
+  return h("input", {
+    id,
+    name: id,
+    type: "text",
+    dir: "ltr",
+    required: true,
+    enterkeyhint: "go",
+    "aria-describedby": `${id}-hint`,
+    ...attributes,
+  });
 }
 
 function label(id, text, hint) {

@@ -7,7 +7,16 @@ import { SAME_RIDE_MS, isLive, mostPeople, ridesLeft, ticketOf } from "../ticket
 import { ago, digits, hour, moment, sentence, spoken, t, toman } from "../words.js";
 import { beginAndShow } from "./code.js";
 import { enrolAgain } from "./phones.js";
-import { button, canInstall, install, isStandalone, peopleStepper, problemOf, problemPlace, tellProblem } from "./pieces.js";
+import {
+  button,
+  canInstall,
+  install,
+  isStandalone,
+  peopleStepper,
+  problemOf,
+  problemPlace,
+  tellProblem,
+} from "./pieces.js";
 
 let installTold = null;
 // Kept while the view is drawn anew under the rider's fingers.
@@ -36,7 +45,13 @@ export function homeView({ go, refresh, redraw }) {
       h(
         "nav",
         { "aria-label": t("home.nav") },
-        h("ul", { class: "doors" }, door(go, "topup", "add", t("topup.title")), door(go, "trips", "trips", t("trips.title")), door(go, "more", "more", t("more.title"))),
+        h(
+          "ul",
+          { class: "doors" },
+          door(go, "topup", "add", t("topup.title")),
+          door(go, "trips", "trips", t("trips.title")),
+          door(go, "more", "more", t("more.title")),
+        ),
       ),
       ...installCard(),
     ],
@@ -64,12 +79,18 @@ function ticketPanel(go, problem, now) {
       h(
         "section",
         { class: "ticket", "aria-label": t("home.ticket") },
-        h("p", { class: "ride-now" }, icon("done"), h("span", {}, t("home.ride_now", { hour: hour(ride.started_at_ms), n: digits(ride.pax) }))),
+        h(
+          "p",
+          { class: "ride-now" },
+          icon("done"),
+          h("span", {}, t("home.ride_now", { hour: hour(ride.started_at_ms), n: digits(ride.pax) })),
+        ),
         button("main", "show", t("home.show"), () => go(isSameRide(ride) ? "code" : "ride"), "code"),
         button("second", "new-ride", t("code.new_ride"), () => go("ride")),
       ),
     ];
-  if (!most && !current) return [h("section", { class: "ticket", "aria-label": t("home.ticket") }, ...noTicket(account, go))];
+  if (!most && !current)
+    return [h("section", { class: "ticket", "aria-label": t("home.ticket") }, ...noTicket(account, go))];
   const begin = async () => {
     if (current) return go("ride");
     try {
@@ -99,13 +120,17 @@ function noTicket(account, go) {
   if (!state.online) return [h("p", { class: "why" }, t("home.none_offline"))];
   if (keyGone && reason === "not_due") return [h("p", { class: "why" }, t("home.key_gone")), ...enrolAgain(go)];
   if (reason === "not_due") return [h("p", { class: "why" }, t("home.used_up"))];
-  return [h("p", { class: "why" }, sentence(reason)), reason === "short_of_funds" && button("main", "to-topup", t("topup.title"), () => go("topup"), "add")];
+  return [
+    h("p", { class: "why" }, sentence(reason)),
+    reason === "short_of_funds" && button("main", "to-topup", t("topup.title"), () => go("topup"), "add"),
+  ];
 }
 
 function notices() {
   const { phone } = state.account;
   const told = [];
-  if (!phone.confirmed && phone.day_limit_rial !== null) told.push(h("p", { class: "notice" }, t("home.unconfirmed", { amount: toman(phone.day_limit_rial) })));
+  if (!phone.confirmed && phone.day_limit_rial !== null)
+    told.push(h("p", { class: "notice" }, t("home.unconfirmed", { amount: toman(phone.day_limit_rial) })));
   if (!isKnown() && !state.online) told.push(h("p", { class: "notice" }, t("home.clock")));
   return told;
 }
@@ -130,7 +155,17 @@ function facts(now, refreshHere) {
 }
 
 function door(go, name, drawing, label) {
-  return h("li", {}, h("button", { type: "button", id: `to-${name}-door`, onclick: () => go(name) }, icon(drawing), h("span", {}, label), icon("on", "turns end")));
+  return h(
+    "li",
+    {},
+    h(
+      "button",
+      { type: "button", id: `to-${name}-door`, onclick: () => go(name) },
+      icon(drawing),
+      h("span", {}, label),
+      icon("on", "turns end"),
+    ),
+  );
 }
 
 // Asked once, kindly: a browser may forget a page that is not installed.
@@ -147,7 +182,12 @@ function installCard() {
     { class: "card", "aria-label": t("install.title") },
     h("h2", {}, t("install.title")),
     h("p", {}, t(byHand ? "install.by_hand" : "install.about")),
-    h("div", { class: "row" }, !byHand && button("second", "install", t("install.do"), () => install().then(told), "install"), button("plain", "install-later", t("install.later"), told)),
+    h(
+      "div",
+      { class: "row" },
+      !byHand && button("second", "install", t("install.do"), () => install().then(told), "install"),
+      button("plain", "install-later", t("install.later"), told),
+    ),
   );
   return [card];
 }

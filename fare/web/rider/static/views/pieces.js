@@ -4,10 +4,20 @@ import { sentence, t } from "../words.js";
 
 export const heading = (text) => h("h1", { tabindex: "-1" }, text);
 export const backTo = (go, name = "home") =>
-  h("button", { type: "button", class: "plain back", id: "back", onclick: () => go(name) }, icon("back", "turns"), t("back"));
+  h(
+    "button",
+    { type: "button", class: "plain back", id: "back", onclick: () => go(name) },
+    icon("back", "turns"),
+    t("back"),
+  );
 
 export const button = (kind, id, label, onclick, drawing = null) =>
-  h("button", { type: onclick ? "button" : "submit", class: kind, id, onclick }, drawing && icon(drawing), h("span", {}, label));
+  h(
+    "button",
+    { type: onclick ? "button" : "submit", class: kind, id, onclick },
+    drawing && icon(drawing),
+    h("span", {}, label),
+  );
 
 // A place for one sentence on what went wrong; it is read out when it is filled.
 export function problemPlace() {
@@ -34,7 +44,7 @@ export async function working(pressed, place, work) {
 }
 
 export function problemOf(fault) {
-  return sentence(fault && fault.code ? fault.code : "unexpected");
+  return fault && fault.code ? sentence(fault.code, fault.retry_after_s) : sentence("unexpected");
 }
 
 export function isStandalone() {
@@ -67,8 +77,30 @@ export async function install() {
 // Choose for how many people: two large buttons and the number between them; `people` to begin with.
 export function peopleStepper(people, most, digits, onChange) {
   const shown = h("output", { class: "people-number", id: "people" });
-  const fewer = h("button", { type: "button", class: "step", id: "fewer", "aria-label": t("people.fewer"), "aria-describedby": "people", onclick: () => set(people - 1) }, icon("take"));
-  const more = h("button", { type: "button", class: "step", id: "more-people", "aria-label": t("people.more"), "aria-describedby": "people", onclick: () => set(people + 1) }, icon("add"));
+  const fewer = h(
+    "button",
+    {
+      type: "button",
+      class: "step",
+      id: "fewer",
+      "aria-label": t("people.fewer"),
+      "aria-describedby": "people",
+      onclick: () => set(people - 1),
+    },
+    icon("take"),
+  );
+  const more = h(
+    "button",
+    {
+      type: "button",
+      class: "step",
+      id: "more-people",
+      "aria-label": t("people.more"),
+      "aria-describedby": "people",
+      onclick: () => set(people + 1),
+    },
+    icon("add"),
+  );
   const set = (wanted) => {
     people = Math.max(1, Math.min(most, wanted));
     shown.replaceChildren(h("strong", {}, digits(people)), " ", t(people === 1 ? "people.one" : "people.unit"));
@@ -78,5 +110,10 @@ export function peopleStepper(people, most, digits, onChange) {
     onChange(people);
   };
   set(people);
-  return h("div", { class: "stepper", role: "group", "aria-label": t("people.label") }, h("span", { class: "stepper-label" }, t("people.label")), h("div", { class: "stepper-row" }, fewer, shown, more));
+  return h(
+    "div",
+    { class: "stepper", role: "group", "aria-label": t("people.label") },
+    h("span", { class: "stepper-label" }, t("people.label")),
+    h("div", { class: "stepper-row" }, fewer, shown, more),
+  );
 }

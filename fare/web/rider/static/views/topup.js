@@ -24,7 +24,17 @@ function amountView({ go }) {
       if (gateway.protocol !== "https:" && gateway.origin !== location.origin) throw new Error("not a payment page");
       location.assign(gateway.href);
     });
-  const own = h("input", { id: "own", name: "own", type: "text", inputmode: "numeric", autocomplete: "off", dir: "ltr", maxlength: 12, enterkeyhint: "go", "aria-describedby": "own-hint" });
+  const own = h("input", {
+    id: "own",
+    name: "own",
+    type: "text",
+    inputmode: "numeric",
+    autocomplete: "off",
+    dir: "ltr",
+    maxlength: 12,
+    enterkeyhint: "go",
+    "aria-describedby": "own-hint",
+  });
   const submit = button("main", "pay-own", t("topup.pay"), null);
   const onsubmit = (event) => {
     event.preventDefault();
@@ -33,7 +43,11 @@ function amountView({ go }) {
     pay(submit, Number(typed) * 10);
   };
   const choice = (amount_rial) => {
-    const one = h("button", { type: "button", class: "amount", id: `amount-${amount_rial}`, onclick: () => pay(one, amount_rial) }, toman(amount_rial));
+    const one = h(
+      "button",
+      { type: "button", class: "amount", id: `amount-${amount_rial}`, onclick: () => pay(one, amount_rial) },
+      toman(amount_rial),
+    );
     return h("li", {}, one);
   };
   return {
@@ -44,7 +58,13 @@ function amountView({ go }) {
       h("p", { class: "lead" }, t("topup.lead")),
       problem,
       h("ul", { class: "amounts", "aria-label": t("topup.amounts") }, AMOUNTS_RIAL.map(choice)),
-      h("form", { class: "stack", novalidate: true, onsubmit }, h("label", { for: "own" }, t("topup.own"), h("span", { class: "note", id: "own-hint" }, t("topup.own_hint"))), own, submit),
+      h(
+        "form",
+        { class: "stack", novalidate: true, onsubmit },
+        h("label", { for: "own" }, t("topup.own"), h("span", { class: "note", id: "own-hint" }, t("topup.own_hint"))),
+        own,
+        submit,
+      ),
     ],
   };
 }
@@ -55,7 +75,8 @@ function returnedView({ go }, order) {
   const began = Date.now();
   let over = false;
   const home = () => go("home"); // leaves ?topup= behind
-  const shown = (drawing, text) => place.replaceChildren(h("p", { class: `outcome ${drawing}` }, icon(drawing), h("span", {}, text)));
+  const shown = (drawing, text) =>
+    place.replaceChildren(h("p", { class: `outcome ${drawing}` }, icon(drawing), h("span", {}, text)));
   const look = async () => {
     if (over) return;
     try {

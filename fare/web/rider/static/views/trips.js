@@ -31,8 +31,17 @@ function trip(ride) {
   return h(
     "li",
     {},
-    h("div", { class: "trip-line" }, h("strong", {}, t("trips.line", { name: ride.line_name })), h("strong", { class: "trip-fare" }, toman(ride.fare_rial))),
-    h("p", { class: "note" }, moment(ride.at_ms, now_ms()) + (ride.pax > 1 ? ` · ${t("trips.people", { n: digits(ride.pax) })}` : "")),
+    h(
+      "div",
+      { class: "trip-line" },
+      h("strong", {}, t("trips.line", { name: ride.line_name })),
+      h("strong", { class: "trip-fare" }, toman(ride.fare_rial)),
+    ),
+    h(
+      "p",
+      { class: "note" },
+      moment(ride.at_ms, now_ms()) + (ride.pax > 1 ? ` · ${t("trips.people", { n: digits(ride.pax) })}` : ""),
+    ),
     ride.disputed && h("p", { class: "notice" }, t("trips.disputed")),
   );
 }
