@@ -8,7 +8,6 @@ here loses nothing: lay the card down again. Plain HTTP is spoken on this machin
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -20,6 +19,7 @@ import httpx2
 
 from fare.core.errors import OperatorError
 from readers.counter import Transmit
+from readers.kit import is_loopback
 
 SESSION_PATH: Final = "/v1/desk/session"
 JOBS_PATH: Final = "/v1/desk/jobs"
@@ -54,7 +54,7 @@ def checked_server(url: str) -> str:
         host, parts = "", urlsplit("")
     if not host or parts.scheme not in ("https", "http"):
         raise OperatorError("The ledger's address is not one: write it as https://HOST.")
-    if parts.scheme == "http" and not _is_here(host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise OperatorError("A password and cards' bytes never travel in the open: use https://.")
     return url.rstrip("/")
 
@@ -157,12 +157,3 @@ def _bytes(command: object) -> bytes:
         return bytes.fromhex(str(command))
     except ValueError:
         raise OperatorError("What answers at --server is no Mancard ledger: check the address.") from None
-
-
-def _is_here(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

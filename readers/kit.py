@@ -52,7 +52,7 @@ def require_private_line(ledger_url: str) -> None:
         host, parts = "", urlsplit("")
     if parts.scheme == "https" and host:
         return
-    if parts.scheme == "http" and _is_loopback(host):
+    if parts.scheme == "http" and is_loopback(host):
         return
     plain = parts.scheme == "http" and host
     what = "is plain http to another machine" if plain else "is not an https address"
@@ -62,7 +62,8 @@ def require_private_line(ledger_url: str) -> None:
     )
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether the host of an address is this very machine: nothing else is spoken to in plain http."""
     if host == "localhost":
         return True
     try:
