@@ -1,6 +1,6 @@
 """The codes of QR tickets, for developers and inspectors: draw, read, verify. No ledger is needed.
 
-`mancard qr show TEXT|-` · `decode FILE|TEXT|-` · `verify --at UNIX_SECONDS --issuer KID_HEX=KEY_HEX TEXT|-`
+`mancard qr show TEXT|-` · `decode FILE|TEXT|-` · `verify --at UNIX_SECONDS --issuer KID_HEX=KEY_HEX TEXT|FILE|-`
 
 '-' reads the text from standard input. Exit status: 0 shown, decoded or accepted; 1 no ticket, or refused.
 """
@@ -87,7 +87,12 @@ def decode(
 
 @app.command()
 def verify(
-    text: Text,
+    text: Annotated[
+        str,
+        typer.Argument(
+            metavar="TEXT", help="The text of the ticket, or a picture of it; '-' reads standard input."
+        ),
+    ],
     at: Annotated[int, typer.Option("--at", metavar="UNIX_SECONDS", help="The moment it was shown.")],
     issuer: Annotated[
         list[str],
@@ -110,7 +115,9 @@ def verify(
     asked = None if challenge is None else _bytes_of(challenge, 8)
     if challenge is not None and asked is None:
         raise OperatorError("A challenge is 8 bytes, 16 hex digits: --challenge 0011223344556677.")
-    found = verify(_text(text), issuers, at, challenge=asked, vehicle=vehicle)
+    found = verify(
+        _ticket_text(text) if _is_file(text) else _text(text), issuers, at, challenge=asked, vehicle=vehicle
+    )
     if isinstance(found, Refused):
         print(f"{found.reason}: {found.advice}")
         raise typer.Exit(1)
@@ -151,11 +158,7 @@ def _ticket_text(source: str) -> str:
     prefixes = (mc1.PREFIX, mp1.PREFIX)
     if source == "-" or source.startswith(prefixes):
         return _text(source)
-    try:
-        is_file = Path(source).is_file()
-    except (OSError, ValueError):  # too long for a name, or a NUL inside
-        is_file = False
-    if not is_file:
+    if not _is_file(source):
         raise OperatorError(
             f"{_shortened(source)} is no file here and no text of a ticket, which has MC1: or MP1: in front."
         )
@@ -170,6 +173,13 @@ def _ticket_text(source: str) -> str:
             f"The code in {source} is no ticket of this system: it says {_shortened(texts[0])}."
         )
     raise OperatorError(f"No QR code can be read in {source}: take the picture nearer, sharper or brighter.")
+
+
+def _is_file(source: str) -> bool:
+    try:
+        return Path(source).is_file()
+    except (OSError, ValueError):  # too long for a name, or a NUL inside
+        return False
 
 
 def _text(argument: str) -> str:

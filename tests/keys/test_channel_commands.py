@@ -96,6 +96,8 @@ def test_a_leaked_key_is_revoked_by_one_command_and_strands_no_phone(commands: C
     assert accepts(after, renewed)
     assert accepts(before, renewed), "a bus that has not synced yet takes the renewed ticket"
     assert ledger.keys.channels.known()[b"\2"].public_bytes_raw() == before.channel_keys[2]
+    trusted = [f"{kid:02x}={public.hex()}" for kid, public in sorted(after.channel_keys.items())]
+    assert commands("keys", "channels", "--issuers")[1].splitlines() == trusted
 
 
 def test_a_command_given_twice_revokes_once(commands: Commands) -> None:

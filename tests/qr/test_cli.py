@@ -145,6 +145,16 @@ def test_verify_accepts_the_golden_ticket_and_names_each_reason(qr: Run) -> None
         assert (status, out.partition(":")[0], out.count("\n")) == (1, reason, 1)
 
 
+def test_verify_reads_a_picture_as_decode_does(qr: Run, tmp_path: Path) -> None:
+    (tmp_path / "shot.png").write_bytes(as_png(draw(TEXT)))
+    Image.new("L", (200, 200), 255).save(tmp_path / "white.png")
+    status, out = verify(qr, "shot.png", at_s=NOW_S, issuer=ISSUER)
+    assert (status, out.splitlines()[0]) == (0, "accepted")
+    assert verify(qr, "shot.png", at_s=NOW_S + 31, issuer=ISSUER)[1].startswith("stale: ")
+    status, out, err = qr("verify", "--at", str(NOW_S), "--issuer", ISSUER, "white.png")
+    assert (status, out, "No QR code can be read" in err) == (2, "", True)
+
+
 def test_verify_knows_several_issuers_and_a_challenge(qr: Run) -> None:
     text = a_phone_ticket()
     status, out = verify(qr, text, "--issuer", ISSUER, "--issuer", OURS)

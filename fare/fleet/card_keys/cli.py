@@ -138,9 +138,17 @@ def import_() -> None:
 
 
 @app.command()
-def channels() -> None:
+def channels(
+    issuers: Annotated[
+        bool, typer.Option("--issuers", help="KID_HEX=PUBLIC_KEY_HEX of those that buses trust.")
+    ] = False,
+) -> None:
     """List the keys that sign tickets: their states, since when and by whom, and their live tickets."""
     ring = _channels()
+    if issuers:  # as 'mancard qr verify --issuer' takes them
+        for kid, public in ring.trusted().items():
+            print(f"{kid:02x}={public.hex()}")
+        return
     print(f"{'kid':>3}  {'state':8}  {'since (UTC)':16}  {'live tickets':>12}  by")
     for key in ring.roster.keys:
         change, live = key.changes[-1], _live_tickets(key.kid)
