@@ -20,13 +20,13 @@ from fare.collection.open_taps import OpenTap
 from fare.collection.ticket_claims import Shown, kept
 from fare.collection.words import ConflictDecision, MediumKind
 from fare.core.replay import claims
+from fare.database.chunks import in_chunks
 from fare.fleet import AssignmentTable, assignments_at
 from fare.issuing.ticket_locks import ticket_holder, tickets_of_rider
 
 _CONFLICT: Final = table_of(TicketConflict)
 _RIDE: Final = table_of(Ride)
 _ORDER: Final = (_CONFLICT.c.found_at, _CONFLICT.c.tapped_at, _CONFLICT.c.conflict_id)
-_CHUNK: Final = 500
 SHOWN_MAX: Final = 200
 
 
@@ -104,7 +104,7 @@ def undecided(session: Session, taps: Sequence[OpenTap]) -> list[OpenTap]:
     """
     ctis = {bytes.fromhex(tap.medium_ref) for tap in taps if _is_of_ticket(tap) and tap.medium_ref}
     decided: set[tuple[int, str, int]] = set()
-    for chunk in _chunks(sorted(ctis)):
+    for chunk in in_chunks(ctis):
         rows = session.connection().execute(
             sa.select(_CONFLICT).where(_CONFLICT.c.cti.in_(chunk), _CONFLICT.c.decision.is_not(None))
         )
@@ -134,7 +134,7 @@ def _views(session: Session, which: ColumnElement[bool], limit: int) -> list[Con
 
 def _rides(session: Session, ctis: Iterable[bytes]) -> dict[tuple[bytes, int], Any]:
     found: dict[tuple[bytes, int], Any] = {}
-    for chunk in _chunks(sorted(ctis)):
+    for chunk in in_chunks(ctis):
         refs = [cti.hex() for cti in chunk]
         rows = session.connection().execute(
             sa.select(_RIDE).where(_RIDE.c.medium_kind == MediumKind.TICKET, _RIDE.c.medium_ref.in_(refs))
@@ -204,7 +204,3 @@ def _others(session: Session, row: Any) -> tuple[int, int]:
     ]
     earlier, beside = (session.connection().execute(count).scalar_one() for count in counts)
     return earlier, beside
-
-
-def _chunks(values: Sequence[bytes]) -> Iterable[Sequence[bytes]]:
-    return (values[start : start + _CHUNK] for start in range(0, len(values), _CHUNK))

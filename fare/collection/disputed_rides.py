@@ -18,11 +18,11 @@ from fare.collection.bulk import table_of
 from fare.collection.models import RegisteredTap, Ride, TicketConflict
 from fare.collection.store import has_flag
 from fare.collection.words import Flag, MediumKind
+from fare.database.chunks import in_chunks
 
 _TAP: Final = table_of(RegisteredTap)
 _RIDE: Final = table_of(Ride)
 _CONFLICT: Final = table_of(TicketConflict)
-_CHUNK: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,8 @@ def _disputed(session: Session, day: date) -> list[Any]:
 
 
 def _settled(session: Session, ctis: list[bytes]) -> Iterator[Any]:
-    for start in range(0, len(ctis), _CHUNK):
-        some = _CONFLICT.c.cti.in_(ctis[start : start + _CHUNK])
+    for chunk in in_chunks(ctis):
+        some = _CONFLICT.c.cti.in_(chunk)
         yield from session.connection().execute(
             sa.select(_CONFLICT).where(some, _CONFLICT.c.entry_id.is_not(None))
         )

@@ -5,7 +5,7 @@ Rows come out as values of this module. Amounts are rial.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -18,11 +18,11 @@ from fare.collection.bulk import table_of
 from fare.collection.models import OpenEvidence, RegisteredTap, Ride
 from fare.collection.words import MediumKind, ProofState
 from fare.core.tap import Outcome
+from fare.database.chunks import in_chunks
 
 _TAP: Final = table_of(RegisteredTap)
 _RIDE: Final = table_of(Ride)
 _OPEN: Final = table_of(OpenEvidence)
-_CHUNK: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +71,8 @@ def torn_taps_before(session: Session, day: date) -> list[OpenTap]:
     places = sorted({(device, bytes(journal), seq) for device, journal, seq in listed})
     key = sa.tuple_(_TAP.c.device_id, _TAP.c.journal_id, _TAP.c.seq)
     found: list[OpenTap] = []
-    for start in range(0, len(places), _CHUNK):
-        of_earlier_days = _without_ride().where(
-            _TAP.c.service_day < day, key.in_(places[start : start + _CHUNK])
-        )
+    for chunk in in_chunks(places):
+        of_earlier_days = _without_ride().where(_TAP.c.service_day < day, key.in_(chunk))
         found += [_open_tap(row) for row in session.connection().execute(of_earlier_days)]
     return found
 
@@ -82,7 +80,7 @@ def torn_taps_before(session: Session, day: date) -> list[OpenTap]:
 def media_in_conflict(session: Session, medium_kind: str, refs: Collection[str]) -> set[str]:
     """Those of these media of which two valid proofs for one counter are known, on any day."""
     found: set[str] = set()
-    for chunk in _chunks(refs):
+    for chunk in in_chunks(refs):
         found |= set(
             session.connection()
             .execute(
@@ -131,8 +129,3 @@ def _open_tap(row: Any) -> OpenTap:
         proof_state=ProofState(row.proof_state),
         counter_taken=row.taken is not None,
     )
-
-
-def _chunks(values: Iterable[str]) -> Iterator[list[str]]:
-    listed = sorted(set(values))
-    return (listed[start : start + _CHUNK] for start in range(0, len(listed), _CHUNK))

@@ -18,13 +18,13 @@ from sqlmodel import Session
 from fare.collection.bulk import insert_if_missing, table_of
 from fare.collection.commits import ticket_rides
 from fare.collection.models import PaperRedemption
+from fare.database.chunks import in_chunks
 from fare.fleet import assignments_at
 from fare.issuing import ticket_entitlements
 from fare.issuing.ticket_locks import lock_tickets, ticket_holder
 from fare.issuing.words import TicketMedium, TicketStatus
 
 _REDEMPTION: Final = table_of(PaperRedemption)
-_CHUNK: Final = 500
 
 
 class RedemptionAnswer(StrEnum):
@@ -74,10 +74,9 @@ def redeem(session: Session, cti: bytes, device_id: int, now: datetime) -> Redem
 
 def redemptions(session: Session, ctis: Collection[bytes]) -> dict[bytes, Redeemed]:
     """Who was given leave for which of these tickets."""
-    listed = sorted(set(ctis))
     found: dict[bytes, Redeemed] = {}
-    for start in range(0, len(listed), _CHUNK):
-        some = _REDEMPTION.c.cti.in_(listed[start : start + _CHUNK])
+    for chunk in in_chunks(ctis):
+        some = _REDEMPTION.c.cti.in_(chunk)
         for row in session.connection().execute(sa.select(_REDEMPTION).where(some)):
             found[bytes(row.cti)] = Redeemed(row.device_id, row.vehicle_id)
     return found

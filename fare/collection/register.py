@@ -6,7 +6,7 @@ Rows come out as values of this module: nobody else needs to know the tables. Am
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -18,9 +18,9 @@ from fare.collection.bulk import table_of
 from fare.collection.disputed_rides import corrections
 from fare.collection.models import RegisteredTap, Ride
 from fare.core.tap import Outcome
+from fare.database.chunks import in_chunks
 
 _RIDE: Final = table_of(Ride)
-_CHUNK: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def owner_rides(session: Session, day: date, entry_ids: Collection[str] | None =
     parts = (
         [statement]
         if entry_ids is None
-        else [statement.where(_RIDE.c.entry_id.in_(chunk)) for chunk in _chunks(entry_ids)]
+        else [statement.where(_RIDE.c.entry_id.in_(chunk)) for chunk in in_chunks(entry_ids)]
     )
     for part in parts:
         for owner_id, *figures in session.connection().execute(part):
@@ -104,8 +104,3 @@ def owner_rides(session: Session, day: date, entry_ids: Collection[str] | None =
 def batch_entries(session: Session, day: date) -> list[str]:
     """The journal entries that posted the day's rides."""
     return list(session.exec(select(Ride.entry_id).where(col(Ride.service_day) == day).distinct()))
-
-
-def _chunks(values: Iterable[str]) -> Iterator[list[str]]:
-    listed = sorted(set(values))
-    return (listed[start : start + _CHUNK] for start in range(0, len(listed), _CHUNK))

@@ -6,7 +6,7 @@ tickets: asking for somebody else's is for the caller to refuse.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -18,10 +18,10 @@ from fare.collection.bulk import table_of
 from fare.collection.models import Ride, TicketConflict
 from fare.collection.ticket_claims import claim_of
 from fare.collection.words import MediumKind
+from fare.database.chunks import in_chunks
 
 _RIDE: Final = table_of(Ride)
 _CONFLICT: Final = table_of(TicketConflict)
-_CHUNK: Final = 500
 PAGE_MAX: Final = 100
 
 
@@ -72,7 +72,7 @@ def rides_of_tickets(
     """
     rows: list[Any] = []
     limit = max(1, min(limit, PAGE_MAX))
-    for chunk in _chunks(ctis):
+    for chunk in in_chunks(cti.hex() for cti in ctis):
         statement = (
             _of_tickets(chunk)
             .order_by(_RIDE.c.boarded_at.desc(), _RIDE.c.medium_ref.desc(), _RIDE.c.counter.desc())
@@ -96,7 +96,7 @@ def rides_of_tickets(
 def taken_in(session: Session, ctis: Iterable[bytes]) -> dict[bytes, TakenIn]:
     """What was received of each of these tickets; one that has not ridden yet is left out."""
     sums: dict[bytes, list[int]] = {}
-    for chunk in _chunks(ctis):
+    for chunk in in_chunks(cti.hex() for cti in ctis):
         for row in session.connection().execute(_of_tickets(chunk)):
             told = sums.setdefault(bytes.fromhex(row.medium_ref), [0, 0])
             told[0] += row.fare_rial if row.sealed_entry_id is None else 0
@@ -132,8 +132,3 @@ def _place(row: Any) -> RidePlace:
 def _pax(row: Any) -> int:
     claimed = claim_of(bytes(row.proof))
     return 1 if claimed is None else claimed.last - claimed.first + 1
-
-
-def _chunks(ctis: Iterable[bytes]) -> Iterator[list[str]]:
-    listed = sorted({cti.hex() for cti in ctis})
-    return (listed[start : start + _CHUNK] for start in range(0, len(listed), _CHUNK))

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Final
 
 from sqlmodel import Session, col, select
 
+from fare.database.chunks import in_chunks
 from fare.issuing.models import Card, TicketEntitlement
 from fare.issuing.words import CardStatus
-
-_CHUNK: Final = 1000
 
 
 def denied(session: Session, now: datetime) -> tuple[set[int], set[bytes]]:
@@ -30,10 +28,9 @@ def denied(session: Session, now: datetime) -> tuple[set[int], set[bytes]]:
 
 def inactive_cards(session: Session, serials: Iterable[int]) -> set[int]:
     """Those of these cards that validators must refuse: denied or replaced."""
-    wanted = sorted(set(serials))
     found: set[int] = set()
-    for start in range(0, len(wanted), _CHUNK):
-        some = col(Card.serial).in_(wanted[start : start + _CHUNK])
+    for chunk in in_chunks(serials):
+        some = col(Card.serial).in_(chunk)
         found |= set(session.exec(select(Card.serial).where(some, col(Card.status) != CardStatus.ACTIVE)))
     return found
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
@@ -18,12 +17,11 @@ from sqlmodel import Session, col, select
 
 from fare.core import entitlement
 from fare.core.entitlement import Pass
+from fare.database.chunks import in_chunks
 from fare.issuing.models import Card, Entitlement
 from fare.issuing.refusals import IssuingRefusal, IssuingRefused
 from fare.issuing.words import CardStatus
 from fare.keys import KeyStore
-
-_CHUNK: Final = 1000
 
 
 def sign_next_entitlement(
@@ -123,14 +121,11 @@ def entitlements_waiting(session: Session) -> dict[int, bytes]:
 
 def entitlement_bytes(session: Session, versions: Iterable[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
     """The signed bytes of each (serial, version); one that was never signed is left out."""
-    wanted = sorted(set(versions))
     found: dict[tuple[int, int], bytes] = {}
     key = sa.tuple_(col(Entitlement.serial), col(Entitlement.version))
-    for start in range(0, len(wanted), _CHUNK):
+    for chunk in in_chunks(versions):
         rows = session.exec(
-            select(Entitlement.serial, Entitlement.version, Entitlement.raw).where(
-                key.in_(wanted[start : start + _CHUNK])
-            )
+            select(Entitlement.serial, Entitlement.version, Entitlement.raw).where(key.in_(chunk))
         )
         found |= {(serial, version): raw for serial, version, raw in rows}
     return found

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from fare.database.chunks import in_chunks
 from fare.issuing.models import TicketEntitlement
 from fare.issuing.ticket_locks import lock_tickets
 from fare.issuing.wallets import locked_wallet, wallet_balance
@@ -31,7 +32,6 @@ NIGHTLY_GRACE: Final = timedelta(hours=24)
 """How long nobody's hold waits after its expiry for buses that were offline then."""
 WALLETS_AT_ONCE: Final = 500
 _DEBTS_SINCE: Final = timedelta(days=90)
-_CHUNK: Final = 200
 _COVER: Final = "cover"
 
 
@@ -73,10 +73,8 @@ def cover_overdrawn_holds(session: Session, ctis: Iterable[bytes], day: date, no
 
     `day` is the service day that was just sealed.
     """
-    wanted = sorted(set(ctis))
     tickets: list[tuple[str, bytes]] = []
-    for start in range(0, len(wanted), _CHUNK):
-        chunk = wanted[start : start + _CHUNK]
+    for chunk in in_chunks(ctis):
         overdrawn = _overdrawn(session, chunk)
         rows = session.exec(
             select(TicketEntitlement.wallet_id, TicketEntitlement.cti).where(
@@ -104,8 +102,8 @@ def collect_debts(session: Session, wallet_id: str, now: datetime) -> int:
         )
     ).all()
     overdrawn: list[bytes] = []
-    for start in range(0, len(recent), _CHUNK):
-        overdrawn += _overdrawn(session, recent[start : start + _CHUNK])
+    for chunk in in_chunks(recent):
+        overdrawn += _overdrawn(session, chunk)
     return sum(_cover(session, wallet_id, cti, now.date(), now) for cti in sorted(overdrawn))
 
 
@@ -113,8 +111,8 @@ def lock_for_capture(session: Session, ctis: Iterable[bytes]) -> None:
     """Lock these tickets and their wallets while rides are captured: nothing is given back meanwhile."""
     wanted = sorted(set(ctis))
     wallets: set[str] = set()
-    for start in range(0, len(wanted), _CHUNK):
-        some = col(TicketEntitlement.cti).in_(wanted[start : start + _CHUNK])
+    for chunk in in_chunks(wanted):
+        some = col(TicketEntitlement.cti).in_(chunk)
         wallets |= set(session.exec(select(TicketEntitlement.wallet_id).where(some)))
     for wallet_id in sorted(wallets):
         locked_wallet(session, wallet_id)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
 
 from sqlmodel import Session, col, select
 
+from fare.database.chunks import in_chunks
 from fare.issuing.models import Replacement
-
-_CHUNK: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +26,12 @@ class MovedBalance:
 
 def moved_balances(session: Session, serials: Iterable[int], *, lock: bool = False) -> list[MovedBalance]:
     """Those of these cards whose balance was moved, by serial; locked until the transaction ends if asked."""
-    wanted = sorted(set(serials))
     found: list[MovedBalance] = []
-    for start in range(0, len(wanted), _CHUNK):
+    for chunk in in_chunks(serials):
         moved = (
             select(Replacement)
             .where(
-                col(Replacement.old_serial).in_(wanted[start : start + _CHUNK]),
+                col(Replacement.old_serial).in_(chunk),
                 col(Replacement.moved_at).is_not(None),
             )
             .order_by(col(Replacement.old_serial))

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Final
 
 from sqlmodel import Session, col, select
 
+from fare.database.chunks import in_chunks
 from fare.issuing.models import Phone, TicketEntitlement
 from fare.issuing.words import TicketMedium, TicketStatus
-
-_CHUNK: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +36,8 @@ def lock_tickets(session: Session, ctis: Iterable[bytes]) -> None:
     were not issued here are left out.
     """
     asked = set(ctis)
-    wanted = sorted(asked | _live_beside(session, asked))
-    for start in range(0, len(wanted), _CHUNK):
-        some = col(TicketEntitlement.cti).in_(wanted[start : start + _CHUNK])
+    for chunk in in_chunks(asked | _live_beside(session, asked)):
+        some = col(TicketEntitlement.cti).in_(chunk)
         rows = select(TicketEntitlement.cti).where(some).order_by(col(TicketEntitlement.cti))
         session.exec(rows.with_for_update()).all()
 

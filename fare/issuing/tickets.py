@@ -19,6 +19,7 @@ from sqlmodel import Session, col, select
 
 from fare.core.proof.issued import CTI_BYTES
 from fare.core.proof.mc1 import EntitlementClaims, sign_entitlement
+from fare.database.chunks import in_chunks
 from fare.issuing.models import TicketEntitlement
 from fare.issuing.refusals import IssuingRefusal, IssuingRefused
 from fare.issuing.wallets import locked_wallet, wallet_balance
@@ -27,7 +28,6 @@ from fare.keys import KeyStore
 from fare.ledger import accounts, post
 
 SINGLE_RIDE_PRODUCT: Final = 1
-_CHUNK: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +124,9 @@ def hold(session: Session, ticket: TicketEntitlement, now: datetime) -> None:
 
 def ticket_entitlements(session: Session, ctis: Iterable[bytes]) -> dict[bytes, TicketFace]:
     """The tickets of these aliases that were issued here; others are left out."""
-    wanted = sorted(set(ctis))
     found: dict[bytes, TicketFace] = {}
-    for start in range(0, len(wanted), _CHUNK):
-        some = col(TicketEntitlement.cti).in_(wanted[start : start + _CHUNK])
+    for chunk in in_chunks(ctis):
+        some = col(TicketEntitlement.cti).in_(chunk)
         found |= {row.cti: _face(row) for row in session.exec(select(TicketEntitlement).where(some))}
     return found
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
+from fare.database.chunks import in_chunks
 from fare.issuing.models import Entitlement, Order, Replacement
 from fare.issuing.words import OrderState, Purse
-
-_CHUNK: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +56,9 @@ def load_trails(session: Session, day: date) -> list[LoadTrail]:
 
 def load_trails_of(session: Session, psp_references: Collection[str]) -> list[LoadTrail]:
     """The orders that these payments paid, whatever their day."""
-    wanted = sorted(set(psp_references))
     found: list[LoadTrail] = []
-    for start in range(0, len(wanted), _CHUNK):
-        found += _trails(session, col(Order.psp_reference).in_(wanted[start : start + _CHUNK]))
+    for chunk in in_chunks(psp_references):
+        found += _trails(session, col(Order.psp_reference).in_(chunk))
     return found
 
 

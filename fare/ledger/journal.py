@@ -21,11 +21,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col, select
 
 from fare.core.signed import canonical
+from fare.database.chunks import in_chunks
 from fare.ledger import accounts
 from fare.ledger.models import Account, Entry, Posting
 
 MAX_AMOUNT_RIAL: Final = 2**63 - 1
-_LOOKUP_CHUNK: Final = 500
 
 
 class ImpossibleEntry(ValueError):
@@ -173,8 +173,7 @@ def _insert_new(connection: Connection, model: type[SQLModel]) -> sqlite.Insert 
 
 def _digests(session: Session, entry_ids: list[str]) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
-    for start in range(0, len(entry_ids), _LOOKUP_CHUNK):
-        chunk = entry_ids[start : start + _LOOKUP_CHUNK]
+    for chunk in in_chunks(entry_ids):
         found |= dict(
             session.exec(select(Entry.entry_id, Entry.digest).where(col(Entry.entry_id).in_(chunk))).all()
         )

@@ -16,6 +16,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from fare.database.chunks import in_chunks
 from fare.issuing.trails import LoadTrail, load_trails, load_trails_of, unordered_loads
 from fare.issuing.words import OrderState, Purse
 from fare.reconciliation.findings import Finding, Kind, Outcome, Queue
@@ -25,7 +26,6 @@ SEEN_WITHIN: Final = timedelta(hours=24)
 """So long a load may be on its way to its card (from signing) before someone looks."""
 REPORT_WITHIN: Final = timedelta(days=2)
 """So long after a day its PSP report is waited for."""
-_CHUNK: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +167,10 @@ def _lines_of(session: Session, orders: Iterable[str], of_day: Sequence[PspLine]
     """All lines of these payments, of the day or not, by reference."""
     wanted = sorted({*orders, *(line.psp_reference for line in of_day)})
     found: dict[str, list[PspLine]] = defaultdict(list)
-    for start in range(0, len(wanted), _CHUNK):
+    for chunk in in_chunks(wanted):
         rows = session.exec(
             select(PspLine)
-            .where(col(PspLine.psp_reference).in_(wanted[start : start + _CHUNK]))
+            .where(col(PspLine.psp_reference).in_(chunk))
             .order_by(col(PspLine.paid_day), col(PspLine.report_id), col(PspLine.line_no))
         )
         for row in rows:

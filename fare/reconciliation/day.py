@@ -9,14 +9,13 @@ from sqlmodel import Session, col, select
 
 from fare.collection.journals import streams
 from fare.collection.register import OwnerRides, batch_entries, day_counts, owner_rides
+from fare.database.chunks import in_chunks
 from fare.fleet import assignments_at, owners
 from fare.ledger import clearing, trial_balance
 from fare.ledger.models import Entry
 from fare.reconciliation.proofs import look_at
 from fare.reconciliation.report import DayReport, OwnerDay, StreamState
 from fare.settlement import sealed_at
-
-_CHUNK = 500
 
 
 def day_report(session: Session, day: date, now: datetime, zone: ZoneInfo | None = None) -> DayReport:
@@ -90,9 +89,7 @@ def _streams(session: Session, now: datetime) -> tuple[StreamState, ...]:
 
 def _posted_after(session: Session, entry_ids: list[str], at: datetime) -> list[str]:
     found: list[str] = []
-    for start in range(0, len(entry_ids), _CHUNK):
-        late = select(Entry.entry_id).where(
-            col(Entry.entry_id).in_(entry_ids[start : start + _CHUNK]), col(Entry.posted_at) > at
-        )
+    for chunk in in_chunks(entry_ids):
+        late = select(Entry.entry_id).where(col(Entry.entry_id).in_(chunk), col(Entry.posted_at) > at)
         found += session.exec(late).all()
     return found

@@ -14,6 +14,7 @@ from typing import Final
 
 from sqlmodel import Session, col, select
 
+from fare.database.chunks import in_chunks
 from fare.reconciliation.models import ReconciliationException
 from fare.reconciliation.report import ProofException, ProofState
 
@@ -112,7 +113,6 @@ ALWAYS: Final = frozenset(
     }
 )
 """Kinds that belong to no day: every look looks for all of them."""
-_CHUNK: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,8 +215,7 @@ def _open(session: Session, proof: Proof, day: date) -> list[ReconciliationExcep
 
 def _known(session: Session, names: Sequence[str]) -> dict[str, ReconciliationException]:
     known: dict[str, ReconciliationException] = {}
-    for start in range(0, len(names), _CHUNK):
-        chunk = names[start : start + _CHUNK]
+    for chunk in in_chunks(names):
         rows = session.exec(
             select(ReconciliationException).where(col(ReconciliationException.exception_id).in_(chunk))
         )

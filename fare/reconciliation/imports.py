@@ -10,17 +10,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
 
 import sqlalchemy as sa
 from sqlmodel import Session, SQLModel, col, select
 
+from fare.database.chunks import in_chunks
 from fare.reconciliation.bank import book_matches
 from fare.reconciliation.models import BankLine, PspLine
 from fare.reconciliation.outside_files import PspRow, bank_rows, open_file, psp_rows
 from fare.reconciliation.profiles import BANK_DEFAULT, PSP_DEFAULT, load_profile
-
-_CHUNK: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +100,9 @@ def import_bank_statement(
 
 def _known(session: Session, references: Iterable[str]) -> set[tuple[object, ...]]:
     """The content of stored lines with these references."""
-    wanted = sorted(set(references))
     found: set[tuple[object, ...]] = set()
-    for start in range(0, len(wanted), _CHUNK):
-        rows = session.exec(
-            select(PspLine).where(col(PspLine.psp_reference).in_(wanted[start : start + _CHUNK]))
-        )
+    for chunk in in_chunks(references):
+        rows = session.exec(select(PspLine).where(col(PspLine.psp_reference).in_(chunk)))
         found |= {_content(row) for row in rows}
     return found
 
