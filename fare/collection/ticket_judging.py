@@ -86,11 +86,17 @@ def _entitlement(ticket: AnyVerifiedTicket) -> bytes:
 def _clock_doubt(verdict: Verdict, ticket: PhoneTicket, facts: Facts) -> SuspenseReason | None:
     """The phone signed its own time: a bus that states another one for better terms waits."""
     shown_at = datetime.fromtimestamp(ticket.ts_s, UTC)
-    if is_contradicted(verdict.tapped_at, shown_at) or is_contradicted(shown_at, verdict.tapped_at):
+    if _is_out_of_time(verdict, ticket):
         verdict.flags.append(Flag.CLOCK_CONTRADICTED)
         if terms_differ(verdict.tap.device, verdict.tapped_at, shown_at, facts):
             return SuspenseReason.RECORD_DIFFERS
     return None
+
+
+def _is_out_of_time(verdict: Verdict, ticket: PhoneTicket) -> bool:
+    """Whether the phone signed this frame at another time than the tap's: a bus that knew it refused it."""
+    shown_at = datetime.fromtimestamp(ticket.ts_s, UTC)
+    return is_contradicted(verdict.tapped_at, shown_at) or is_contradicted(shown_at, verdict.tapped_at)
 
 
 def _paper_doubt(verdict: Verdict, ticket: PaperTicket, facts: Facts) -> SuspenseReason | None:
@@ -133,7 +139,11 @@ def _meet(verdict: Verdict, ticket: AnyVerifiedTicket, key: RideKey, ride: Known
         verdict.flags.append(Flag.SAME_RIDE)
         return
     verdict.state = ProofState.CONFLICT
-    verdict.disputes = None if same_bus else key
+    if isinstance(ticket, PhoneTicket) and _is_out_of_time(verdict, ticket):
+        # An old picture, on a bus that had lost the time: no doubt of who rode, nor of the rider's phone.
+        verdict.flags.append(Flag.CLOCK_CONTRADICTED)
+    else:
+        verdict.disputes = None if same_bus else key
     if isinstance(ticket, PhoneTicket) and claim_of(ride.proof) != shown_by(ticket).claim:
         # A camera copies a code as it is: claims that overlap and differ are made by the phone's own key.
         verdict.flags.append(Flag.SIGNED_TWICE)

@@ -30,9 +30,8 @@ class VehicleMemory:
         self.which = which
         self._shared = shared
         self._lock = threading.Lock()
-        self._own = ReplayMemory.from_rows(
-            (r.claim.cti, r.claim.first, r.claim.last - r.claim.first + 1, r.expires_at_s) for r in rides()
-        )
+        self._own = self._journalled()
+        self._may_have_forgotten = True  # what had expired at the start, or since
 
     def claim(
         self, claim: RideClaim, expires_at_s: int, at_s: int, *, one_per_ticket: bool = False
@@ -42,6 +41,10 @@ class VehicleMemory:
         `one_per_ticket` is the rule while the clock is not synchronised.
         """
         with self._lock:
+            if one_per_ticket and self._may_have_forgotten:
+                # The time was lost: no picture is too old now, nor is any ride that the journal still keeps.
+                self._own = self._journalled()
+                self._may_have_forgotten = False
             if self._own.paid(*_ranged(claim)) or (one_per_ticket and self._own.knows(claim.cti)):
                 return ClaimAnswer.ALREADY_PAID
         if self._shared is not None:
@@ -83,7 +86,10 @@ class VehicleMemory:
     def forget_expired(self, now_s: int) -> None:
         """Drop own rides that cannot be shown any more. For a synchronised clock only."""
         with self._lock:
-            self._own.forget_expired(now_s)
+            self._may_have_forgotten |= self._own.forget_expired(now_s) > 0
+
+    def _journalled(self) -> ReplayMemory:
+        return ReplayMemory.from_rows((*_ranged(ride.claim), ride.expires_at_s) for ride in self._rides())
 
     @property
     def _stands_alone(self) -> bool:
