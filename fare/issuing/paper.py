@@ -14,7 +14,7 @@ from typing import Final
 
 from sqlmodel import Session, col, select
 
-from fare.core.proof.issued import CTI_BYTES, text_of
+from fare.core.proof.issued import CTI_BYTES, ENTITLEMENT_MAX_LIFE_S, text_of
 from fare.core.proof.mp1 import PREFIX, VEHICLE_MAX_BYTES, PaperClaims, decode_paper, sign_paper
 from fare.issuing.models import Order, TicketEntitlement
 from fare.issuing.orders import confirm_paid, request_load
@@ -25,7 +25,7 @@ from fare.issuing.wallets import open_wallet
 from fare.issuing.words import Purse, TicketMedium, TicketStatus
 from fare.keys import KeyStore
 
-PAPER_LIFETIME: Final = timedelta(hours=72)
+PAPER_LIFETIME: Final = timedelta(seconds=ENTITLEMENT_MAX_LIFE_S)
 MAX_AT_ONCE: Final = 200
 
 

@@ -19,6 +19,7 @@ from typing import Final
 
 from sqlmodel import Session, col, select
 
+from fare.core.proof.issued import ENTITLEMENT_MAX_LIFE_S
 from fare.core.proof.mc1 import decode_entitlement
 from fare.core.proof.possession import PhoneKey
 from fare.core.tariff.model import Tariff
@@ -75,7 +76,7 @@ class TicketPolicy:
     max_fare_rial: int
     rides_per_ticket: int = 10
     day_rides: int = 4
-    lifetime: timedelta = timedelta(hours=72)
+    lifetime: timedelta = timedelta(seconds=ENTITLEMENT_MAX_LIFE_S)
     short_lifetime: timedelta = timedelta(hours=2)
     unconfirmed_lifetime: timedelta = timedelta(hours=24)
 

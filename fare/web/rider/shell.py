@@ -23,11 +23,8 @@ from fare.web.rider.refusals import RiderError, RiderRefused
 from fare.web.security import HEADERS
 
 FOLDER: Final = Path(__file__).parent
-CONTENT_SECURITY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; "
-    "connect-src 'self'; worker-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'"
-)
+CONTENT_SECURITY: Final = f"{HEADERS['Content-Security-Policy']}; worker-src 'self'; manifest-src 'self'"
+"""That of every page, with the service worker and the manifest that only this one has."""
 _TYPES: Final = {
     ".webmanifest": "application/manifest+json",
     ".js": "text/javascript; charset=utf-8",
