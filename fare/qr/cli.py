@@ -1,6 +1,7 @@
 """The codes of QR tickets, for developers and inspectors: draw, read, verify. No ledger is needed.
 
-`mancard qr show TEXT|-` · `decode FILE|TEXT|-` · `verify --at UNIX_SECONDS --issuer KID_HEX=KEY_HEX TEXT|FILE|-`
+`mancard qr show TEXT|-` · `decode FILE|TEXT|-`
+`mancard qr verify --at UNIX_SECONDS --issuer KID_HEX=KEY_HEX TEXT|FILE|-`
 
 '-' reads the text from standard input. Exit status: 0 shown, decoded or accepted; 1 no ticket, or refused.
 """
