@@ -302,3 +302,43 @@ def test_rides_that_the_ledger_has_taken_in_are_never_shown_again(phone: Phone, 
     expect(phone.page.locator(".facts dd").first).to_have_text("۴")
     phone.show_code()
     assert accepted(phone, phone.text()).ctr == 7
+
+
+def test_a_phone_that_slept_in_the_pocket_keeps_the_ledgers_time(phone: Phone, ledger: FakeLedger) -> None:
+    ledger.scene.clock_ahead_s = 900
+    phone.page.clock.install()
+    phone.enrol()
+    known = 'import("/rider/static/clock.js").then((clock) => clock.isKnown())'
+    hide = """(hidden) => {
+      Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    phone.page.evaluate(hide, True)
+    phone.page.clock.set_system_time(time.time() + 3_600)  # the steady clock stood still meanwhile
+    phone.page.context.set_offline(True)
+    phone.page.evaluate(hide, False)
+    assert phone.page.evaluate(known) is True
+    phone.page.evaluate(hide, True)
+    phone.page.clock.set_system_time(time.time())
+    phone.page.evaluate(hide, False)
+    assert phone.page.evaluate(known) is False, "no sleep turns a clock back"
+
+
+def test_a_browser_that_forgot_everything_but_its_cookie_starts_with_the_number(phone: Phone) -> None:
+    phone.enrol()
+    forget = 'import("/rider/static/store.js").then((store) => store.forget())'
+    phone.page.evaluate(forget)
+    phone.open()
+    expect(phone.page.locator("#mobile")).to_be_visible()
+
+
+def test_a_ticket_whose_key_is_gone_is_not_offered(phone: Phone) -> None:
+    phone.enrol()
+    lose = """import("/rider/static/store.js").then(async (store) => {
+      const names = [...(await store.namesWith("key:")), "tickets"];
+      for (const name of names) await store.change([], () => ({ [name]: undefined }));
+    })"""
+    phone.page.evaluate(lose)
+    phone.open()
+    expect(phone.page.locator("#enrol-again")).to_be_visible()
+    expect(phone.page.locator("#show")).to_have_count(0)

@@ -165,3 +165,23 @@ def test_an_old_small_phone_scrolls_down_only_and_the_code_fits(phone: Phone, sm
     assert box["x"] >= 0
     assert box["y"] + box["height"] <= 568, "the whole code is seen without scrolling"
     phone.text()
+
+
+def test_the_checks_find_what_they_look_for(phone: Phone) -> None:
+    phone.open()
+    phone.page.evaluate(
+        """() => {
+          const bad = document.createElement("button");
+          Object.assign(bad.style, { minHeight: "20px", width: "20px", padding: "0", fontSize: "12px" });
+          const faint = document.createElement("p");
+          faint.textContent = "faint";
+          faint.style.color = "#bbb";
+          faint.style.fontSize = "12px";
+          document.getElementById("main").append(bad, faint);
+        }"""
+    )
+    phone.page.evaluate(AXE.read_text(encoding="utf-8"))
+    assert "button-name" in " ".join(phone.page.evaluate(RUN_AXE))
+    # axe-core takes a font whose letters join for one of icons and passes over its contrast: hence our own.
+    measured = phone.page.evaluate(MEASURE)
+    assert [len(measured[each]) for each in ("small", "faint", "narrow")] == [1, 1, 1]
