@@ -1,9 +1,13 @@
-"""How often one device may try something: a sliding window, in process. What it forgets costs nothing."""
+"""How often one subject may try something: a sliding window, in process and bounded. A brake, and no lock.
+
+A subject is whatever tells who tries: a device, a network address. What it forgets costs nothing.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict, deque
+from collections.abc import Hashable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -16,10 +20,10 @@ class Throttle:
     def __init__(self, limit: int, window: timedelta) -> None:
         self._limit = limit
         self._window = window
-        self._tries: OrderedDict[int, deque[datetime]] = OrderedDict()
+        self._tries: OrderedDict[Hashable, deque[datetime]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def wait_s(self, subject: int, now: datetime) -> int:
+    def wait_s(self, subject: Hashable, now: datetime) -> int:
         """0 when the try may go on (it is counted), else the seconds to wait."""
         with self._lock:
             tries = self._tries.setdefault(subject, deque())

@@ -14,12 +14,13 @@ from sqlmodel import Session
 from starlette.requests import Request
 from starlette.responses import Response
 
+from fare.api.throttle import Throttle
 from fare.issuing.gateway import PaymentGateway
 from fare.keys import KeyStore
 from fare.riders import SESSION_LIFE, CodeSender, SignedInRider, rider_of
 from fare.settings import LedgerSettings
+from fare.web.rider.addresses import address_of
 from fare.web.rider.refusals import RiderError, RiderRefused
-from fare.web.rider.throttle import AddressThrottle, address_of
 from fare.web.security import set_cookie
 
 COOKIE: Final = "mancard_rider"
@@ -43,9 +44,9 @@ class Riders:
     clock: Callable[[], datetime]
     sender: CodeSender | None
     gateway: PaymentGateway | None
-    codes: AddressThrottle = field(default_factory=lambda: AddressThrottle(*_CODES))
-    tries: AddressThrottle = field(default_factory=lambda: AddressThrottle(*_TRIES))
-    orders: AddressThrottle = field(default_factory=lambda: AddressThrottle(*_ORDERS))
+    codes: Throttle = field(default_factory=lambda: Throttle(*_CODES))
+    tries: Throttle = field(default_factory=lambda: Throttle(*_TRIES))
+    orders: Throttle = field(default_factory=lambda: Throttle(*_ORDERS))
     _outside: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(OUTSIDE_AT_ONCE))
 
     def now(self) -> datetime:
@@ -70,7 +71,7 @@ class Riders:
         return who
 
 
-def slow_down(throttle: AddressThrottle, request: Request, now: datetime) -> None:
+def slow_down(throttle: Throttle, request: Request, now: datetime) -> None:
     """Count a try of whoever asks. Raises RiderRefused (too_many) when there were too many."""
     wait_s = throttle.wait_s(address_of(request), now)
     if wait_s:
