@@ -1,7 +1,7 @@
 """Whose tries are counted together: one network address, or the network that one subscriber has to himself.
 
-What protects a rider's number is counted with the number, in the database. Many riders share one address behind
-a mobile carrier, so the limits by address are wide.
+What protects a rider's number is counted with the number, in the database. Many riders share one address
+behind a mobile carrier, so the limits by address are wide.
 """
 
 from __future__ import annotations
