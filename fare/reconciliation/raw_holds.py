@@ -6,7 +6,7 @@
 
 How much of a ticket had been ridden when its hold was given back depends on which buses had come home by
 then, and no row says that. What was given back is therefore taken as it was posted, within what the rides can
-explain: at most the hold, at least the hold less every ride. Covers are worked out from it to the rial.
+explain: at most the hold, at least the hold less every ride. Covers are worked out from it to the rial, up to what its rides lack.
 """
 
 from __future__ import annotations
@@ -53,6 +53,11 @@ class TicketHold:
         """Where it came from."""
         return f"stored_value:wallet:{self.wallet_id}"
 
+    @property
+    def ridden_rial(self) -> int:
+        """The fares of all its rides."""
+        return self.sealed_rial + self.unsealed_rial
+
     def should_be_left(self, left_rial: int) -> int:
         """What its account should have, which has `left_rial`.
 
@@ -67,8 +72,7 @@ class TicketHold:
         if not self.released:
             return 0
         said_rial = entries.get(f"release:{self.cti}", {}).get(self.account, 0)
-        ridden_rial = self.sealed_rial + self.unsealed_rial
-        return min(max(said_rial, self.hold_rial - ridden_rial, 0), self.hold_rial)
+        return min(max(said_rial, self.hold_rial - self.ridden_rial, 0), self.hold_rial)
 
 
 def ticket_holds(connection: Connection) -> list[TicketHold]:
@@ -97,7 +101,8 @@ def hold_legs(tickets: Sequence[TicketHold], entries: _Entries) -> Iterator[tupl
         if ticket.released:
             yield f"release:{ticket.cti}", ticket.account, given_rial
             yield f"release:{ticket.cti}", ticket.wallet, -given_rial
-        lacking_rial = ticket.sealed_rial + given_rial - ticket.hold_rial
+        # A ride that is still to be sealed may be covered already: its fare is owed since it was taken in.
+        lacking_rial = ticket.ridden_rial + given_rial - ticket.hold_rial
         before_rial = 0
         for step_rial in sorted(step for step in steps[ticket.cti] if 0 < step <= lacking_rial):
             yield f"cover:{ticket.cti}:{step_rial}", ticket.wallet, step_rial - before_rial
