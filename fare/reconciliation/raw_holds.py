@@ -6,7 +6,8 @@
 
 How much of a ticket had been ridden when its hold was given back depends on which buses had come home by
 then, and no row says that. What was given back is therefore taken as it was posted, within what the rides can
-explain: at most the hold, at least the hold less every ride. Covers are worked out from it to the rial, up to what its rides lack.
+explain: at most the hold, at least the hold less every ride. Covers are worked out from it to the rial, up to
+what all of its rides lack.
 """
 
 from __future__ import annotations
