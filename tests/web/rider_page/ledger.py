@@ -56,6 +56,7 @@ class Scene:
     clock_ahead_s: int = 0
     signed_in: bool = False
     keeps_key: bool | None = None
+    again_after_s: int = 60
     ticket: dict[str, Any] | None = None
     refresh_due: bool = True
     no_ticket_reason: str | None = None
@@ -226,7 +227,12 @@ class FakeLedger:
         return JSONResponse(told, headers={"Cache-Control": "no-store"})
 
     def _code(self, _body: dict[str, Any]) -> Any:
-        return {"challenge": self._fresh_challenge(), "valid_s": 120, "again_after_s": 60, "sandbox": True}
+        return {
+            "challenge": self._fresh_challenge(),
+            "valid_s": 120,
+            "again_after_s": self.scene.again_after_s,
+            "sandbox": True,
+        }
 
     def _enrol(self, body: dict[str, Any]) -> Any:
         if body["code"] != CODE:

@@ -72,6 +72,19 @@ def test_the_code_form_waits_while_the_rider_reads_the_message(phone: Phone) -> 
     expect(phone.page.locator("#mobile")).to_be_visible()
 
 
+def test_a_second_code_proves_its_own_key_as_the_first_does(phone: Phone, ledger: FakeLedger) -> None:
+    ledger.scene.again_after_s = 0
+    phone.open()
+    phone.ask_for_code()
+    with phone.page.expect_event("load"):
+        phone.page.click("#again")
+    phone.page.wait_for_selector("html[data-ready=yes] #code")
+    phone.page.fill("#code", "123456")
+    phone.page.click("#enter")
+    expect(phone.page.locator("[data-figure=balance]")).to_be_visible()
+    assert ledger.scene.keeps_key is True, "else this phone has tickets of two hours for ever"
+
+
 def test_topping_up_goes_to_the_gateway_and_comes_back(phone: Phone, ledger: FakeLedger) -> None:
     phone.enrol()
     before = ledger.scene.balance_rial

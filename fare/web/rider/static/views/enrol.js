@@ -15,6 +15,12 @@ export function lostView(page) {
 
 const stay = ({ go }, purpose) => go(purpose === "lost" ? "lost" : "home");
 
+// The reload is the proof: a key that is there afterwards was truly kept. Each code comes with a key of its own.
+function awaitCode(page, purpose) {
+  if (purpose === "enrol" && outlivesThePage()) location.reload();
+  else stay(page, purpose);
+}
+
 function mobileForm(page, purpose) {
   const problem = problemPlace();
   const input = numberField("mobile", { autocomplete: "tel-national", inputmode: "tel", maxlength: 20 });
@@ -24,9 +30,7 @@ function mobileForm(page, purpose) {
       const mobile = asciiDigits(input.value).replace(/[\s-]/g, "");
       if (!mobile) return said(input, problem, t("error.invalid_mobile"));
       await wantCode(mobile, purpose);
-      // The reload is the proof: a key that is there afterwards was truly kept.
-      if (purpose === "enrol" && outlivesThePage()) location.reload();
-      else stay(page, purpose);
+      awaitCode(page, purpose);
     });
   return {
     title: t(`${purpose}.title`),
@@ -76,7 +80,7 @@ function codeForm(page, purpose) {
     working(again, problem, async () => {
       if (Date.now() < again_at_ms) return;
       await wantCode(mobile, purpose);
-      stay(page, purpose);
+      awaitCode(page, purpose);
     }),
   );
   const countdown = () => {
