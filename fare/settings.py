@@ -32,7 +32,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from fare.core.errors import OperatorError
@@ -81,7 +88,7 @@ class LedgerSettings(BaseSettings):
     transport_key_file: Path | None = None
     code_sender: CodeSenderKind = CodeSenderKind.NONE
     # It may name a gateway with a password in its address: it is never shown with the settings.
-    code_command: str | None = Field(default=None, repr=False)
+    code_command: str | None = Field(default=None, repr=False, validate_default=True)
     payment_gateway: PaymentGatewayKind = PaymentGatewayKind.NONE
     # What a ticket may cost waits in a hold: more rides tie up more of a rider's money, fewer need a
     # connection more often.
@@ -115,15 +122,16 @@ class LedgerSettings(BaseSettings):
         """Local time at which a service day begins."""
         return time.fromisoformat(self.day_starts)
 
-    @model_validator(mode="after")
-    def _code_command(self) -> LedgerSettings:
-        if self.code_sender is CodeSenderKind.COMMAND and not (self.code_command or "").strip():
-            raise ValueError("MANCARD_CODE_SENDER=command needs MANCARD_CODE_COMMAND beside it")
+    @field_validator("code_command")
+    @classmethod
+    def _runnable(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if info.data.get("code_sender") is CodeSenderKind.COMMAND and not (value or "").strip():
+            raise ValueError("MANCARD_CODE_SENDER=command needs it")
         try:
-            shlex.split(self.code_command or "")
+            shlex.split(value or "")
         except ValueError:
-            raise ValueError("the quotation marks in MANCARD_CODE_COMMAND do not close") from None
-        return self
+            raise ValueError("its quotation marks do not close") from None
+        return value
 
     @field_validator("zone")
     @classmethod

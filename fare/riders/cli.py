@@ -191,9 +191,12 @@ def _vehicles(session: Session, now: datetime) -> set[str]:
 def _staff(session: Session, staff_id: str, right: Right) -> str:
     """The account's name, if this right is theirs. Raises OperatorError."""
     from fare.core.errors import OperatorError
-    from fare.staff import may, member
+    from fare.staff import Role, may, member
 
     who = member(session, staff_id)
-    if who is None or not who.active or not may(who.role, right):
-        raise OperatorError(f"The account {staff_id} may not do this: name one with the right {right.value}.")
+    if who is None or not who.active:
+        raise OperatorError(f"There is no open account {staff_id}: 'mancard staff list' shows who has one.")
+    if not may(who.role, right):
+        allowed = " or ".join(role for role in Role if may(role, right))
+        raise OperatorError(f"The account {staff_id} may not do this: name one of the role {allowed}.")
     return who.staff_id

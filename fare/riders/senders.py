@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from typing import Final, Protocol
@@ -74,9 +75,16 @@ class CommandSender:
 
 
 def code_sender(settings: LedgerSettings) -> CodeSender | None:
-    """The sender that MANCARD_CODE_SENDER names; None when codes are not sent at all."""
+    """The sender that MANCARD_CODE_SENDER names; None when codes are not sent at all.
+
+    Raises OperatorError where the city's command is not on this machine: better at the start than to a rider.
+    """
     if settings.code_sender is CodeSenderKind.SANDBOX:
         return SandboxSender()
     if settings.code_sender is CodeSenderKind.COMMAND and settings.code_command is not None:
+        if shutil.which(shlex.split(settings.code_command)[0]) is None:
+            raise OperatorError(
+                "MANCARD_CODE_COMMAND names no program that can be run on this machine: give its whole path."
+            )
         return CommandSender(settings.code_command)
     return None

@@ -39,14 +39,17 @@ def test_a_command_that_fails_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -
 def test_the_settings_choose(monkeypatch: pytest.MonkeyPatch) -> None:
     assert code_sender(LedgerSettings()) is None
     assert isinstance(code_sender(LedgerSettings(code_sender="sandbox")), SandboxSender)
-    chosen = LedgerSettings(code_sender="command", code_command="send --password geheim")
+    chosen = LedgerSettings(code_sender="command", code_command="true --password geheim")
     assert isinstance(code_sender(chosen), CommandSender)
     assert "geheim" not in repr(chosen)
+    with pytest.raises(OperatorError, match="no program that can be run") as caught:
+        code_sender(LedgerSettings(code_sender="command", code_command="/no/geheim"))
+    assert "geheim" not in str(caught.value)
     monkeypatch.setenv("MANCARD_CODE_SENDER", "command")
-    with pytest.raises(OperatorError, match="MANCARD_CODE_COMMAND"):
+    with pytest.raises(OperatorError, match="MANCARD_CODE_COMMAND cannot be used: MANCARD_CODE_SENDER"):
         LedgerSettings()
     monkeypatch.setenv("MANCARD_CODE_COMMAND", "send 'it")
-    with pytest.raises(OperatorError, match="quotation"):
+    with pytest.raises(OperatorError, match="MANCARD_CODE_COMMAND cannot be used: its quotation"):
         LedgerSettings()
     for value in ("", "pigeon"):
         monkeypatch.setenv("MANCARD_CODE_SENDER", value)
