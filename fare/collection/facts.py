@@ -33,6 +33,7 @@ from fare.core.tariff.model import Tariff
 from fare.fleet import AssignmentTable, DeviceKey, assignments_at, revocations
 from fare.issuing import card_identities, entitlement_bytes, newest_funds, ticket_entitlements
 from fare.issuing.denylist import inactive_cards
+from fare.issuing.holds import LateFunds
 from fare.keys import KeyStore
 
 
@@ -47,7 +48,8 @@ class Facts:
     `revoked` has the revoked ones of all devices named here. `seen_elsewhere` is set for a revoked device
     alone: the highest counter of each card that rode another bus before the revocation. `doubles` collects
     second valid proofs that no tap in the register stands for, and valid ones of a card whose debits went
-    back. `purses` has the proven rides beside those that are told of, and grows like `known`.
+    back. `purses` has the proven rides beside those that are told of, and grows like `known`. `late` is what
+    is behind tickets whose holds were given back.
     """
 
     cards: CardFacts
@@ -65,10 +67,13 @@ class Facts:
     seen_elsewhere: Mapping[str, int] | None
     doubles: list[Double] = field(default_factory=list[Double])
     purses: dict[str, list[PurseAt]] = field(default_factory=dict[str, list[PurseAt]])
+    late: LateFunds = field(default_factory=LateFunds)
 
     def enter(self, proven: ProvenRide | ProvenCommit) -> None:
         """Let what was just proven be known to all that is judged after it."""
         self.known[proven.key] = proven.known()
+        if isinstance(proven, ProvenRide) and proven.key.kind is MediumKind.TICKET:
+            self.late.take(bytes.fromhex(proven.key.ref), proven.fare_rial)
         if isinstance(proven, ProvenRide) and proven.evidence is not None:
             self._compare_purse(proven, proven.evidence)
         if not isinstance(proven, ProvenRide) or proven.evidence is None or proven.held_back is not None:
@@ -109,6 +114,7 @@ def gather(
     device: DeviceKey | None = None,
     ctis: Iterable[bytes] = (),
     older: Sequence[tuple[int, bytes]] = (),
+    late: LateFunds | None = None,
 ) -> Facts:
     """Fetch what this evidence is judged by, in one query for each kind of fact.
 
@@ -147,6 +153,7 @@ def gather(
         open_rows=open_rows,
         revoked=revocations(session, devices),
         purses=purses,
+        late=late or LateFunds(),
         seen_elsewhere=None
         if device is None or revoked_at is None
         else commits.highest_from_others(connection, device.device_id, refs, revoked_at),

@@ -46,6 +46,7 @@ from fare.core.proof.tickets import decode_any_ticket
 from fare.core.signed import ACKNOWLEDGEMENT, BATCH, DEVICE_KID, BadSignature, open_envelope, seal, split
 from fare.core.tap import Tap, decode_tap
 from fare.fleet import DeviceKey, device_public_key
+from fare.issuing.holds import late_funds, lock_late_wallets
 from fare.issuing.ticket_locks import lock_tickets
 from fare.keys import KeyStore
 
@@ -156,8 +157,10 @@ def _register(
     cards = [tap.card for tap in taps if tap.card is not None]
     ctis = _ctis(taps)
     # Before anything is read of them: what another batch is just posting of these tickets must be seen.
+    lock_late_wallets(session, ctis)
     lock_tickets(session, ctis)
-    facts = gather(session, keys, cards, upload.city, device=device, ctis=ctis)
+    late = late_funds(session, ctis, upload.received_at)
+    facts = gather(session, keys, cards, upload.city, device=device, ctis=ctis, late=late)
     proven = [found for verdict in verdicts if (found := judge(verdict, facts)) is not None]
     rides = [found for found in proven if isinstance(found, ProvenRide)]
     blocks = [found for found in proven if isinstance(found, ProvenCommit)]

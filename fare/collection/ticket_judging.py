@@ -72,7 +72,7 @@ def _ride(
         proven_by=ProvenBy.TAP,
         proof=ticket.raw,
         ceiling_rial=ceiling_rial,
-        funds_left_rial=None,
+        funds_left_rial=facts.late.behind(ticket.cti),
         evidence=None,
         held_back=held_back,
     )

@@ -4,13 +4,16 @@
     cover:<cti>:<so far>      + wallet - hold        late rides of a ticket whose hold was given back
 
 Rides that the ledger has taken in and not sealed yet keep their part of a hold. A ride that arrives later
-still happened and is paid: it overdraws the hold, which takes what it lacks from the wallet's free money.
-What even that cannot cover stays on the hold's account, where reconciliation finds it, until money comes in.
+still happened and the rider owes it: it overdraws the hold, which takes what it lacks from the wallet's free
+money. What even that cannot cover stays on the hold's account, where reconciliation finds it, until money
+comes in; and no owner is credited from it (`late_funds`), or the same money could be held, given back and
+ridden again for a bus that waits with its upload.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -85,26 +88,61 @@ def cover_overdrawn_holds(session: Session, ctis: Iterable[bytes], day: date, no
     covered_rial = 0
     for wallet_id, cti in sorted(tickets):
         locked_wallet(session, wallet_id)
-        covered_rial += _cover(session, wallet_id, cti, day, now)
+        lacking_rial = balance(session, accounts.holds(cti))
+        covered_rial += _cover(session, wallet_id, cti, day, now, lacking_rial)
     return covered_rial
 
 
 def collect_debts(session: Session, wallet_id: str, now: datetime) -> int:
     """Cover what late rides of this wallet's tickets took and could not be covered then; returns the rial.
 
-    Called with the wallet locked, before its free money is held again.
+    Also what is still to be sealed: its owner was credited from this money. Called with the wallet locked,
+    before its free money is held again.
     """
-    recent = session.exec(
-        select(TicketEntitlement.cti).where(
-            col(TicketEntitlement.wallet_id) == wallet_id,
-            col(TicketEntitlement.status) == TicketStatus.RELEASED,
-            col(TicketEntitlement.issued_at) > now - _DEBTS_SINCE,
+    lacking = _lacking(session, wallet_id, now)
+    return sum(
+        _cover(session, wallet_id, cti, now.date(), now, rial) for cti, rial in sorted(lacking.items())
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LateFunds:
+    """What is behind rides that come after their tickets' holds were given back.
+
+    `wallets` has the wallet of each such ticket, `free_rial` what a wallet has that pays for nothing else.
+    """
+
+    wallets: Mapping[bytes, str] = field(default_factory=dict[bytes, str])
+    free_rial: dict[str, int] = field(default_factory=dict[str, int])
+
+    def behind(self, cti: bytes) -> int | None:
+        """What there is for this ticket's next ride; None while its hold stands."""
+        wallet_id = self.wallets.get(cti)
+        return None if wallet_id is None else self.free_rial[wallet_id]
+
+    def take(self, cti: bytes, rial: int) -> None:
+        """A ride of this ticket takes so much, as far as there is."""
+        wallet_id = self.wallets.get(cti)
+        if wallet_id is not None:
+            self.free_rial[wallet_id] = max(0, self.free_rial[wallet_id] - rial)
+
+
+def late_funds(session: Session, ctis: Iterable[bytes], now: datetime) -> LateFunds:
+    """What is behind those of these tickets whose holds were given back. See `lock_late_wallets`."""
+    wallets = _late_wallets(session, ctis)
+    free_rial = {
+        wallet_id: max(
+            0, wallet_balance(session, wallet_id) - sum(_lacking(session, wallet_id, now).values())
         )
-    ).all()
-    overdrawn: list[bytes] = []
-    for chunk in in_chunks(recent):
-        overdrawn += _overdrawn(session, chunk)
-    return sum(_cover(session, wallet_id, cti, now.date(), now) for cti in sorted(overdrawn))
+        for wallet_id in sorted(set(wallets.values()))
+    }
+    return LateFunds(wallets, free_rial)
+
+
+def lock_late_wallets(session: Session, ctis: Iterable[bytes]) -> None:
+    """Lock the wallets that late rides of these tickets are paid from: before the tickets themselves."""
+    for wallet_id in sorted(set(_late_wallets(session, ctis).values())):
+        locked_wallet(session, wallet_id)
 
 
 def lock_for_capture(session: Session, ctis: Iterable[bytes]) -> None:
@@ -167,6 +205,38 @@ def release(session: Session, row: TicketEntitlement, unsealed_rial: int, now: d
     return given_rial
 
 
+def _late_wallets(session: Session, ctis: Iterable[bytes]) -> dict[bytes, str]:
+    wallets: dict[bytes, str] = {}
+    for chunk in in_chunks(sorted(set(ctis))):
+        rows = session.exec(
+            select(TicketEntitlement.cti, TicketEntitlement.wallet_id).where(
+                col(TicketEntitlement.cti).in_(chunk),
+                col(TicketEntitlement.status) == TicketStatus.RELEASED,
+            )
+        )
+        wallets |= {bytes(cti): wallet_id for cti, wallet_id in rows}
+    return wallets
+
+
+def _lacking(session: Session, wallet_id: str, now: datetime) -> dict[bytes, int]:
+    """What the wallet's tickets whose holds were given back took beyond them, sealed or taken in."""
+    recent = session.exec(
+        select(TicketEntitlement.cti).where(
+            col(TicketEntitlement.wallet_id) == wallet_id,
+            col(TicketEntitlement.status) == TicketStatus.RELEASED,
+            col(TicketEntitlement.issued_at) > now - _DEBTS_SINCE,
+        )
+    ).all()
+    unsealed = unsealed_fares(session, recent)
+    overdrawn = {cti for chunk in in_chunks(recent) for cti in _overdrawn(session, chunk)}
+    found: dict[bytes, int] = {}
+    for cti in overdrawn | unsealed.keys():
+        rial = balance(session, accounts.holds(cti)) + unsealed.get(cti, 0)
+        if rial > 0:
+            found[cti] = rial
+    return found
+
+
 def _unreleased(wallet_id: str):
     return (
         select(TicketEntitlement)
@@ -190,9 +260,8 @@ def _overdrawn(session: Session, ctis: Sequence[bytes]) -> list[bytes]:
     return [names[account] for account in rows]
 
 
-def _cover(session: Session, wallet_id: str, cti: bytes, day: date, now: datetime) -> int:
+def _cover(session: Session, wallet_id: str, cti: bytes, day: date, now: datetime, lacking_rial: int) -> int:
     held = accounts.holds(cti)
-    lacking_rial = balance(session, held)
     rial = min(lacking_rial, wallet_balance(session, wallet_id))
     if rial <= 0:
         return 0
