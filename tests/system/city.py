@@ -129,9 +129,7 @@ class City:
         self._buses: dict[int, Bus] = {}
         port = free_port()
         self.ledger_url = f"http://127.0.0.1:{port}"
-        of_city = LedgerSettings(
-            state_dir=state, database_url=f"sqlite:///{state / 'mancard.db'}", port=port
-        )
+        of_city = LedgerSettings(state_dir=state, database_url=f"sqlite:///{state / 'mancard.db'}", port=port)
         self.founded, self.sign_in = open_sample(of_city, self.ledger_url, datetime.now(UTC), lambda _: None)
         stack.callback(self.founded.engine.dispose)
         self.media = self.founded.media
