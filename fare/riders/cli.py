@@ -104,7 +104,7 @@ def report_lost(mobile: Mobile, by: By) -> None:
         denied = report_phone_lost(session, wallet_id, clock())
         for phone in phones_of(session, wallet_id):
             close_phone_sessions(session, phone.phone_id)
-    print(f"{len(denied)} tickets are denied; buses refuse them from their next sync on.")
+    print(f"Tickets denied: {len(denied)}. Buses refuse them from their next sync on.")
     print("The next phone gets a day's rides until 'mancard rider confirm-phone' vouches for it.")
 
 
@@ -149,7 +149,8 @@ def paper(
             print(ticket.text)
         return
     _write_codes(out, issued)
-    print(f"{len(issued)} tickets are in {out}, good until {issued[0].expires_at:%Y-%m-%d %H:%M} UTC.")
+    until = issued[0].expires_at.astimezone(settings.zone_info)
+    print(f"Tickets in {out}: {len(issued)}, good until {until:%Y-%m-%d %H:%M}, {settings.zone} time.")
 
 
 def _write_codes(out: Path, issued: Sequence[PaperTicketIssued]) -> None:

@@ -139,7 +139,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(200, controls.state(self._home.process, locale))
         elif target.path in _STATIC:
             kind, name = _STATIC[target.path]
-            self._send(200, kind, files("readers.web").joinpath(name).read_bytes(), cached=True)
+            self._send(200, kind, files("readers.web").joinpath(name).read_bytes(), storable=True)
         elif target.path in {f"/static/texts/{known}.json" for known in LOCALES}:
             name = target.path.rsplit("/", 1)[1].removesuffix(".json")
             self._send(200, "application/json; charset=utf-8", text_file(locale_of(name)))
@@ -214,11 +214,11 @@ class _Handler(BaseHTTPRequestHandler):
             status, "application/json; charset=utf-8", json.dumps(document, ensure_ascii=False).encode()
         )
 
-    def _send(self, status: int, kind: str, body: bytes, *, cached: bool = False) -> None:
+    def _send(self, status: int, kind: str, body: bytes, *, storable: bool = False) -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
-        self.send_header("Cache-Control", "max-age=3600" if cached else "no-store")
+        self.send_header("Cache-Control", "no-cache" if storable else "no-store")
         for name, value in SECURITY_HEADERS.items():
             self.send_header(name, value)
         self.end_headers()
