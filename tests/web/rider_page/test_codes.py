@@ -13,11 +13,12 @@ from fare.core import base45
 from fare.core.proof.mc1 import EntitlementClaims, sign_entitlement
 from fare.core.proof.phone import examine
 from fare.core.proof.refusal import TicketRefusal
-from tests.qr.degrading import degraded, read_by_both
+from tests.qr.degrading import cracked_anywhere, degraded, read_by_both
 from tests.web.rider_page.ledger import KID, b64, unb64
 from tests.web.rider_page.phone import Phone, assert_drawn_well
 
 TOKENS = 60
+TURNED = 40
 NOW_S = 1_795_000_000
 LEAST_SHARE = 0.95
 
@@ -42,13 +43,13 @@ TEXTS = """async (rides) => {
   };
   return Promise.all(rides.map(text));
 }"""
-DRAW = """(text) => {
+DRAW = """([text, quarters]) => {
   document.body.dataset.view = "code"; // white around
   if (!window.shown) {
     document.body.replaceChildren((window.shown = document.createElement("canvas")));
     shown.id = "shown";
   }
-  drawing.draw(shown, text, document.documentElement.clientWidth);
+  drawing.draw(shown, drawing.codeOf(text), document.documentElement.clientWidth, quarters);
 }"""
 
 
@@ -87,8 +88,7 @@ def test_sixty_tokens_of_the_page_are_genuine_and_decode_clean_and_degraded(phon
         assert not isinstance(ticket, TicketRefusal), ticket
         assert (ticket.ctr, ticket.pax, ticket.ts_s) == (ride["ctr"], ride["pax"], ride["ts_s"])
         assert b64(ticket.entitlement.raw) == ride["entitlement"]
-        phone.page.evaluate(DRAW, text)
-        picture = Image.open(io.BytesIO(phone.page.locator("#shown").screenshot()))
+        picture = drawn(phone, text)
         assert_drawn_well(picture)
         for name, seen in degraded(picture, seed=place).items():
             by_zxing, by_zbar = read_by_both(seen)
@@ -99,6 +99,32 @@ def test_sixty_tokens_of_the_page_are_genuine_and_decode_clean_and_degraded(phon
     )
     assert min(read.values()) >= LEAST_SHARE * TOKENS, f"not read often enough:\n{table}"
     assert len(read) == 12, table
+
+
+def test_a_code_that_turns_is_read_behind_cracks_through_its_eyes(phone: Phone) -> None:
+    phone.open()
+    phone.page.evaluate(KEYS, 0)
+    chance = random.Random(11)
+    still: Counter[str] = Counter()
+    turning: Counter[str] = Counter()
+    for place in range(TURNED):
+        text = "MC1:" + "".join(chance.choices(base45.ALPHABET, k=363))
+        read = [
+            [told == text for told in read_by_both(cracked_anywhere(drawn(phone, text, quarters), place))]
+            for quarters in range(4)
+        ]
+        for decoder, by_quarters in zip(("zxing-cpp", "zbar"), zip(*read, strict=True), strict=True):
+            still[decoder] += by_quarters[0]
+            turning[decoder] += any(by_quarters)
+    table = f"of {TURNED} codes, standing still {dict(still)}, turning {dict(turning)}"
+    assert min(turning.values()) >= LEAST_SHARE * TURNED, table
+    assert min(still.values()) < min(turning.values()), f"the turn is for nothing: {table}"
+
+
+def drawn(phone: Phone, text: str, quarters: int = 0) -> Image.Image:
+    """What the page draws of a text, as a camera sees it."""
+    phone.page.evaluate(DRAW, [text, quarters])
+    return Image.open(io.BytesIO(phone.page.locator("#shown").screenshot()))
 
 
 def test_base45_is_the_core_s_own(phone: Phone) -> None:
@@ -117,9 +143,9 @@ def test_base45_is_the_core_s_own(phone: Phone) -> None:
 def test_a_text_beyond_version_twelve_is_refused_and_not_drawn_finer(phone: Phone) -> None:
     phone.open()
     drawn = """async (length) => {
-      const { draw } = await import("/rider/static/code.js");
+      const { codeOf } = await import("/rider/static/code.js");
       try {
-        draw(document.createElement("canvas"), "A".repeat(length), 390);
+        codeOf("A".repeat(length));
         return "drawn";
       } catch {
         return "refused";

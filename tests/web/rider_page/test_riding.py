@@ -169,7 +169,8 @@ def test_every_ten_seconds_there_is_a_new_frame_of_the_same_ride(phone: Phone) -
     phone.show_code()
     first, at = phone.text(), int(phone.page.get_attribute("canvas.code", "data-ts") or 0)
     phone.page.clock.run_for(4_000)
-    assert phone.text() == first
+    assert phone.text() == first, "turned by two quarters, and still the same frame"
+    expect(phone.page.locator("canvas.code")).to_have_attribute("data-quarters", "2")
     expect(phone.page.locator(".ring-number")).to_have_text("۶")
     phone.page.clock.run_for(7_000)
     phone.page.wait_for_function(

@@ -7,18 +7,23 @@ import { signerOf } from "./keys.js";
 import { ticketText } from "./mc1.js";
 
 export const FRAME_MS = 10_000;
+// How long the code stands as it is before it is turned by a quarter. A crack of the screen through one of its three eyes
+// hides it from a scanner, and only a turn moves the eyes away from there.
+const TURN_MS = 2_000;
 const QUIET_ZONE = 4;
 const MOST_PX = 640;
 
-// Draw `text` on a canvas as large as `room_px` (CSS pixels) allows. Throws for a text that does not fit version
-// 12.
-export function draw(canvas, text, room_px) {
-  const code = generate(text, {
+// The code of `text`. Throws for a text that does not fit version 12.
+export const codeOf = (text) =>
+  generate(text, {
     modes: [mode.alphaNumeric],
     minCorrectionLevel: correction.M,
     maxCorrectionLevel: correction.M,
     maxVersion: 12,
   });
+
+// Draw a code on a canvas as large as `room_px` (CSS pixels) allows, turned by so many quarters to the right.
+export function draw(canvas, code, room_px, quarters = 0) {
   const side = code.size + 2 * QUIET_ZONE;
   const density = window.devicePixelRatio || 1;
   const module_px = Math.max(1, Math.floor((Math.min(room_px, MOST_PX) * density) / side));
@@ -30,17 +35,28 @@ export function draw(canvas, text, room_px) {
   pen.fillStyle = "#fff";
   pen.fillRect(0, 0, canvas.width, canvas.height);
   pen.fillStyle = "#000";
+  const far = code.size - 1;
+  const isDark = [
+    (x, y) => code.get(x, y),
+    (x, y) => code.get(y, far - x),
+    (x, y) => code.get(far - x, far - y),
+    (x, y) => code.get(far - y, x),
+  ][quarters % 4];
   for (let y = 0; y < code.size; y += 1)
     for (let x = 0; x < code.size; x += 1)
-      if (code.get(x, y))
+      if (isDark(x, y))
         pen.fillRect((x + QUIET_ZONE) * module_px, (y + QUIET_ZONE) * module_px, module_px, module_px);
+  canvas.dataset.quarters = String(quarters % 4);
 }
 
 // Show a ride's code on `canvas` until the returned function is called. `onSecond(seconds left of this frame)` each
 // second; `onFault()` when the key is not here any more.
 export function showRide(canvas, ticket, ride, { room_px, onSecond, onFault }) {
   const entitlement = fromBase64Url(ticket.entitlement);
+  let code = null;
   let shown_at = -Infinity;
+  let turned_at = 0;
+  let quarters = 0;
   let over = false;
   let drawing = false;
   let awake = null;
@@ -54,18 +70,25 @@ export function showRide(canvas, ticket, ride, { room_px, onSecond, onFault }) {
       const ts_s = Math.floor(now_ms() / 1000);
       const text = await ticketText(entitlement, signer, ts_s, ride.ctr, ride.pax);
       if (over) return;
-      draw(canvas, text, room_px());
+      code = codeOf(text);
+      draw(canvas, code, room_px(), quarters);
       canvas.dataset.ts = String(ts_s);
-      shown_at = performance.now();
+      shown_at = turned_at = performance.now();
     } catch {
       onFault();
     } finally {
       drawing = false;
     }
   };
+  const turn = () => {
+    quarters += 1;
+    turned_at = performance.now();
+    draw(canvas, code, room_px(), quarters);
+  };
   const beat = async () => {
     if (document.hidden) return;
     if (!drawing && performance.now() - shown_at >= FRAME_MS - 50) await frame();
+    else if (code && performance.now() - turned_at >= TURN_MS - 50) turn();
     if (!over) onSecond(Math.max(0, Math.ceil((FRAME_MS - (performance.now() - shown_at)) / 1000)));
   };
   const stayAwake = async () => {
