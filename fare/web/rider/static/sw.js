@@ -63,10 +63,6 @@ self.addEventListener("fetch", (event) => {
   if (event.request.method !== "GET" || address.origin !== self.location.origin) return;
   const name = address.pathname === "/rider" ? "/rider/" : address.pathname;
   if (!FILES.includes(name)) return;
-  event.respondWith(
-    caches
-      .open(CACHE)
-      .then((cache) => cache.match(name))
-      .then((kept) => kept || fetch(event.request)),
-  );
+  // Not caches.open: a worker whose time is over would make its old cache anew.
+  event.respondWith(caches.match(name, { cacheName: CACHE }).then((kept) => kept || fetch(event.request)));
 });
