@@ -16,6 +16,7 @@ from sqlmodel import Session
 
 from fare.collection.bulk import table_of
 from fare.collection.commits import credited
+from fare.collection.disputed_rides import paid_elsewhere
 from fare.collection.models import CardCommit, OpenEvidence, Quarantined, RegisteredTap, Ride
 from fare.collection.rides import DESK
 from fare.collection.words import CommitKind, Flag, MediumKind, ProofState, QuarantineReason
@@ -290,15 +291,33 @@ def _of_card(medium_ref: str) -> tuple[Select[Any, Any, Any, Any], Select[Any, A
 
 
 def held_back(session: Session, day: date) -> list[HeldBack]:
-    """The day's rides with money in suspense."""
+    """The day's rides with money in suspense, less what a decision paid another bus for them."""
     key = (_RIDE.c.device_id, _RIDE.c.suspense_reason, _RIDE.c.medium_kind, _RIDE.c.medium_ref)
-    rows = session.connection().execute(
-        sa.select(*key, sa.func.count(), sa.func.sum(_RIDE.c.suspense_rial))
-        .where(_RIDE.c.service_day == day, _RIDE.c.suspense_rial > 0)
-        .group_by(*key)
-        .order_by(*key)
+    rows = (
+        session.connection()
+        .execute(
+            sa.select(*key, _RIDE.c.counter, _RIDE.c.suspense_rial, _RIDE.c.fare_rial)
+            .where(_RIDE.c.service_day == day, _RIDE.c.suspense_rial > 0)
+            .order_by(*key)
+        )
+        .all()
     )
-    return [HeldBack(dev, why or "unknown", kind, ref, n, int(rial)) for dev, why, kind, ref, n, rial in rows]
+    # A bus that was credited with nothing at all had nothing but this to be decided about.
+    whole = {row.medium_ref for row in rows if row.medium_kind == MediumKind.TICKET and _is_whole(row)}
+    paid = paid_elsewhere(session, whole)
+    sums: dict[tuple[int, str, str, str], list[int]] = {}
+    for row in rows:
+        away_rial = paid.get((row.medium_ref, row.counter), 0) if _is_whole(row) else 0
+        if row.suspense_rial > away_rial:
+            named = row.device_id, row.suspense_reason or "unknown", row.medium_kind, row.medium_ref
+            known = sums.setdefault(named, [0, 0])
+            known[0] += 1
+            known[1] += row.suspense_rial - away_rial
+    return [HeldBack(*named, rides, rial) for named, (rides, rial) in sums.items()]
+
+
+def _is_whole(row: Any) -> bool:
+    return row.suspense_rial == row.fare_rial
 
 
 def doubles_seen(session: Session) -> list[DoubleSeen]:

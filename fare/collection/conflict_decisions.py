@@ -8,8 +8,10 @@ A ride may be in several conflicts. Its fare moves when the last one is decided,
     conflict:<that conflict>   + suspense of the ride's device   - owners' parts and commission
 
 Each person of the ride is a share of it: a share that a second vehicle was right about goes to that
-vehicle's owner, one that is left in doubt (pay_nobody) stays, every other goes back. The rider paid once,
-before, and is not touched. Nothing is decided twice, and nothing that was paid out moves again.
+vehicle's owner, one that is left in doubt (pay_nobody) stays, every other goes back. Where the ride's own bus
+was never credited, being revoked or the paper another's, a second vehicle is paid from what waits of the ride
+and nothing goes back. The rider paid once, before, and is not touched. Nothing is decided twice, and nothing
+that was paid out moves again.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from fare.collection.bulk import table_of
+from fare.collection.disputed_rides import waiting_rial
 from fare.collection.legs import shares
 from fare.collection.models import Ride, TicketConflict
 from fare.collection.ticket_claims import claim_of
@@ -95,7 +98,8 @@ def decide_conflict(
     ride = _ride(session, bytes(cti), row.ride_ctr)
     places = assignments_at(session, {row.device_id for row in same_ride})
     note = note.strip()[:NOTE_MAX_CHARS]
-    refusal = _refusal(row, same_ride, ride, decision, note, places)
+    waiting = waiting_rial(session, ride)
+    refusal = _refusal(row, same_ride, ride, waiting, decision, note, places)
     if refusal is not None:
         return refusal
     told = {"decision": str(decision), "decided_by": by, "decided_at": now, "note": note or None}
@@ -103,7 +107,8 @@ def decide_conflict(
     is_last = not any(other.decision is None for other in same_ride if other is not row)
     if is_last and not _has_moved(same_ride):
         decisions = {other.conflict_id: other.decision or decision for other in same_ride}
-        _settle(session, conflict_id, ride, same_ride, decisions, places, now)
+        settled = _divide(ride, waiting, same_ride, decisions, places)
+        _settle(session, conflict_id, ride, same_ride, settled, now)
     return None
 
 
@@ -111,6 +116,7 @@ def _refusal(
     row: Any,
     same_ride: Sequence[Any],
     ride: Any,
+    waiting: int,
     decision: ConflictDecision,
     note: str,
     places: AssignmentTable,
@@ -125,7 +131,7 @@ def _refusal(
         return ConflictRefusal.FARE_HAS_MOVED
     if _place(places, row) is None:
         return ConflictRefusal.NO_OWNER
-    if ride.owner_rial + ride.commission_rial == 0 < ride.fare_rial:
+    if waiting == 0 < ride.fare_rial:
         return ConflictRefusal.HELD_BACK_OTHERWISE
     taken = [other for other in same_ride if other.decision == ConflictDecision.PAY_SECOND]
     if any(_claim(row).overlaps(_claim(other)) for other in taken):
@@ -145,11 +151,9 @@ def _settle(
     conflict_id: str,
     ride: Any,
     same_ride: Sequence[Any],
-    decisions: Mapping[str, str],
-    places: AssignmentTable,
+    settled: _Settled,
     now: datetime,
 ) -> None:
-    settled = _divide(ride, same_ride, decisions, places)
     postings: dict[str, int] = defaultdict(int)
     postings[accounts.suspense(ride.device_id)] += settled.moved_rial
     if ride.owner_id is not None:
@@ -178,12 +182,15 @@ def _settle(
 
 
 def _divide(
-    ride: Any, same_ride: Sequence[Any], decisions: Mapping[str, str], places: AssignmentTable
+    ride: Any, waiting: int, same_ride: Sequence[Any], decisions: Mapping[str, str], places: AssignmentTable
 ) -> _Settled:
-    """Share the ride's disputed parts out by its people: to second vehicles, in doubt, and back."""
+    """Share what waits of the ride out by its people: to second vehicles, in doubt, and back.
+
+    Back goes only what its own bus was credited with once.
+    """
     whole = claim_of(bytes(ride.proof)) or claims(bytes.fromhex(ride.medium_ref), ride.counter, 1)
     people = range(whole.first, whole.last + 1)
-    disputed_rial = ride.owner_rial + ride.commission_rial
+    own_rial = ride.owner_rial + ride.commission_rial
     elsewhere: set[int] = set()
     in_doubt: set[int] = set()
     seconds: dict[str, _Second] = {}
@@ -192,15 +199,15 @@ def _divide(
         decided, place = decisions[row.conflict_id], _place(places, row)
         if decided == ConflictDecision.PAY_SECOND and place is not None:
             elsewhere |= claimed
-            part_rial = min(disputed_rial * len(claimed) // len(people), row.fare_rial)
+            part_rial = min(waiting * len(claimed) // len(people), row.fare_rial)
             seconds[row.conflict_id] = _Second(place.owner_id, *shares(part_rial, place.owner_share_bps))
         elif decided == ConflictDecision.PAY_NOBODY:
             in_doubt |= claimed
     back = len(set(people) - elsewhere - in_doubt)
-    back_rial = disputed_rial * back // len(people)
+    back_rial = own_rial * back // len(people)
     if back and not in_doubt:
         # Shares are rounded down: what that leaves over is the ride's own bus's.
-        back_rial = disputed_rial - disputed_rial * len(elsewhere) // len(people)
+        back_rial = own_rial - own_rial * len(elsewhere) // len(people)
     commission_rial = ride.commission_rial * back // len(people)
     return _Settled(back_rial - commission_rial, commission_rial, seconds)
 

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session
 
 from fare.collection.bulk import table_of
+from fare.collection.disputed_rides import waiting_rial
 from fare.collection.models import Ride, TicketConflict
 from fare.collection.open_taps import OpenTap
 from fare.collection.ticket_claims import Shown, kept
@@ -175,7 +176,7 @@ def _view(session: Session, row: Any, ride: Any, places: AssignmentTable) -> Con
             last_ctr=row.last_ctr,
             fare_rial=row.fare_rial,
         ),
-        waiting_rial=0 if row.entry_id is not None else ride.owner_rial + ride.commission_rial,
+        waiting_rial=0 if row.entry_id is not None else waiting_rial(session, ride),
         denied=bool(row.denied),
         earlier=earlier,
         beside=beside,

@@ -17,12 +17,16 @@ from sqlmodel import Session
 from fare.collection.bulk import table_of
 from fare.collection.models import RegisteredTap, Ride, TicketConflict
 from fare.collection.store import has_flag
-from fare.collection.words import Flag, MediumKind
+from fare.collection.ticket_rides import taken_in
+from fare.collection.words import Flag, MediumKind, SuspenseReason
 from fare.database.chunks import in_chunks
+from fare.ledger import accounts, balance
 
 _TAP: Final = table_of(RegisteredTap)
 _RIDE: Final = table_of(Ride)
 _CONFLICT: Final = table_of(TicketConflict)
+_OF_ITS_BUS: Final = frozenset({SuspenseReason.PAPER_WITHOUT_LEAVE, SuspenseReason.DEVICE_REVOKED})
+"""What held a fare back because of the bus that brought it: another bus may be right about the same ride."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,29 @@ def corrections(
         )
         if decided.owner_id is not None:
             yield Correction(decided.owner_id, away_rial, decided.owner_rial, decided.commission_rial, 0)
+
+
+def waiting_rial(session: Session, ride: Any) -> int:
+    """What waits of a disputed ride's row for a decision: what its bus was credited with, or else what was
+    held back because of that bus, as far as money of the ticket is behind it.
+    """
+    own_rial = ride.owner_rial + ride.commission_rial
+    if own_rial > 0 or ride.suspense_reason not in _OF_ITS_BUS:
+        return own_rial
+    # Nobody asked for the money while nobody was paid: a late ride's hold may have been given back.
+    cti = bytes.fromhex(ride.medium_ref)
+    told = taken_in(session, [cti]).get(cti)
+    lacking_rial = balance(session, accounts.holds(cti)) + (0 if told is None else told.unsealed_rial)
+    return max(0, ride.suspense_rial - max(0, lacking_rial))
+
+
+def paid_elsewhere(session: Session, refs: Collection[str]) -> dict[tuple[str, int], int]:
+    """What second vehicles were paid of these tickets' rides, by ticket (hexadecimal) and counter."""
+    paid: dict[tuple[str, int], int] = {}
+    for row in _settled(session, sorted(bytes.fromhex(ref) for ref in set(refs))):
+        key = bytes(row.cti).hex(), row.ride_ctr
+        paid[key] = paid.get(key, 0) + row.owner_rial + row.commission_rial
+    return paid
 
 
 def _disputed(session: Session, day: date) -> list[Any]:

@@ -10,6 +10,8 @@ from fare.collection.conflict_decisions import ConflictRefusal, decide_conflict
 from fare.collection.conflicts import ConflictView, conflict, count_open, open_conflicts
 from fare.collection.register import OwnerRides, owner_rides
 from fare.database.engine import write
+from fare.fleet import revoke
+from fare.issuing import release_expired_holds
 from fare.ledger import post, trial_balance
 from fare.reconciliation import audit, look_at
 from fare.settlement import seal_day
@@ -224,3 +226,61 @@ def test_a_bus_without_an_owner_cannot_be_paid(city: City) -> None:
     assert unassigned.waiting_rial == 0
     assert decide(city, unassigned.conflict_id, SECOND) is ConflictRefusal.HELD_BACK_OTHERWISE
     assert city.balance("suspense:device:3") == -FARE_RIAL
+
+
+def held_back_findings(city: City) -> int:
+    proofs = city.session(lambda session: look_at(session, NOON.date(), EVENING))
+    kinds = ("paper_without_leave", "device_revoked")
+    return sum(item.kind in kinds for proof in proofs.values() for item in proof.items)
+
+
+def test_the_bus_of_photographed_paper_is_paid_once_from_what_waits(city: City) -> None:
+    genuine, stranger = city.bus(1, "o-1"), city.bus(2, "o-2")
+    paper = city.paper("v-1")
+    stranger.scan_paper(paper)
+    stranger.send()
+    genuine.scan_paper(paper, NOON + SOON)
+    genuine.send()
+    assert city.balance("suspense:device:2") == -FARE_RIAL
+    assert held_back_findings(city) == 1
+    seen = only_one(city)
+    assert (seen.second.owner_id, seen.waiting_rial) == ("o-1", FARE_RIAL)
+    assert decide(city, seen.conflict_id, SECOND) is None
+    assert (city.balance("owner_payable:o-1"), city.balance("owner_payable:o-2")) == (-OWNER_RIAL, 0)
+    assert city.balance("suspense:device:2") == 0
+    assert owners(city) == {"o-1": (0, FARE_RIAL, OWNER_RIAL, COMMISSION_RIAL, 0), "o-2": (1, 0, 0, 0, 0)}
+    assert decide(city, seen.conflict_id, SECOND) is ConflictRefusal.ALREADY_DECIDED
+    assert held_back_findings(city) == 0, "nothing waits any more"
+    late = city.bus(3, "o-1")
+    late.scan_paper(paper, NOON + 2 * SOON)
+    late.send()
+    assert decide(city, only_one(city).conflict_id, SECOND) is ConflictRefusal.FARE_HAS_MOVED
+    assert city.balance("owner_payable:o-1") == -OWNER_RIAL
+    books_hold(city)
+
+
+def test_of_what_a_revoked_bus_brought_only_the_second_bus_is_paid_and_nothing_goes_back(city: City) -> None:
+    buses, phone = two_buses(city), city.phone()
+    with write(city.engine) as session:
+        revoke(session, 1, NOON + timedelta(hours=2))
+    both_show(buses, phone, 1, pax=3)
+    both_show(buses, phone, 4)
+    (shared, whole) = city.session(open_conflicts)
+    assert (shared.waiting_rial, whole.waiting_rial) == (3 * FARE_RIAL, FARE_RIAL)
+    assert decide(city, shared.conflict_id, SECOND) is None
+    assert decide(city, whole.conflict_id, FIRST) is None
+    assert (city.balance("owner_payable:o-1"), city.balance("owner_payable:o-2")) == (0, -OWNER_RIAL)
+    assert city.balance("suspense:device:1") == -3 * FARE_RIAL
+    books_hold(city)
+
+
+def test_no_bus_is_paid_from_a_hold_that_was_given_back(city: City) -> None:
+    genuine, stranger = city.bus(1, "o-1"), city.bus(2, "o-2")
+    paper, late = city.paper("v-1"), EVENING + timedelta(days=5)
+    with write(city.engine) as session:
+        release_expired_holds(session, late)
+    for bus in (stranger, genuine):
+        bus.scan_paper(paper)
+        bus.send(at=late)
+    assert only_one(city).waiting_rial == 0
+    assert decide(city, only_one(city).conflict_id, SECOND) is ConflictRefusal.HELD_BACK_OTHERWISE
