@@ -76,11 +76,12 @@ from fare.issuing.tickets import (
     TicketFace,
     deny_ticket,
     issue_ticket_entitlement,
+    live_tickets_signed_by,
     ticket_entitlements,
     tickets_of_wallet,
 )
 from fare.issuing.wallets import open_wallet, wallet_balance
-from fare.issuing.words import PhoneStatus, Purse
+from fare.issuing.words import PhoneStatus, Purse, TicketMedium
 
 __all__ = [
     "BY_OLD_PHONE",
@@ -100,6 +101,7 @@ __all__ = [
     "Purse",
     "ReplacementView",
     "TicketFace",
+    "TicketMedium",
     "TicketNotIssued",
     "TicketPolicy",
     "allow_card",
@@ -126,6 +128,7 @@ __all__ = [
     "issue_phone_ticket",
     "issue_ticket_entitlement",
     "keys_found",
+    "live_tickets_signed_by",
     "load_card",
     "lock_for_capture",
     "mark_seen",

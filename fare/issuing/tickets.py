@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import ColumnElement
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from fare.core.proof.issued import CTI_BYTES
 from fare.core.proof.mc1 import EntitlementClaims, sign_entitlement
@@ -139,6 +139,20 @@ def tickets_of_wallet(session: Session, wallet_id: str) -> list[TicketFace]:
         .order_by(col(TicketEntitlement.issued_at).desc(), col(TicketEntitlement.cti))
     )
     return [_face(row) for row in rows]
+
+
+def live_tickets_signed_by(
+    session: Session, kid: int, now: datetime, medium: TicketMedium | None = None
+) -> int:
+    """How many live tickets of one medium, or of all, this channel key signed that have not expired."""
+    wanted = (
+        col(TicketEntitlement.kid) == kid,
+        col(TicketEntitlement.status) == TicketStatus.LIVE,
+        col(TicketEntitlement.expires_at) >= now,
+    )
+    if medium is not None:
+        wanted = (*wanted, col(TicketEntitlement.medium) == medium)
+    return session.exec(select(func.count()).select_from(TicketEntitlement).where(*wanted)).one()
 
 
 def deny_ticket(session: Session, cti: bytes, now: datetime) -> None:

@@ -15,9 +15,11 @@ from fare.database.engine import read, write
 from fare.issuing import (
     IssuingRefusal,
     IssuingRefused,
+    TicketMedium,
     denied,
     deny_ticket,
     issue_ticket_entitlement,
+    live_tickets_signed_by,
     open_wallet,
     release_expired_holds,
     release_holds_of,
@@ -223,3 +225,19 @@ def test_wallets_are_separate(engine: Engine, keys: LedgerKeys) -> None:
         one, other = a_wallet(session, keys, 5), open_wallet(session, AT)
         assert one != other
         assert (wallet_balance(session, one), wallet_balance(session, other)) == (5, 0)
+
+
+def test_live_tickets_are_counted_by_the_key_that_signed_them(engine: Engine, keys: LedgerKeys) -> None:
+    kid = keys.channel.kid
+    with write(engine) as session:
+        wallet = a_wallet(session, keys, 300_000)
+        issue(session, keys, wallet)
+        first = only_cti(engine, session)
+        issue(session, keys, wallet)
+        assert live_tickets_signed_by(session, kid, AT) == 2
+        assert live_tickets_signed_by(session, kid, AT, TicketMedium.PHONE) == 2
+        assert live_tickets_signed_by(session, kid, AT, TicketMedium.PAPER) == 0
+        assert live_tickets_signed_by(session, kid + 1, AT) == 0
+        assert live_tickets_signed_by(session, kid, AT + 3 * HOURS) == 0
+        deny_ticket(session, first, AT)
+        assert live_tickets_signed_by(session, kid, AT) == 1

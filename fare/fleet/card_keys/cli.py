@@ -250,29 +250,18 @@ def _live_tickets(kid: int) -> tuple[int, int] | None:
     """Live tickets that this key signed, on phones and on paper; None when the database cannot be read."""
     from datetime import UTC, datetime
 
-    from sqlmodel import col, func, select
-
     from fare.core.errors import OperatorError
     from fare.database.engine import open_engine, read
-    from fare.issuing.models import TicketEntitlement
-    from fare.issuing.words import TicketMedium, TicketStatus
+    from fare.issuing import TicketMedium, live_tickets_signed_by
     from fare.settings import LedgerSettings
 
-    count = (
-        select(TicketEntitlement.medium, func.count())
-        .where(
-            col(TicketEntitlement.kid) == kid,
-            col(TicketEntitlement.status) == TicketStatus.LIVE,
-            col(TicketEntitlement.expires_at) >= datetime.now(UTC),
-        )
-        .group_by(col(TicketEntitlement.medium))
-    )
+    now = datetime.now(UTC)
     try:
         with read(open_engine(LedgerSettings().database_url)) as session:
-            found = dict(session.exec(count).all())
+            phones = live_tickets_signed_by(session, kid, now, TicketMedium.PHONE)
+            return phones, live_tickets_signed_by(session, kid, now) - phones
     except OperatorError:
         return None
-    return found.get(TicketMedium.PHONE, 0), found.get(TicketMedium.PAPER, 0)
 
 
 def _change(
