@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
-MAX_TEXT_BYTES: Final = 1 << 16
-"""Of standard input: more than any ticket, so that it is still told as too long."""
+MAX_TEXT_CHARS: Final = 1 << 16
+"""Of standard input: more than any ticket, so that it is still told as too long. The rest is not read."""
 
 Text = Annotated[
     str, typer.Argument(metavar="TEXT", help="The text of the ticket; '-' reads standard input.")
@@ -77,7 +77,9 @@ def decode(
     try:
         ticket = decode_any_ticket(text)
     except MalformedTicket as fault:
-        print(f"{fault}. {fault.reason.advice}", file=sys.stderr)
+        # What was not read was not counted either.
+        told = f"{fault.reason}: longer than {MAX_TEXT_CHARS:,} characters" if _is_cut(text) else str(fault)
+        print(f"{told}. {fault.reason.advice}", file=sys.stderr)
         raise typer.Exit(1) from None
     if as_json:
         _print(json.dumps(as_document(ticket, text), indent=1, ensure_ascii=False))
@@ -187,7 +189,13 @@ def _text(argument: str) -> str:
     """The argument, or standard input without its line end; what is no UTF-8 becomes no ticket."""
     if argument != "-":
         return argument
-    return sys.stdin.buffer.read(MAX_TEXT_BYTES).decode(errors="replace").rstrip("\r\n")
+    # One character more than the limit shows that there was more; a character has four bytes at most.
+    read = sys.stdin.buffer.read(4 * (MAX_TEXT_CHARS + 1)).decode(errors="replace")
+    return read[: MAX_TEXT_CHARS + 1].rstrip("\r\n")
+
+
+def _is_cut(text: str) -> bool:
+    return len(text) > MAX_TEXT_CHARS
 
 
 def _issuers(given: list[str]) -> dict[bytes, Ed25519PublicKey]:

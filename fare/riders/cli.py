@@ -45,6 +45,7 @@ def find(mobile: Mobile) -> None:
     from fare.settings import LedgerSettings
 
     settings, now = LedgerSettings(), clock()
+    zone = f"{settings.zone} time"
     revoked = LedgerKeys.open(settings.keys_dir).channels.revoked()
     with read(open_engine(settings.database_url)) as session:
         wallet_id = _wallet(session, mobile)
@@ -53,7 +54,7 @@ def find(mobile: Mobile) -> None:
         for phone in phones:
             vouched = f"confirmed by {phone.confirmed_by}" if phone.confirmed else "not confirmed"
             at = phone.enrolled_at.astimezone(settings.zone_info)
-            print(f"phone {phone.phone_id}: {phone.status}, {vouched}, enrolled {at:%Y-%m-%d %H:%M}")
+            print(f"phone {phone.phone_id}: {phone.status}, {vouched}, enrolled {at:%Y-%m-%d %H:%M} {zone}")
             if phone.status is not PhoneStatus.LIVE:
                 continue
             policy = ticket_policy(session, settings, now)
@@ -64,7 +65,7 @@ def find(mobile: Mobile) -> None:
             else:
                 until = account.ticket.expires_at.astimezone(settings.zone_info)
                 print(
-                    f"{held}, ticket {account.ticket.cti.hex()} until {until:%Y-%m-%d %H:%M}: "
+                    f"{held}, ticket {account.ticket.cti.hex()} until {until:%Y-%m-%d %H:%M} {zone}: "
                     f"{account.ticket.rides_taken_in} of {account.ticket.max_taps} rides taken in"
                 )
 

@@ -241,3 +241,13 @@ def test_hostile_standard_input_is_a_named_reason(qr: Run) -> None:
         status, out, err = qr("decode", "-", stdin=stdin)
         assert (status, out, err.partition(":")[0], err.count("\n")) == (1, "", reason, 1)
         assert qr("show", "-", stdin=stdin)[0] == 2
+
+
+def test_how_long_a_text_is_that_was_not_read_to_its_end_is_not_guessed(qr: Run) -> None:
+    for stdin, told in (
+        (b"MC1:" + b"A" * 10_000_000, "too_long: longer than 65,536 characters. "),
+        ("م".encode() * 65_537, "too_long: longer than 65,536 characters. "),
+        (b"A" * 65_536 + b"\r\n", "too_long: 65536 characters, at most 400. "),
+    ):
+        err = qr("decode", "-", stdin=stdin)[2]
+        assert err.startswith(told), err

@@ -63,6 +63,7 @@ def test_a_rider_is_found_and_their_phone_confirmed(commands: Commands) -> None:
     assert f"phone {counter.second}: live, not confirmed" in out
     assert "820,000 rial to hold, 80,000 rial held" in out
     assert "0 of 4 rides taken in" in out
+    assert out.count("Asia/Tehran time") == 3, "of two phones, and of the ticket's end"
     status, _, err = commands("rider", "confirm-phone", MOBILE, "--by", "reza")
     assert (status, "name one of the role clerk." in err) == (2, True)
     status, _, err = commands("rider", "confirm-phone", MOBILE, "--by", "nobody")

@@ -145,4 +145,8 @@ def test_a_scanner_without_a_suffix_is_found_out(plug: Plug, monkeypatch: pytest
 def test_a_scanner_that_is_not_there_has_a_mend(tmp_path: Path) -> None:
     result = mancard_scanner("test", f"camera:{tmp_path}/video0")
     assert result.exit_code == 1
-    assert f"FAULT  There is no camera {tmp_path}/video0.\n       mend: plug it in, or give" in result.stdout
+    mend = "plug it in, or test another address: 'mancard reader scanner list' shows them"
+    assert f"FAULT  There is no camera {tmp_path}/video0.\n       mend: {mend}" in result.stdout
+    for kind in ("serial", "keyboard", "frames"):
+        told = mancard_scanner("test", f"{kind}:{tmp_path}/none").stdout
+        assert ("test another address" in told, "--scanner" in told) == (True, False), told
