@@ -113,7 +113,9 @@ def redeem_code(session: Session, mobile: str, code: str, now: datetime) -> byte
         row.used_at = now
     session.add(row)
     session.flush()
-    return row.challenge if right else CodeRefusal.WRONG_CODE
+    if right:
+        return row.challenge
+    return CodeRefusal.WRONG_CODE if row.tries_left else CodeRefusal.NO_TRIES_LEFT
 
 
 def code_wait(session: Session, mobile: str, now: datetime) -> timedelta:

@@ -140,3 +140,12 @@ def test_a_wrong_count_is_one_sentence(commands: Commands, count: str) -> None:
     assert status == 2
     assert out == ""
     assert "Traceback" not in err
+
+
+def test_open_top_ups_are_asked_for_from_cron(commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    Counter()
+    status, _, err = commands("rider", "check-top-ups")
+    assert (status, "No payment gateway is set up" in err) == (2, True)
+    monkeypatch.setenv("MANCARD_PAYMENT_GATEWAY", "sandbox")
+    status, out, err = commands("rider", "check-top-ups")
+    assert (status, out, err) == (0, "Top-ups paid: 0, failed: 0, still open: 0.\n", "")

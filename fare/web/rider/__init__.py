@@ -8,17 +8,17 @@ from datetime import datetime
 from fastapi import APIRouter, FastAPI
 from sqlalchemy import Engine
 
-from fare.issuing.gateway import PaymentGateway
+from fare.issuing.checking import payment_gateway
+from fare.issuing.sandbox_payments import SandboxGateway
 from fare.keys import KeyStore
 from fare.riders import CodeSender, code_sender
-from fare.settings import LedgerSettings, PaymentGatewayKind
+from fare.settings import LedgerSettings
 from fare.web import sandbox_gateway
 from fare.web.console import Console
 from fare.web.rider import enrolling, shell, signed_in, topping_up
 from fare.web.rider.context import Riders
 from fare.web.rider.guard import GuardedRoute
 from fare.web.rider.refusals import RiderError, RiderRefused
-from fare.web.sandbox_payments import SandboxGateway
 
 __all__ = ["mount"]
 
@@ -36,9 +36,8 @@ def mount(
 
     `clock` returns an aware instant; `sender` takes the place of the settings' one.
     """
-    gateway: PaymentGateway | None = None
-    if settings.payment_gateway is PaymentGatewayKind.SANDBOX:
-        gateway = SandboxGateway(settings.state_dir, clock)
+    gateway = payment_gateway(settings, clock)
+    if isinstance(gateway, SandboxGateway):
         app.include_router(sandbox_gateway.routes(Console(engine, settings, clock), gateway))
     riders = Riders(engine, settings, keys, clock, sender or code_sender(settings), gateway)
     for room in (enrolling, signed_in, topping_up):

@@ -24,7 +24,7 @@ from starlette.responses import RedirectResponse, Response
 from fare.database.engine import read, write
 from fare.database.faults import DatabaseUnavailable
 from fare.issuing import IssuingRefusal, IssuingRefused, confirm_paid
-from fare.issuing.gateway import GatewayUnavailable, PaymentGateway, TopUp, order_top_up, top_up
+from fare.issuing.gateway import GatewayUnavailable, PaymentGateway, TopUp, ask_about, order_top_up, top_up
 from fare.riders import wallet_of
 from fare.web.rider.bodies import TopUpAmount
 from fare.web.rider.context import Riders, slow_down, token_of
@@ -108,12 +108,9 @@ def _settle(riders: Riders, gateway: PaymentGateway, order: TopUp) -> str:
     if order.is_paid:
         return "paid"
     with riders.outside():
-        authority = gateway.authority_of(order.order_id)
-        if authority is None:
-            return "failed"  # it was never announced: nobody can pay it
-        reference = gateway.verify(authority, order.amount_rial)
-        if reference is None:
-            return "failed" if gateway.has_failed(authority) else "waiting"
+        asked = ask_about(gateway, order)
+    if asked.reference is None:
+        return asked.state
     with write(riders.engine) as session:
-        confirm_paid(session, riders.keys, order.order_id, reference, riders.now())
-    return "paid"
+        confirm_paid(session, riders.keys, order.order_id, asked.reference, riders.now())
+    return asked.state

@@ -56,8 +56,9 @@ def test_a_wrong_code_is_counted_and_tells_nothing(
     stranger = {**body, "mobile": "09350000000"}
     wrong = {**body, "code": "0000000"}
     assert browser.say("enrol", stranger) == (403, {"error": "wrong_code"}), "nobody asked for one"
-    for _ in range(LIMITS.tries):
+    for _ in range(LIMITS.tries - 1):
         assert browser.say("enrol", wrong) == (403, {"error": "wrong_code"})
+    assert browser.say("enrol", wrong) == (403, {"error": "no_tries_left"}), "the last one voids the code"
     assert browser.say("enrol", body) == (403, {"error": "no_tries_left"})
     clock.pass_time(timedelta(minutes=5))
     assert browser.say("enrol", body) == (403, {"error": "expired_code"})

@@ -10,9 +10,9 @@ from sqlalchemy.engine import Engine
 from fare.core.money import amount_in_words
 from fare.database.engine import write
 from fare.issuing.gateway import MAX_TOP_UP_RIAL, MIN_TOP_UP_RIAL
+from fare.issuing.sandbox_payments import PAYABLE_FOR, TERMINAL, SandboxGateway
 from fare.reconciliation import import_psp_report, run_proofs
 from fare.settings import LedgerSettings
-from fare.web.sandbox_payments import PAYABLE_FOR, TERMINAL, SandboxGateway
 from tests.collection.bus import ZONE, City
 from tests.web.client import Clock
 from tests.web.rider.browser import Browser

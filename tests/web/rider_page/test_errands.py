@@ -175,6 +175,16 @@ def test_a_browser_that_the_ledger_signed_out_shows_the_form_again(phone: Phone,
     ledger.scene.signed_in = False
     phone.page.click("#refresh")
     expect(phone.page.locator("#mobile")).to_be_visible()
+    expect(phone.page.locator(".problem")).to_contain_text("خارج شده‌اید")
+
+
+def test_a_ticket_that_is_taken_back_for_nothing_says_why(phone: Phone, ledger: FakeLedger) -> None:
+    phone.enrol()
+    assert ledger.scene.ticket is not None
+    ledger.scene.ticket["reissue"] = True
+    ledger.scene.refresh_due, ledger.scene.no_ticket_reason = False, "day_limit"
+    phone.page.click("#refresh")
+    expect(phone.page.locator("#taken-back")).to_contain_text("سهم امروز")
 
 
 def test_without_money_it_says_what_helps(phone: Phone, ledger: FakeLedger) -> None:

@@ -18,6 +18,7 @@ export const state = {
   tickets: [],
   ride: null,
   pending: null,
+  wasSignedOut: false,
   online: navigator.onLine,
 };
 const followers = new Set();
@@ -94,7 +95,8 @@ async function understand(fault) {
   if (fault.code !== "signed_out") return;
   await change([], () => ({ account: undefined }));
   await dropAll();
-  Object.assign(state, { account: null, tickets: [], ride: null });
+  // Whoever looks at this phone next is told why it asks for a number.
+  Object.assign(state, { account: null, tickets: [], ride: null, wasSignedOut: state.account !== null });
 }
 
 async function nextTicket() {
@@ -170,7 +172,7 @@ export async function enrol(code) {
   const account = await say("enrol", { mobile, code, ...proof, keeps_key });
   await dropAll();
   await change([], () => ({ pending: undefined, keeps_key }));
-  Object.assign(state, { pending: null, ride: null, online: true });
+  Object.assign(state, { pending: null, ride: null, wasSignedOut: false, online: true });
   await take(account);
   if (navigator.storage && navigator.storage.persist) navigator.storage.persist().catch(() => {});
   if (state.account.refresh_due) await nextTicket().catch(() => {});

@@ -32,6 +32,7 @@ function mobileForm(page, purpose) {
       await wantCode(mobile, purpose);
       awaitCode(page, purpose);
     });
+  if (purpose === "enrol" && state.wasSignedOut) tellProblem(problem, t("error.signed_out"));
   return {
     title: t(`${purpose}.title`),
     body: [

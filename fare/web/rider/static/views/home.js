@@ -127,8 +127,11 @@ function noTicket(account, go) {
 }
 
 function notices() {
-  const { phone } = state.account;
+  const { phone, ticket, no_ticket_reason } = state.account;
   const told = [];
+  // The ledger takes the ticket back and cannot give another: buses that have heard of it refuse what is left of it.
+  if (ticket && ticket.reissue && no_ticket_reason)
+    told.push(h("p", { class: "why", id: "taken-back" }, sentence(no_ticket_reason)));
   if (!phone.confirmed && phone.day_limit_rial !== null)
     told.push(h("p", { class: "notice" }, t("home.unconfirmed", { amount: toman(phone.day_limit_rial) })));
   if (!isKnown() && !state.online) told.push(h("p", { class: "notice" }, t("home.clock")));
