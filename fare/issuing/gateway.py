@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Final, Protocol
 
 from sqlmodel import Session
@@ -67,6 +68,22 @@ class TopUp:
     is_paid: bool
 
 
+class TopUpState(StrEnum):
+    """What became of a top-up so far."""
+
+    PAID = "paid"
+    WAITING = "waiting"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class AskedTopUp:
+    """What the gateway says of an order; `reference` is set when it was paid, and not posted by that."""
+
+    state: TopUpState
+    reference: str | None = None
+
+
 def order_top_up(
     session: Session, wallet_id: str, amount_rial: int, gateway: PaymentGateway, now: datetime
 ) -> TopUp:
@@ -86,3 +103,14 @@ def top_up(session: Session, order_id: str) -> TopUp | None:
     if order is None or order.medium_kind != Purse.WALLET:
         return None
     return TopUp(order_id, order.medium_ref, order.amount_rial, order.state != OrderState.REQUESTED)
+
+
+def ask_about(gateway: PaymentGateway, order: TopUp) -> AskedTopUp:
+    """Ask whether an order was paid, outside any transaction. Raises GatewayUnavailable."""
+    authority = gateway.authority_of(order.order_id)
+    if authority is None:
+        return AskedTopUp(TopUpState.FAILED)  # it was never announced: nobody can pay it
+    reference = gateway.verify(authority, order.amount_rial)
+    if reference is not None:
+        return AskedTopUp(TopUpState.PAID, reference)
+    return AskedTopUp(TopUpState.FAILED if gateway.has_failed(authority) else TopUpState.WAITING)

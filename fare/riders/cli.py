@@ -2,6 +2,7 @@
 
 `mancard rider find MOBILE` · `confirm-phone MOBILE --by STAFF` · `report-lost MOBILE --by STAFF` ·
 `paper COUNT --terminal T --payment REFERENCE --by STAFF [--vehicle V] [--out FOLDER]`
+`mancard rider check-top-ups`, from cron
 """
 
 from __future__ import annotations
@@ -152,6 +153,37 @@ def paper(
     _write_codes(out, issued)
     until = issued[0].expires_at.astimezone(settings.zone_info)
     print(f"Tickets in {out}: {len(issued)}, good until {until:%Y-%m-%d %H:%M}, {settings.zone} time.")
+
+
+@app.command("check-top-ups")
+def check_top_ups_() -> None:
+    """Ask the payment gateway for the open top-ups of three days, and post what was paid. For cron.
+
+    Exit status 1 when the gateway did not answer or a payment could not be posted.
+    """
+    from fare.core.errors import OperatorError
+    from fare.database.engine import open_engine
+    from fare.issuing.checking import check_top_ups, payment_gateway
+    from fare.keys import LedgerKeys
+    from fare.settings import LedgerSettings
+
+    settings = LedgerSettings()
+    gateway = payment_gateway(settings, clock)
+    if gateway is None:
+        raise OperatorError(
+            "No payment gateway is set up: MANCARD_PAYMENT_GATEWAY names it, as at the server."
+        )
+    keys, now = LedgerKeys.open(settings.keys_dir), clock().astimezone(settings.zone_info)
+    found = check_top_ups(open_engine(settings.database_url), keys, gateway, now)
+    print(f"Top-ups paid: {found.paid:,}, failed: {found.failed:,}, still open: {found.still_open:,}.")
+    if found.unanswered:
+        print(
+            f"The gateway did not answer for {found.unanswered:,} of them: they are asked for the next time."
+        )
+    for told in found.refused:
+        print(f"For finance: {told}")
+    if found.unanswered or found.refused:
+        raise typer.Exit(1)
 
 
 def _write_codes(out: Path, issued: Sequence[PaperTicketIssued]) -> None:

@@ -16,10 +16,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from fare.core.money import amount_in_words, format_amount
+from fare.issuing.sandbox_payments import PATH, SandboxGateway, SandboxPayment
 from fare.staff import Right
 from fare.web.console import Console
 from fare.web.day import typed_day
-from fare.web.sandbox_payments import PATH, SandboxGateway, SandboxPayment
 from fare.web.security import from_own_page, protect
 
 _BUTTONS: Final = {"pay": True, "cancel": False}

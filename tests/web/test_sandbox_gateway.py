@@ -9,12 +9,12 @@ from fastapi import FastAPI
 from sqlalchemy import Engine
 
 from fare.issuing.gateway import GatewayUnavailable
+from fare.issuing.sandbox_payments import PAYABLE_FOR, STATE_FILE, TERMINAL, SandboxGateway
 from fare.reconciliation.outside_files import open_file, psp_rows
 from fare.reconciliation.profiles import PSP_DEFAULT, load_profile
 from fare.settings import LedgerSettings
 from fare.web import sandbox_gateway
 from fare.web.console import Console
-from fare.web.sandbox_payments import PAYABLE_FOR, STATE_FILE, TERMINAL, SandboxGateway
 from tests.web.client import Clock, Visitor
 
 BACK = "http://testserver/rider/topup/o1"
