@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from typing import Any, Final
 
 from fare.core.money import Locale
@@ -36,6 +37,7 @@ def state(process: ValidatorProcess, locale: Locale) -> dict[str, Any]:
     confirmed_ms = status.bundle_confirmed_ms
     if loaded is not None and confirmed_ms is None:
         confirmed_ms = loaded.bundle.issued_at_s * 1000
+    reason, detail = worst_problem(process)
     return {
         "device": process.kit.device,
         "line_name": "" if here is None else here.line_name,
@@ -50,7 +52,8 @@ def state(process: ValidatorProcess, locale: Locale) -> dict[str, Any]:
         "bundle_n": None if loaded is None else loaded.bundle.version.n,
         "bundle_age_s": _age_s(confirmed_ms, now_ms),
         "clock_synchronised": process.clock.quality() is ClockQuality.SYNCHRONISED,
-        "problem": process.problem or process.scanner_problem or _gateway_problem(process) or status.problem,
+        "problem": detail,
+        "problem_reason": reason,
         "scanners": [
             {"name": name, "works": not problem} for name, problem in process.scanners.problems.items()
         ],
@@ -134,6 +137,28 @@ def inspect(process: ValidatorProcess, request: dict[str, Any]) -> None:
     if process.inspection.always and not on:
         raise NotPossible("This device only inspects: start it without --inspect to sell rides.")
     process.inspection.turn(on=on)
+
+
+class ProblemKind(StrEnum):
+    """Of what kind a problem is: the page's texts have a sentence for each, in both languages."""
+
+    READER = "reader"
+    KEYS = "keys"
+    SCANNER = "scanner"
+    GATEWAY = "gateway"
+    UPLINK = "uplink"
+
+
+def worst_problem(process: ValidatorProcess) -> tuple[str, str]:
+    """The kind of the worst problem, and its detail for whoever repairs it; both empty if there is none."""
+    found = (
+        (ProblemKind.READER, process.reader_problem),
+        (ProblemKind.KEYS, process.problem),
+        (ProblemKind.SCANNER, process.scanner_problem),
+        (ProblemKind.GATEWAY, _gateway_problem(process)),
+        (ProblemKind.UPLINK, process.synchroniser.status.problem),
+    )
+    return next(((str(kind), detail) for kind, detail in found if detail), ("", ""))
 
 
 def _gateway_problem(process: ValidatorProcess) -> str:

@@ -172,7 +172,8 @@
     byId("clock").textContent = state.clock_synchronised ? texts.clock_good : texts.clock_unsure;
     byId("reader").textContent = state.reader;
     byId("vehicle").textContent = state.vehicle;
-    byId("problem").textContent = state.problem ? `${texts.problem}: ${state.problem}` : "";
+    byId("problem-text").textContent = state.problem ? `${texts.problem}: ${texts.problems[state.problem_reason]}` : "";
+    byId("problem-detail").textContent = state.problem;
     byId("problem").hidden = !state.problem;
     show(state.number, state.shown);
   };

@@ -14,6 +14,7 @@ from hardware.emulator.reader import InProcessReader
 from readers.addresses import Equipment
 from readers.process import ValidatorOptions, compose
 from readers.web.server import WebFace
+from readers.web.words import LOCALES, texts
 from tests.readers.bus import NOW_S, Disk, Issuer, ManualClock
 
 if TYPE_CHECKING:
@@ -71,6 +72,20 @@ def test_a_picture_of_a_ticket_is_chosen_and_scanned(page: Page, face: WebFace, 
     page.click("#picture-form button")
     page.wait_for_selector(".lamp.green")
     assert page.inner_text("#answer-title") == "Welcome aboard"
+
+
+def test_a_problem_is_said_in_the_pages_language_with_its_detail_beside_it(
+    page: Page, face: WebFace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    detail = "There is no scanner at /dev/serial/by-id/one: plug it in."
+    monkeypatch.setattr("readers.web.controls.worst_problem", lambda process: ("scanner", detail))
+    for lang in LOCALES:
+        page.goto(f"{face.url}/bus?lang={lang}")
+        page.wait_for_selector("#problem")
+        said = texts(lang)
+        assert page.inner_text("#problem-text") == f"{said['problem']}: {said['problems']['scanner']}"
+        assert page.inner_text("#problem-detail") == detail
+        assert page.get_attribute("#problem-detail", "dir") == "ltr"
 
 
 def test_every_target_is_large_enough_for_a_thumb(page: Page, face: WebFace) -> None:

@@ -9,7 +9,8 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import httpx2
 import pytest
@@ -21,12 +22,13 @@ from hardware.emulator.phone import VirtualPhone
 from hardware.emulator.reader import InProcessReader
 from readers.addresses import Equipment
 from readers.phones import FolderPhones
-from readers.process import ValidatorOptions, compose
+from readers.process import ValidatorOptions, ValidatorProcess, compose
 from readers.scanners.opening import open_scanner
 from readers.scanners.serving import ScannerThreads
 from readers.vehicle_memory.port import Claimant
 from readers.vehicle_memory.redis import gateway_at
 from readers.vehicle_memory.vehicle import NO_VEHICLE
+from readers.web.controls import worst_problem
 from readers.web.server import WebFace
 from tests.readers.bus import NOW_S, Disk, Issuer, ManualClock
 
@@ -151,7 +153,28 @@ def test_the_page_tells_which_scanners_and_which_gateway_are_there(page: Page, f
     assert state["scanners"] == [{"name": "serial:/dev/serial/by-id/none", "works": True}]
     assert state["gateway"] is False
     assert "gateway 127.0.0.1:9/0 is not reached" in state["problem"]
+    assert state["problem_reason"] == "gateway"
     assert "hunter-two" not in page.client.get("/bus/state").text
+
+
+def test_each_kind_of_problem_is_named_and_the_worst_comes_first() -> None:
+    process = SimpleNamespace(reader_problem="", problem="", scanner_problem="", shared=None)
+    process.synchroniser = SimpleNamespace(status=SimpleNamespace(problem=""))
+
+    def told() -> tuple[str, str]:
+        return worst_problem(cast("ValidatorProcess", process))
+
+    assert told() == ("", "")
+    process.synchroniser.status.problem = "The ledger does not answer."
+    assert told() == ("uplink", "The ledger does not answer.")
+    process.shared = SimpleNamespace(problem="the gateway is not reached")
+    assert told() == ("gateway", "The gateway is not reached.")
+    process.scanner_problem = "The scanner was lost."
+    assert told() == ("scanner", "The scanner was lost.")
+    process.problem = "The keys cannot be read."
+    assert told() == ("keys", "The keys cannot be read.")
+    process.problem = process.reader_problem = "The reader was unplugged."
+    assert told() == ("reader", "The reader was unplugged.")
 
 
 def test_the_switch_cuts_the_real_uplink(page: Page, face: WebFace) -> None:

@@ -9,6 +9,7 @@ from fare.core.inspection import Inspected, InspectionReason
 from fare.core.money import Locale
 from fare.core.proof.refusal import TicketRefusal
 from readers.shown import Lamp, Shown, ShownMedium
+from readers.web.controls import ProblemKind
 from readers.web.words import LOCALES, shown_text, texts
 
 REASONS = sorted({*map(str, Reason), *map(str, TicketRefusal), *map(str, InspectionReason)})
@@ -18,6 +19,13 @@ REASONS = sorted({*map(str, Reason), *map(str, TicketRefusal), *map(str, Inspect
 def test_every_reason_has_its_sentence(locale: Locale) -> None:
     sentences = texts(locale)["reasons"]
     assert sorted(sentences) == REASONS
+    assert all(sentence.endswith(".") and len(sentence) > 15 for sentence in sentences.values())
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_every_kind_of_problem_has_its_sentence(locale: Locale) -> None:
+    sentences = texts(locale)["problems"]
+    assert sorted(sentences) == sorted(ProblemKind)
     assert all(sentence.endswith(".") and len(sentence) > 15 for sentence in sentences.values())
 
 
