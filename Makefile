@@ -24,7 +24,7 @@ run: $(VENV)/ready-to-run ## Start the ledger and a virtual bus, and print the a
 	@$(BIN)/mancard run
 
 test: lint ## Install what the tests need, check the code, run every test
-	$(BIN)/python -m pytest -n 6 --dist loadscope $(PYTEST)
+	$(BIN)/python -m pytest -n 6 --dist loadscope --no-loadscope-reorder $(PYTEST)
 
 lint: $(VENV)/ready-to-test ## Check style, types and the import rules
 	$(BIN)/ruff check .
