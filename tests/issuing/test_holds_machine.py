@@ -171,7 +171,7 @@ def test_no_order_of_events_loses_a_rial(
     run_state_machine_as_test(  # pyright: ignore[reportUnknownMemberType]
         HoldsMachine,
         settings=settings(
-            max_examples=30,
+            max_examples=12,
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow],
