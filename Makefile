@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export UV_PYTHON_DOWNLOADS := never
 export UV_NO_PROGRESS := 1
+# The tests start a hundred processes: without its compiled files each would compile all of its modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 # Options for pytest, for example: make test PYTEST='-k ride -x'
 PYTEST ?=
 BENCH ?=
