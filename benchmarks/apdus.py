@@ -41,9 +41,7 @@ def _line(
     recorder = cards.Recorder(cards.ready(state).transmit)
     taken = ride(recorder.transmit)
     expects_debit = name != "pass"
-    if bool(taken.charge.price.amount_rial) != expects_debit or bool(taken.charge.delivered) != (
-        name == "load"
-    ):
+    if bool(taken.charge.price.amount) != expects_debit or bool(taken.charge.delivered) != (name == "load"):
         raise TypeError(f"the benchmark's tap '{name}' is not what it says: {taken.charge}")
     return Measured(f"apdus-{name}", f"APDUs: {what}", APDUS, len(recorder.commands), most=most)
 

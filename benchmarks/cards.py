@@ -21,7 +21,7 @@ from fare.core.desfire.layout import AID
 from fare.core.desfire.transaction_mac import OUR_READING, Reading
 from fare.core.proof.card import CommitProof
 from fare.core.tap import BundleVersion
-from fare.core.tariff.model import FareProduct, Tariff
+from fare.core.tariff.model import FareProduct, flat_tariff
 from hardware.emulator.card import VirtualCard
 from hardware.emulator.state import CardState
 
@@ -40,7 +40,7 @@ FIRST_RECORD: Final = card_record.first_record(NOW_S)
 BOARDING: Final = Boarding(7, 1, NOW_S, 1, 0)
 BUNDLE: Final = Bundle(
     BundleVersion(bytes(8), 1), NOW_S, "urmia", "Asia/Tehran", 14400, 1,
-    Tariff(1, "flat", {0: FareProduct("adult", "adult", FARE_RIAL)}), {}, {}, {},
+    flat_tariff(1, "flat", {0: FareProduct("adult", "adult", FARE_RIAL)}), {}, {}, {},
 )  # fmt: skip
 
 
@@ -115,7 +115,7 @@ def tap(
     charge = decide_card(view, BOARDING, bundle, KEYRING)
     if not isinstance(charge, Charge):
         raise TypeError(f"the benchmark's card was refused: {charge}")
-    run(stage(card, charge.price.amount_rial, charge.record, charge.delivered), transmit)
+    run(stage(card, charge.price.amount, charge.record, charge.delivered), transmit)
     return Ride(card, charge, run(commit(card), transmit))
 
 

@@ -30,7 +30,7 @@ from fare.core.proof.mc1 import (
     sign_entitlement,
 )
 from fare.core.tap import BundleVersion
-from fare.core.tariff.model import FareProduct, Tariff
+from fare.core.tariff.model import FareProduct, flat_tariff
 from fare.core.ticket_decision import TicketRide, decide_ticket
 
 _NOW_S = 1_795_305_600
@@ -137,7 +137,7 @@ def _dearest_refusal(genuine: str, bundle: Bundle, keys: Mapping[bytes, Ed25519P
 
 
 def _bundle() -> Bundle:
-    tariff = Tariff(1, "flat", {0: FareProduct("adult", "adult", _FARE_RIAL)})
+    tariff = flat_tariff(1, "flat", {0: FareProduct("adult", "adult", _FARE_RIAL)})
     return Bundle(
         BundleVersion(bytes(8), 1), _NOW_S, "city", "Asia/Tehran", 14_400, 1, tariff, {}, {}, {},
         denied_tickets=_DENIED,

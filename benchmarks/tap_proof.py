@@ -23,7 +23,7 @@ def measure(effort: Effort) -> list[Measured]:
         delivered_version=None,
         record_read=card.newest_record,
         spent_before=card.spent,
-        debit_rial=ride.charge.price.amount_rial,
+        debit_rial=ride.charge.price.amount,
         record_written=ride.charge.record,
         previous=card.previous,
         proof=proof,

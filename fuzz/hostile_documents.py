@@ -20,13 +20,13 @@ from fare.core.entitlement import EntitlementFault
 from fare.core.errors import MalformedDocument
 from fare.core.proof.card import CardEvidence, CommitProof, tap_tmi
 from fare.core.tap import BundleVersion, decode_tap
-from fare.core.tariff.model import FareProduct, Tariff
+from fare.core.tariff.model import FareProduct, flat_tariff
 from fuzz import world
 from fuzz.choices import Choices
 from fuzz.hostile_card import BrokenRule
 
 GOLDEN: Final = Path(__file__).parent.parent / "tests" / "golden"
-_TARIFF: Final = Tariff(1, "flat", {0: FareProduct("adult", "adult", world.FARE_RIAL)})
+_TARIFF: Final = flat_tariff(1, "flat", {0: FareProduct("adult", "adult", world.FARE_RIAL)})
 
 
 def _bundle(denied: frozenset[int], waiting: dict[int, bytes]) -> Bundle:
@@ -123,8 +123,8 @@ def _decision(choices: Choices) -> None:
     view = CardView(world.UID, layout.AID, stored, record, spent_rial)
     decided = decide_card(view, boarding, bundle, world.KEYRING)
     if isinstance(decided, Charge):
-        if not 0 <= decided.price.amount_rial <= layout.MAX_DEBIT_RIAL:
-            raise BrokenRule(f"a fare of {decided.price.amount_rial} rial")
+        if not 0 <= decided.price.amount <= layout.MAX_DEBIT_RIAL:
+            raise BrokenRule(f"a fare of {decided.price.amount} rial")
         card_record.decode(decided.record)
     elif decided.block_record is not None:
         card_record.decode(decided.block_record)

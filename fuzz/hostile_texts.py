@@ -27,7 +27,7 @@ from fare.core.proof.refusal import MalformedTicket, TicketRefusal
 from fare.core.proof.tickets import decode_any_ticket, examine_any_upload
 from fare.core.strict_cbor import write_uint
 from fare.core.tap import BundleVersion
-from fare.core.tariff.model import FareProduct, Tariff
+from fare.core.tariff.model import FareProduct, flat_tariff
 from fare.core.ticket_decision import TicketRide, decide_ticket
 from fuzz import world
 from fuzz.choices import Choices
@@ -42,7 +42,7 @@ _PHONE: Final = ec.derive_private_key(0x4D43, ec.SECP256R1())
 _SIGNING: Final = ec.ECDSA(SHA256(), deterministic_signing=True)
 _POINT: Final = _PHONE.public_key().public_numbers()
 _CTI: Final = b"fuzz-cti"
-_TARIFF: Final = Tariff(1, "flat", {0: FareProduct("adult", "adult", world.FARE_RIAL)})
+_TARIFF: Final = flat_tariff(1, "flat", {0: FareProduct("adult", "adult", world.FARE_RIAL)})
 _BUNDLE: Final = Bundle(
     BundleVersion(bytes(8), 1), world.NOW_S, "urmia", "Asia/Tehran", 14400, 1, _TARIFF, {}, {}, {}
 )  # fmt: skip
@@ -167,8 +167,8 @@ def check(data: bytes) -> None:
         raise BrokenRule("a ticket rides that nobody signed")
     if not 1 <= ticket.ctr <= ticket.ctr + ticket.pax - 1 <= ticket.max_taps:
         raise BrokenRule("a ticket rides more often than the ledger holds money for")
-    if not 0 <= bus.price.amount_rial <= ticket.held_rial:
-        raise BrokenRule(f"a fare of {bus.price.amount_rial} rial is not held")
+    if not 0 <= bus.price.amount <= ticket.held_rial:
+        raise BrokenRule(f"a fare of {bus.price.amount} rial is not held")
 
 
 def _read(text: str) -> mc1.PhoneTicket | mp1.PaperTicket | None:

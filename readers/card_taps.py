@@ -136,7 +136,7 @@ class CardTaps:
     # --- a ride ---
 
     def _intended_ride(self, moment: Moment, card: OpenCard, charge: Charge) -> Tap:
-        fare_rial = charge.price.amount_rial
+        fare_rial = charge.price.amount
         evidence = CardEvidence(
             serial=charge.on_card.serial,
             entitlement_version=charge.on_card.version,

@@ -114,7 +114,7 @@ class TicketTaps:
         kept = KeptRide(claim, ticket.expires_at_s, at_s)
         with self._door.settled:
             self._wait_for_the_card()
-            tap = self._door.tap(moment, Outcome.ACCEPTED, Reason.OK, decided.price.amount_rial)
+            tap = self._door.tap(moment, Outcome.ACCEPTED, Reason.OK, decided.price.amount)
             tap = replace(tap, ticket=text, flags=(*decided.flags, *not_shared))
             self._door.journal.write_tap(tap, kept)
         self._memory.keep(kept, answer)

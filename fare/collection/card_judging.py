@@ -24,8 +24,9 @@ from fare.collection.words import Flag, ProofState, ProvenBy, SuspenseReason
 from fare.core.decision import Boarding, card_context
 from fare.core.proof.card import CardEvidence, CommitProof
 from fare.core.tap import Outcome
+from fare.core.tariff.card_state import from_card
 from fare.core.tariff.model import Tariff
-from fare.core.tariff.pricing import RiderState, price
+from fare.core.tariff.pricing import price
 
 
 def judge_card(verdict: Verdict, evidence: CardEvidence, facts: Facts) -> ProvenRide | ProvenCommit | None:
@@ -173,6 +174,6 @@ def _asked_rial(evidence: CardEvidence, tariff: Tariff, device: int, at_s: int, 
         return None
     in_force = signed_entitlement(facts.cards.entitlements[evidence.serial, version_after(evidence)])
     boarding = Boarding(device, written.seq, at_s, written.line, written.area)
-    context = card_context(in_force, boarding, facts.city.zone)
-    asked, _ = price(tariff, RiderState(before.rider_state), context)
-    return asked.amount_rial
+    context = card_context(tariff, in_force, boarding, facts.city.zone)
+    asked, _ = price(tariff, from_card((tariff,), before.rider_state, before.at_s), context)
+    return asked.amount

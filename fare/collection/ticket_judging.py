@@ -21,7 +21,8 @@ from fare.core.proof.mp1 import PaperTicket
 from fare.core.proof.paper import check_paper_window
 from fare.core.proof.refusal import TicketRefusal
 from fare.core.proof.tickets import AnyVerifiedTicket, examine_any_upload
-from fare.core.tariff.pricing import RiderState, price
+from fare.core.tariff.pricing import price
+from fare.core.tariff.state import RiderState
 
 _NO_TIME: Final = frozenset({Flag.CLOCK_UNKNOWN, Flag.CLOCK_IMPLAUSIBLE})
 """The tap counts when it arrived: nobody knows when it was, and the rider gets the benefit."""
@@ -153,5 +154,5 @@ def _ticket_price(verdict: Verdict, ticket: AnyVerifiedTicket, facts: Facts) -> 
     tap = verdict.tap
     tariff = facts.tariff(tap.tariff_version, verdict.tapped_at)
     boarding = Boarding(tap.device, tap.seq, int(verdict.tapped_at.timestamp()), tap.line, tap.area)
-    asked, _ = price(tariff, RiderState(), ticket_context(ticket, boarding))
-    return asked.amount_rial, tariff.max_fare_rial * ticket.pax
+    asked, _ = price(tariff, RiderState(), ticket_context(tariff, ticket, boarding))
+    return asked.amount, tariff.max_fare_rial * ticket.pax

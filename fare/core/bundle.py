@@ -29,7 +29,8 @@ from fare.core.errors import MalformedDocument
 from fare.core.fields import array, byte_string, mapping, numbered, text, uint
 from fare.core.signed import BUNDLE, canonical, decode_canonical, open_envelope
 from fare.core.tap import BundleVersion
-from fare.core.tariff.model import Tariff, from_document
+from fare.core.tariff.document import from_document
+from fare.core.tariff.model import Tariff
 
 FORMAT = 1
 MAX_BUNDLE_BYTES = 16 << 20

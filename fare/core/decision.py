@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
 from zoneinfo import ZoneInfo
 
 from fare.core import card_record, entitlement
@@ -21,11 +20,10 @@ from fare.core.entitlement import UNLIMITED_RIDES, CardEntitlement, EntitlementF
 from fare.core.errors import MalformedDocument
 from fare.core.proof.mc1 import PhoneTicket
 from fare.core.proof.mp1 import PaperTicket
-from fare.core.tariff.model import FareMedium
-from fare.core.tariff.pricing import Price, RiderState, TapContext, price
-
-PHONE_RIDER_CATEGORY: Final = 0
-"""A ticket, on the phone or on paper, names no concession."""
+from fare.core.tariff.card_state import from_card, to_card
+from fare.core.tariff.context import HeldPass, Price, TapContext
+from fare.core.tariff.model import FareMedium, Tariff
+from fare.core.tariff.pricing import price
 
 
 class Reason(StrEnum):
@@ -115,25 +113,26 @@ def decide_card(
     zone = ZoneInfo(bundle.zone)
     if in_force.expires_day < _local_day(boarding, zone):
         return Refused(Reason.CARD_EXPIRED, serial, balance)
-    context = card_context(in_force, boarding, zone)
-    cost, state = price(bundle.tariff, RiderState(last.rider_state), context)
+    context = card_context(bundle.tariff, in_force, boarding, zone)
+    before = from_card((bundle.tariff,), last.rider_state, last.at_s)
+    cost, state = price(bundle.tariff, before, context)
     # What costs nothing needs no balance: a pass rides on a purse that is empty or overdrawn.
-    if cost.amount_rial and cost.amount_rial > min(balance + in_force.overdraft_rial, MAX_FARE_RIAL):
+    if cost.amount and cost.amount > min(balance + in_force.overdraft_rial, MAX_FARE_RIAL):
         return Refused(Reason.INSUFFICIENT_BALANCE, serial, balance)
-    on_pass = context.on_pass is not None
+    on_pass = cost.pass_product_id is not None
     record = CardRecord(
         validator=boarding.device,
         seq=boarding.seq,
         at_s=boarding.at_s,
         line=boarding.line,
         area=boarding.area,
-        fare_rial=cost.amount_rial,
-        spent_after_rial=view.spent_rial + cost.amount_rial,
+        fare_rial=cost.amount,
+        spent_after_rial=view.spent_rial + cost.amount,
         entitlement_version=in_force.version,
-        rider_state=state.raw,
+        rider_state=to_card(bundle.tariff, state, boarding.at_s),
         on_pass=on_pass,
     ).encode()
-    return Charge(cost, record, on_card, in_force, delivered, balance - cost.amount_rial, on_pass)
+    return Charge(cost, record, on_card, in_force, delivered, balance - cost.amount, on_pass)
 
 
 def _block_record(view: CardView, boarding: Boarding, on_card: VerifiedEntitlement) -> bytes | None:
@@ -156,40 +155,45 @@ def _block_record(view: CardView, boarding: Boarding, on_card: VerifiedEntitleme
     )
 
 
-def card_context(in_force: CardEntitlement, boarding: Boarding, zone: ZoneInfo) -> TapContext:
+def card_context(tariff: Tariff, in_force: CardEntitlement, boarding: Boarding, zone: ZoneInfo) -> TapContext:
     """A boarding by card as the tariff sees it: bus and ledger build it in this one place."""
     today = _local_day(boarding, zone)
     return TapContext(
         at_s=boarding.at_s,
-        medium=FareMedium.CARD,
-        rider_category=in_force.rider_category,
+        medium=tariff.media.get(FareMedium.CARD),
+        rider_category=_category_id(tariff, in_force.rider_category),
         category_valid=in_force.category_expires_day == 0 or in_force.category_expires_day >= today,
-        line=boarding.line,
-        area=boarding.area,
-        on_pass=_pass_that_rides(in_force, today),
+        route=tariff.lines.get(boarding.line),
+        area=tariff.areas.get(boarding.area),
+        passes=_passes_that_ride(tariff, in_force, today),
     )
 
 
-def _pass_that_rides(in_force: CardEntitlement, today: int) -> int | None:
-    """The product of the first pass that is valid on this day.
+def _category_id(tariff: Tariff, number: int) -> str | None:
+    return next((each.rider_category_id for each in tariff.rider_categories if each.number == number), None)
+
+
+def _passes_that_ride(tariff: Tariff, in_force: CardEntitlement, today: int) -> tuple[HeldPass, ...]:
+    """The passes that are valid on this day.
 
     A pass of so many rides is left alone: nothing on the card counts them yet, so it would never end.
     """
-    for one in in_force.passes:
-        if one.rides == UNLIMITED_RIDES and one.first_day <= today <= one.last_day:
-            return one.product
-    return None
+    names = {each.number: each.product_id for each in tariff.passes}
+    return tuple(
+        HeldPass(names.get(one.product, f"pass-{one.product}"))
+        for one in in_force.passes
+        if one.rides == UNLIMITED_RIDES and one.first_day <= today <= one.last_day
+    )
 
 
-def ticket_context(ticket: PhoneTicket | PaperTicket, boarding: Boarding) -> TapContext:
+def ticket_context(tariff: Tariff, ticket: PhoneTicket | PaperTicket, boarding: Boarding) -> TapContext:
     """A boarding by ticket as the tariff sees it: bus and ledger build it in this one place."""
+    medium = FareMedium.PAPER if isinstance(ticket, PaperTicket) else FareMedium.PHONE
     return TapContext(
         at_s=boarding.at_s,
-        medium=FareMedium.PAPER if isinstance(ticket, PaperTicket) else FareMedium.PHONE,
-        rider_category=PHONE_RIDER_CATEGORY,
-        category_valid=True,
-        line=boarding.line,
-        area=boarding.area,
+        medium=tariff.media.get(medium),
+        route=tariff.lines.get(boarding.line),
+        area=tariff.areas.get(boarding.area),
         pax=ticket.pax,
     )
 

@@ -22,7 +22,9 @@ from fare.core.proof.paper import examine_paper
 from fare.core.proof.phone import examine
 from fare.core.proof.refusal import TicketRefusal
 from fare.core.proof.tickets import AnyVerifiedTicket, is_paper
-from fare.core.tariff.pricing import Price, RiderState, price
+from fare.core.tariff.context import Price
+from fare.core.tariff.pricing import price
+from fare.core.tariff.state import RiderState
 
 CLOCK_UNSYNCHRONISED: Final = "clock_unsynchronised"
 """Flag of a tap whose time was not known: freshness was not judged, one tap per cti and vehicle."""
@@ -59,8 +61,8 @@ def decide_ticket(
         ticket = examine(text, channel_keys, now_s, clock_synchronised, denied)
     if isinstance(ticket, TicketRefusal):
         return ticket
-    cost, _ = price(bundle.tariff, _NO_STATE, ticket_context(ticket, boarding))
-    if cost.amount_rial > min(ticket.held_rial, MAX_FARE_RIAL):
+    cost, _ = price(bundle.tariff, _NO_STATE, ticket_context(bundle.tariff, ticket, boarding))
+    if cost.amount > min(ticket.held_rial, MAX_FARE_RIAL):
         # The ledger holds no money for a dearer ride: the app fetches a ticket at the new tariff.
         return Reason.INSUFFICIENT_BALANCE
     return TicketRide(ticket, cost, () if clock_synchronised else (CLOCK_UNSYNCHRONISED,))

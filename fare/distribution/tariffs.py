@@ -8,7 +8,8 @@ from sqlmodel import Session, col, select
 
 from fare.core.errors import OperatorError
 from fare.core.signed import canonical, decode_canonical
-from fare.core.tariff.model import Tariff, from_document
+from fare.core.tariff.document import from_document
+from fare.core.tariff.model import Tariff
 from fare.distribution.models import PublishedTariff
 
 

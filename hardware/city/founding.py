@@ -21,7 +21,7 @@ from sqlmodel import Session
 
 from fare.core.errors import OperatorError
 from fare.core.money import persian_digits
-from fare.core.tariff.model import FareProduct, Tariff
+from fare.core.tariff.model import FareProduct, flat_tariff
 from fare.database.engine import open_engine, read, write
 from fare.database.migrate import migrate
 from fare.distribution import publish_tariff
@@ -30,7 +30,7 @@ from fare.keys import LedgerKeys
 from fare.network import import_feed
 from fare.settings import LedgerSettings
 
-SAMPLE_TARIFF = Tariff(
+SAMPLE_TARIFF = flat_tariff(
     version=1,
     name="نمونه: نرخ یکسان",
     rider_categories={

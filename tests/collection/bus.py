@@ -28,7 +28,7 @@ from fare.core.desfire.keys import ValidatorKeys
 from fare.core.proof.card import CardEvidence, CommitProof
 from fare.core.signed import ACKNOWLEDGEMENT, BATCH, open_envelope, seal
 from fare.core.tap import BundleVersion, ClockQuality, Outcome, Tap
-from fare.core.tariff.model import FareProduct, Tariff
+from fare.core.tariff.model import FareProduct, flat_tariff
 from fare.database.engine import read, write
 from fare.distribution import publish_tariff
 from fare.fleet import claim, create_device
@@ -120,7 +120,7 @@ class City:
             session.add(Contract(contract_id="c-1", name="c-1", owner_share_bps=SHARE_BPS))
             product = FareProduct("single", "Single ride", FARE_RIAL)
             student = FareProduct("student", "Student", FARE_RIAL // 2)
-            tariff = Tariff(1, "flat", {0: product, 1: student})
+            tariff = flat_tariff(1, "flat", {0: product, 1: student})
             publish_tariff(session, tariff, NOON - timedelta(days=30))
         return cls(engine, keys)
 

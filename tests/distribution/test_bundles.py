@@ -15,7 +15,7 @@ from sqlmodel import Session
 from fare.core.bundle import Bundle, open_bundle, supersedes
 from fare.core.signed import BadSignature
 from fare.core.tap import BundleVersion
-from fare.core.tariff.model import FareProduct, Tariff
+from fare.core.tariff.model import FareProduct, flat_tariff
 from fare.database.engine import read, write
 from fare.distribution import NoTariffInForce, current_bundle, publish_tariff, unchanged_bundle
 from fare.fleet.models import DeviceAssignment
@@ -26,7 +26,7 @@ from fare.settings import LedgerSettings
 
 AT = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
-TARIFF = Tariff(1, "نرخ یکسان", {0: FareProduct("adult", "بزرگسال", 35_000)})
+TARIFF = flat_tariff(1, "نرخ یکسان", {0: FareProduct("adult", "بزرگسال", 35_000)})
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +132,7 @@ def test_every_change_gives_the_next_number(
         deny_card(session, serial)
     assert changed().denied_cards == {serial}
     with write(running) as session:
-        publish_tariff(session, Tariff(2, "x", TARIFF.rider_categories), AT + timedelta(hours=1))
+        publish_tariff(session, flat_tariff(2, "x", TARIFF.rider_categories), AT + timedelta(hours=1))
     assert fetch(running, keys, settings).version.n == 4, "a tariff that has not started is no news"
     assert changed(AT + timedelta(hours=1)).tariff.version == 2
     assert changed(AT + DAY).devices == {}, "the assignment has ended"

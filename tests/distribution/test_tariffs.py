@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from fare.core.errors import MalformedDocument
-from fare.core.tariff.model import FareProduct, Tariff
+from fare.core.tariff.model import FareProduct, Tariff, flat_tariff
 from fare.database.engine import read, write
 from fare.distribution import NoTariffInForce, TariffRefused, current_tariff, publish_tariff, tariff_history
 
@@ -17,7 +17,7 @@ DAY = timedelta(days=1)
 
 
 def a_tariff(version: int = 1, fare_rial: int = 35_000) -> Tariff:
-    return Tariff(version, "نرخ یکسان", {0: FareProduct("adult", "بزرگسال", fare_rial)})
+    return flat_tariff(version, "نرخ یکسان", {0: FareProduct("adult", "بزرگسال", fare_rial)})
 
 
 def test_the_last_started_is_in_force(engine: Engine) -> None:
@@ -63,4 +63,4 @@ def test_a_version_is_never_reused(engine: Engine, tariff: Tariff, words: str) -
 @pytest.mark.parametrize("categories", [{}, {1: FareProduct("a", "a", 5)}, {0: FareProduct("a", "a", -1)}])
 def test_a_tariff_without_a_base_fare_is_refused(engine: Engine, categories: dict[int, FareProduct]) -> None:
     with pytest.raises(MalformedDocument), write(engine) as session:
-        publish_tariff(session, Tariff(1, "x", categories), AT)
+        publish_tariff(session, flat_tariff(1, "x", categories), AT)

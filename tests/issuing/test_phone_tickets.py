@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from fare.core.proof.mc1 import decode_entitlement
-from fare.core.tariff.model import FareProduct, Tariff
+from fare.core.tariff.model import FareProduct, flat_tariff
 from fare.database.engine import read, write
 from fare.distribution import NoTariffInForce, publish_tariff
 from fare.issuing import (
@@ -285,7 +285,7 @@ def test_without_a_tariff_nothing_is_issued(engine: Engine, keys: LedgerKeys) ->
     with write(engine) as session:
         with pytest.raises(NoTariffInForce):
             ticket_policy(session, settings, AT)
-        tariff = Tariff(1, "flat", {0: FareProduct("single", "Single", 7), 1: FareProduct("s", "S", 3)})
+        tariff = flat_tariff(1, "flat", {0: FareProduct("single", "Single", 7), 1: FareProduct("s", "S", 3)})
         publish_tariff(session, tariff, AT)
         policy = ticket_policy(session, settings, AT)
         assert (policy.max_fare_rial, policy.rides_per_ticket, policy.day_limit_rial) == (7, 6, 14)

@@ -14,7 +14,7 @@ from fare.cli import main
 from fare.core.bundle import Bundle, open_bundle
 from fare.core.proof.phone import examine
 from fare.core.proof.refusal import TicketRefusal
-from fare.core.tariff.model import FareProduct, Tariff
+from fare.core.tariff.model import FareProduct, flat_tariff
 from fare.database.engine import open_engine, write
 from fare.distribution import current_bundle, publish_tariff
 from fare.issuing import issue_ticket_entitlement
@@ -28,7 +28,7 @@ from tests.staff.commands import Commands, commands
 
 __all__ = ["commands"]
 
-TARIFF = Tariff(1, "نرخ یکسان", {0: FareProduct("adult", "بزرگسال", 35_000)})
+TARIFF = flat_tariff(1, "نرخ یکسان", {0: FareProduct("adult", "بزرگسال", 35_000)})
 NOW = datetime.now(UTC).replace(microsecond=0)  # the commands read the clock
 
 

@@ -28,7 +28,7 @@ from fare.core.proof.mc1 import EntitlementClaims, sign_entitlement
 from fare.core.proof.mp1 import PaperClaims, sign_paper
 from fare.core.signed import ACKNOWLEDGEMENT, BATCH, BUNDLE, open_envelope, seal
 from fare.core.tap import BundleVersion, ClockQuality, Tap, decode_tap
-from fare.core.tariff.model import FareProduct, Tariff
+from fare.core.tariff.model import FareProduct, flat_tariff
 from hardware.emulator.image import create_image
 from hardware.emulator.phone import VirtualPhone
 from hardware.emulator.reader import InProcessReader
@@ -170,7 +170,7 @@ class Issuer:
             zone="Asia/Tehran",
             day_starts_s=4 * 3600,
             issuer=1,
-            tariff=Tariff(1, "flat", {0: FareProduct("adult", "بزرگسال", FARE_RIAL)}),
+            tariff=flat_tariff(1, "flat", {0: FareProduct("adult", "بزرگسال", FARE_RIAL)}),
             card_keys={1: self.card_key.public_key().public_bytes_raw()},
             channel_keys={3: self.channel_key.public_key().public_bytes_raw()},
             acknowledgement_keys={4: self.ack_key.public_key().public_bytes_raw()},

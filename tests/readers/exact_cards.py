@@ -22,7 +22,7 @@ from fare.core.desfire.transaction_mac import OUR_READING, Reading
 from fare.core.entitlement import Pass, day_number
 from fare.core.proof.card import tap_tmi, verify_commit
 from fare.core.tap import Tap
-from fare.core.tariff.model import FareProduct, Tariff
+from fare.core.tariff.model import FareProduct, flat_tariff
 from hardware.emulator.card import VirtualCard
 from hardware.emulator.files import TransactionMacFile, ValueFile
 from hardware.emulator.state import CardState
@@ -208,7 +208,7 @@ def card_cases(issuer: Issuer) -> list[CardCase]:
     plain = _card(old, paid)
     blocked = CardRecord(ELSEWHERE, 5, NOW_S, 1, 1, 0, 0, 1, blocked=True).encode()
     transfer = CardRecord(ELSEWHERE, 5, NOW_S, 1, 1, 0, 0, 1, rider_state=RIDER_STATE).encode()
-    free = Tariff(2, "free", {0: FareProduct("adult", "adult", 0)})
+    free = flat_tariff(2, "free", {0: FareProduct("adult", "adult", 0)})
 
     def case(name: str, card: CardState, fare_rial: int | None, apdus: int, **more: Any) -> CardCase:
         devices = {n: DeviceConfiguration(12, "خط ۱۲", 3, f"bus-{n}") for n in (HERE, THERE)}

@@ -12,7 +12,7 @@ import pytest
 from fare.core.card_record import decode
 from fare.core.proof.mp1 import decode_paper
 from fare.core.tap import Outcome
-from fare.core.tariff.model import FareProduct, Tariff
+from fare.core.tariff.model import FareProduct, flat_tariff
 from readers.shown import Lamp, Shown
 from tests.readers.bus import FARE_RIAL, NOW_S, Bus, Issuer, open_bus
 from tests.readers.chips import chip_with, present
@@ -97,7 +97,7 @@ def test_stale_tickets_and_a_clock_that_is_not_synchronised(bus: Bus) -> None:
 
 
 def test_a_ticket_that_does_not_cover_the_fare_is_refused(bus: Bus) -> None:
-    dear = Tariff(2, "dear", {0: FareProduct("adult", "adult", FARE_RIAL + 1)})
+    dear = flat_tariff(2, "dear", {0: FareProduct("adult", "adult", FARE_RIAL + 1)})
     bus.process.bundles.offer(bus.issuer.bundle(2, tariff=dear))
     assert bus.process.scan(bus.issuer.phone().ticket_text(NOW_S, 1)).reason == "insufficient_balance"
 

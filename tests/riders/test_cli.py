@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fare.core.proof.mp1 import decode_paper
-from fare.core.tariff.model import FareProduct, Tariff
+from fare.core.tariff.model import FareProduct, flat_tariff
 from fare.database.engine import open_engine, write
 from fare.distribution import publish_tariff
 from fare.issuing import Purse, confirm_paid, enrol_phone, issue_phone_ticket, request_load, ticket_policy
@@ -46,7 +46,7 @@ class Counter:
             if not tariff:
                 return
             product = FareProduct("single", "Single ride", 20_000)
-            publish_tariff(session, Tariff(1, "flat", {0: product}), now - timedelta(days=1))
+            publish_tariff(session, flat_tariff(1, "flat", {0: product}), now - timedelta(days=1))
             policy = ticket_policy(session, settings, now)
             issue_phone_ticket(session, self.keys, policy, self.second, a_key(), now)
 

@@ -5,49 +5,25 @@ No clock, no I/O, integers only: the same arguments give the same price on both 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from fare.core.card_record import RIDER_STATE_SIZE
-from fare.core.tariff.model import FareMedium, Tariff
-
-
-@dataclass(frozen=True, slots=True)
-class RiderState:
-    """What the tariff remembers of a rider between taps: the last bytes of a card's record; zero at first."""
-
-    raw: bytes = bytes(RIDER_STATE_SIZE)
-
-
-@dataclass(frozen=True, slots=True)
-class TapContext:
-    """The boarding. `at_s` is unix seconds; `category_valid` is False once a concession has lapsed.
-
-    `on_pass` is the product number of a pass that covers it, None without one.
-    """
-
-    at_s: int
-    medium: FareMedium
-    rider_category: int
-    category_valid: bool
-    line: int
-    area: int
-    pax: int = 1
-    on_pass: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """What a tap costs and why, in terms a rider can be told. `rule` is "flat" or "pass"."""
-
-    amount_rial: int
-    product_id: str
-    rule: str
+from fare.core.tariff.context import Price, Rule, Step, TapContext
+from fare.core.tariff.model import EMPTY, Tariff
+from fare.core.tariff.state import RiderState
 
 
 def price(tariff: Tariff, state: RiderState, tap: TapContext) -> tuple[Price, RiderState]:
-    """Price one boarding. Returns the price and the rider's state after it. A pass comes before the purse."""
-    if tap.on_pass is not None:
-        return Price(0, f"pass-{tap.on_pass}", "pass"), state
-    known = tap.category_valid and tap.rider_category in tariff.rider_categories
-    product = tariff.rider_categories[tap.rider_category if known else 0]
-    return Price(product.amount_rial * tap.pax, product.product_id, "flat"), state
+    """Price one tap. Returns the price and the rider's state after it."""
+    if tap.passes:
+        held = tap.passes[0].product_id
+        return Price(0, held, (Step(Rule.PASS, held, 0),), pass_product_id=held), state
+    default = next((each for each in tariff.rider_categories if each.is_default), None)
+    known = {each.rider_category_id for each in tariff.rider_categories}
+    category = tap.rider_category if tap.category_valid and tap.rider_category in known else None
+    if category is None and default is not None:
+        category = default.rider_category_id
+    for product in tariff.products:
+        if product.rider_category_id in (category, EMPTY):
+            amount = product.amount * tap.pax
+            return Price(
+                amount, product.product_id, (Step(Rule.FARE, product.product_id, amount),), fare=amount
+            ), state
+    return Price(0, None, (Step(Rule.UNKNOWN_FARE, "", 0),), boards=False), state
