@@ -1,0 +1,1 @@
+"""Tariff folders at the edge: read, checked, tried on cases, compared, drafted and published."""
