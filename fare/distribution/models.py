@@ -10,13 +10,20 @@ from fare.database.columns import instant, wide
 
 
 class PublishedTariff(SQLModel, table=True):
-    """A tariff version as its canonical document, in force from `starts_at`."""
+    """A tariff version as its canonical document, in force from `starts_at`.
+
+    `publication_sha256` is what two people agreed to (`fare.distribution.tariffs.publication_sha256`). A
+    trigger refuses a row whose approval is not spent, or is one of anything else; rows from before that rule
+    have neither `approval_id` nor `published_at`.
+    """
 
     __tablename__ = "travel_tariff"  # pyright: ignore[reportAssignmentType]
     version: int = wide(primary_key=True)
     document: bytes
     starts_at: datetime = instant()
-    approval_id: str | None = None
+    publication_sha256: bytes
+    approval_id: str | None = Field(default=None, unique=True)
+    published_at: datetime | None = instant(default=None)
 
 
 class PublishedBundle(SQLModel, table=True):
