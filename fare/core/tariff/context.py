@@ -17,8 +17,8 @@ class TapKind(StrEnum):
 class HeldPass:
     """A pass that the rider holds. Unix seconds, the end exclusive; None is open.
 
-    `rides`: how many it had when it was written on the medium, None unlimited; what was used since is counted in
-    the rider's state under `key`, which tells one pass from the next.
+    `rides`: how many it had when it was written on the medium, None unlimited; what was used since is counted
+    in the rider's state under `key`, which tells one pass from the next.
     """
 
     product_id: str
@@ -32,10 +32,10 @@ class HeldPass:
 class TapContext:
     """One tap as the tariff sees it. Ids are the tariff's; None is not known. `at_s` is unix seconds.
 
-    `rider_category` None is the default one, and a concession that has lapsed (`category_valid` False) falls back.
-    `area` is where the tap was, beside the areas of `stop`. `distance_m`: what was travelled, at tap-off; or what
-    is going to be, at a tap-on. `balance` is the purse before the tap, in minor units, None where it is not
-    known. `pax` counts the rider too.
+    `rider_category` None is the default one, and a concession that has lapsed (`category_valid` False) falls
+    back. `area` is where the tap was, beside the areas of `stop`. `distance_m`: what was travelled, at
+    tap-off; or what is going to be, at a tap-on. `balance` is the purse before the tap, in minor units, None
+    where it is not known. `pax` counts the rider too.
     """
 
     at_s: int
@@ -73,11 +73,11 @@ class Rule(StrEnum):
     FREE_DAY = "free_day"
     OUT_OF_SERVICE = "out_of_service"
     ANOTHER_DOOR = "another_door"
-    PASS_BACK = "pass_back"
+    PASS_BACK = "pass_back"  # noqa: S105 - a word of public transport, no password
     ALREADY_PAID = "already_paid"
     COMPANIONS = "companions"
     TOO_MANY = "too_many"
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105 - the same
     MULTI_RIDE = "multi_ride"
     CAP = "cap"
     SHORT_PURSE = "short_purse"
@@ -98,11 +98,11 @@ class Step:
 class Price:
     """What a tap costs, and why. Minor units.
 
-    `amount`: what the medium is charged now, never negative. `adjustment`: what the ledger settles for this tap's
-    journey at once, negative in the rider's favour. `earlier`: the same for the journey that was still open and
-    that this tap closed, with `earlier_steps`. `fare`: what was due before passes, caps and the purse.
-    `rides_used`: rides taken off a multi-ride pass. `boards`: whether the rider may ride. `fee`: what a forced
-    load cost, within `amount`.
+    `amount`: what the medium is charged now, never negative. `adjustment`: what the ledger settles for this
+    tap's journey at once, negative in the rider's favour. `earlier`: the same for the journey that was still
+    open and that this tap closed, with `earlier_steps`. `fare`: what was due before passes, caps and the
+    purse. `rides_used`: rides taken off a multi-ride pass. `boards`: whether the rider may ride. `fee`: what
+    a forced load cost, within `amount`.
     """
 
     amount: int

@@ -1,29 +1,21 @@
 """The compiled form of a tariff: what a bundle carries and the ledger keeps, and a strict reader of it.
 
-A map of field names to values, fields that have their default left out; sets are sorted lists, maps keep their
-keys, words are text. The dataclasses of `model` are the schema. It reads no file and checks no meaning: that is
-`fare.core.tariff.loading`.
+A map of field names to values as `fare.core.tariff.plain` writes it; the dataclasses of `model` are the
+schema. It reads no file and checks no meaning: that is `fare.core.tariff.loading`.
 """
 
 from __future__ import annotations
 
-import types
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, fields, is_dataclass
-from enum import IntEnum, StrEnum
-from functools import cache
-from typing import Any, Final, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, cast
 
 from fare.core.errors import MalformedDocument
-from fare.core.tariff.model import Tariff
-
-FORMAT: Final = 1
-_Reader = Callable[[Any, str], Any]
+from fare.core.tariff.model import DOCUMENT_FORMAT, Tariff
+from fare.core.tariff.plain import from_map
 
 
 def to_document(tariff: Tariff) -> dict[str, Any]:
     """Text, integers, lists and maps, ready for canonical CBOR or JSON."""
-    return {"format": FORMAT, **_written(tariff)}
+    return tariff.to_document()
 
 
 def from_document(document: Any) -> Tariff:
@@ -31,118 +23,6 @@ def from_document(document: Any) -> Tariff:
     if not isinstance(document, dict):
         raise MalformedDocument("tariff: not a map")
     parts = dict(cast("dict[Any, Any]", document))
-    if parts.pop("format", None) != FORMAT:
-        raise MalformedDocument(f"tariff: only format {FORMAT} is known here: update the software")
-    return cast("Tariff", _reader_of(Tariff)(parts, "tariff"))
-
-
-def _written(value: Any) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        return {
-            each.name: _written(getattr(value, each.name))
-            for each in fields(value)
-            if getattr(value, each.name) != _default(each)
-        }
-    if isinstance(value, StrEnum):
-        return value.value
-    if isinstance(value, IntEnum):
-        return int(value)
-    if isinstance(value, frozenset):
-        return sorted(cast("frozenset[Any]", value))
-    if isinstance(value, tuple):
-        return [_written(each) for each in cast("tuple[Any, ...]", value)]
-    if isinstance(value, Mapping):
-        return {key: _written(each) for key, each in cast("Mapping[Any, Any]", value).items()}
-    return value
-
-
-def _default(each: Field[Any]) -> Any:
-    if each.default_factory is not MISSING:
-        return each.default_factory()
-    return each.default
-
-
-@cache
-def _reader_of(kind: Any) -> _Reader:
-    origin, inner = get_origin(kind), get_args(kind)
-    if origin in (Union, types.UnionType):
-        [real] = [each for each in inner if each is not type(None)]
-        return _optional(_reader_of(real))
-    if origin is tuple:
-        if len(inner) == 2 and inner[1] is Ellipsis:
-            return _listed(_reader_of(inner[0]), tuple)
-        return _listed(_reader_of(inner[0]), tuple)
-    if origin is frozenset:
-        return _listed(_reader_of(inner[0]), frozenset)
-    if origin is Mapping:
-        return _mapped(_reader_of(inner[0]), _reader_of(inner[1]))
-    if isinstance(kind, type) and is_dataclass(kind):
-        return _dataclass_reader(kind)
-    if isinstance(kind, type) and issubclass(kind, StrEnum | IntEnum):
-        return _word(kind)
-    return _plain(kind)
-
-
-def _plain(kind: type) -> _Reader:
-    def read(value: Any, name: str) -> Any:
-        if type(value) is not kind:
-            raise MalformedDocument(f"{name}: {kind.__name__} expected")
-        return value
-
-    return read
-
-
-def _word(kind: type[StrEnum | IntEnum]) -> _Reader:
-    plain = str if issubclass(kind, StrEnum) else int
-
-    def read(value: Any, name: str) -> Any:
-        if type(value) is not plain:
-            raise MalformedDocument(f"{name}: {plain.__name__} expected")
-        try:
-            return kind(value)
-        except ValueError as unknown:
-            raise MalformedDocument(f"{name}: {value!r} is not known") from unknown
-
-    return read
-
-
-def _optional(inner: _Reader) -> _Reader:
-    return lambda value, name: None if value is None else inner(value, name)
-
-
-def _listed(inner: _Reader, make: Callable[[list[Any]], Any]) -> _Reader:
-    def read(value: Any, name: str) -> Any:
-        if not isinstance(value, list):
-            raise MalformedDocument(f"{name}: a list expected")
-        return make([inner(each, name) for each in cast("list[Any]", value)])
-
-    return read
-
-
-def _mapped(key: _Reader, inner: _Reader) -> _Reader:
-    def read(value: Any, name: str) -> Any:
-        if not isinstance(value, dict):
-            raise MalformedDocument(f"{name}: a map expected")
-        found = cast("dict[Any, Any]", value)
-        return {key(each, name): inner(one, name) for each, one in found.items()}
-
-    return read
-
-
-def _dataclass_reader(kind: Any) -> _Reader:
-    hints = get_type_hints(kind)
-    readers = {each.name: _reader_of(hints[each.name]) for each in fields(kind)}
-    needed = {
-        each.name for each in fields(kind) if each.default is MISSING and each.default_factory is MISSING
-    }
-
-    def read(value: Any, name: str) -> Any:
-        if not isinstance(value, dict):
-            raise MalformedDocument(f"{name}: a map expected")
-        found = cast("dict[Any, Any]", value)
-        if not found.keys() <= readers.keys() or not needed <= found.keys():
-            odd = sorted(map(str, (found.keys() - readers.keys()) | (needed - found.keys())))
-            raise MalformedDocument(f"{name}: unknown or missing: {', '.join(odd)}")
-        return kind(**{each: readers[each](one, f"{name}: {each}") for each, one in found.items()})
-
-    return read
+    if parts.pop("format", None) != DOCUMENT_FORMAT:
+        raise MalformedDocument(f"tariff: only format {DOCUMENT_FORMAT} is known here: update the software")
+    return from_map(Tariff, parts, "tariff")

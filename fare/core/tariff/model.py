@@ -1,9 +1,9 @@
 """The tariff as data: GTFS-Fares v2 and what it lacks, in one value that bus and ledger hold alike.
 
-Names are those of the GTFS reference (https://gtfs.org/documentation/schedule/reference/) and of `mancard.toml`
-(docs/tariff.md). Ids are the text of the tariff folder. Amounts are whole minor units of the tariff's currency
-(the rial has no minor unit: there an amount is rial), durations seconds, distances metres. Nothing here prices,
-reads a file or knows a clock.
+Names are those of the GTFS reference (https://gtfs.org/documentation/schedule/reference/) and of
+`mancard.toml` (docs/tariff.md). Ids are the text of the tariff folder. Amounts are whole minor units of the
+tariff's currency (the rial has no minor unit: there an amount is rial), durations seconds, distances metres.
+Nothing here prices, reads a file or knows a clock.
 """
 
 from __future__ import annotations
@@ -12,17 +12,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from fare.core.calendar import Calendar
+from fare.core.tariff.plain import as_map
+
+DOCUMENT_FORMAT: Final = 1
+"""Of the compiled form; a reader refuses any other."""
 
 EMPTY = ""
 """An empty field of GTFS. What it means depends on the table."""
 
 
 class FareMedium(StrEnum):
-    """What a rider presents in this system. A tariff's own fare media are mapped to these by `Tariff.media`."""
+    """What a rider presents in this system.
+
+    A tariff's own fare media are mapped to these by `Tariff.media`.
+    """
 
     CASH = "cash"
     PAPER = "paper"
@@ -95,7 +102,10 @@ class ProductPrice:
 
 @dataclass(frozen=True, slots=True)
 class RiderCategory:
-    """A row of rider_categories. `number` is the one on the card; `falls_back_to` once the concession lapsed."""
+    """A row of rider_categories.
+
+    `number` is the one on the card; `falls_back_to` once the concession lapsed.
+    """
 
     rider_category_id: str
     name: str
@@ -217,8 +227,8 @@ class WindowAnchor(StrEnum):
 class TransferWindow:
     """A `[[windows]]` table: after a paid boarding, further ones cost less for `seconds` (None: no end).
 
-    `transfers` -1 is unlimited. PERCENT pays `percent` of the fare, AMOUNT pays `amount`. DIFFERENCE pays what the
-    dearest fare so far in the window does not cover. The same vehicle and trip is never a transfer.
+    `transfers` -1 is unlimited. PERCENT pays `percent` of the fare, AMOUNT pays `amount`. DIFFERENCE pays
+    what the dearest fare so far in the window does not cover. The same vehicle and trip is never a transfer.
     `covers`: legs that open the window and ride in it; a leg outside leaves it as it is, or ends it where
     `ended_by_other_legs`.
     """
@@ -271,7 +281,10 @@ class CapLevel:
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """A `[[caps]]` table. Fares of legs in `covers` add up; the highest level met in the period is the limit."""
+    """A `[[caps]]` table.
+
+    Fares of legs in `covers` add up; the highest level met in the period is the limit.
+    """
 
     cap_id: str
     name: str
@@ -304,8 +317,8 @@ class PassPeriod(StrEnum):
 class PassProduct:
     """A `[[passes]]` table: a product that pays for legs instead of the purse.
 
-    `number` is the product on the card; `length` counts periods; `rides` None is unlimited. `boundary` is that of
-    `valid_until`.
+    `number` is the product on the card; `length` counts periods; `rides` None is unlimited. `boundary` is
+    that of `valid_until`.
     """
 
     product_id: str
@@ -367,7 +380,7 @@ class DistanceFare:
 
 
 class TapOffCharge(StrEnum):
-    """When a tap-on/tap-off journey is charged: the dearest fare at tap-on and the rest back, or at tap-off."""
+    """When a journey is charged: at tap-on the dearest fare and the rest back, or at tap-off."""
 
     AT_TAP_ON = "at_tap_on"
     AT_TAP_OFF = "at_tap_off"
@@ -392,8 +405,8 @@ class FareTime(StrEnum):
 class TapOff:
     """The `[tap_off]` table: on which legs riders tap off, and what happens to a journey with one end.
 
-    `close_after_s`: an open journey is incomplete that long after tap-on (None: at the end of the service day).
-    `cancel_within_s`: on and off at the same stop within it cost nothing; None: never; -1: always.
+    `close_after_s`: an open journey is incomplete that long after tap-on (None: at the end of the service
+    day). `cancel_within_s`: on and off at the same stop within it cost nothing; None: never; -1: always.
     `auto_complete_within_s`: a journey left open ends where the next one begins, if that comes within it.
     """
 
@@ -416,10 +429,11 @@ class SecondTap(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Companions:
-    """The `[companions]` table. Companions pay `rider_category_id` (empty: the rider's own category's fallback).
+    """The `[companions]` table.
 
-    `most`: persons on one medium at once, the rider included. `count_to_caps`: their fares count to the rider's
-    caps. `transfer`: they ride in the rider's windows, as many as boarded with the rider before.
+    Companions pay as `rider_category_id` (empty: the category that the rider's own falls back to).
+    `most`: persons on one medium at once, the rider included. `count_to_caps`: their fares count to the
+    rider's caps. `transfer`: they ride in the rider's windows, as many as boarded with the rider before.
     """
 
     second_tap: SecondTap = SecondTap.COMPANION
@@ -465,7 +479,7 @@ class Shortfall:
 
 @dataclass(frozen=True, slots=True)
 class FreeDays:
-    """A `[[free_days]]` table: on these local dates (ordinals), or on days of this service, legs cost nothing."""
+    """A `[[free_days]]` table: on these local dates (ordinals), or days of this service, legs are free."""
 
     name: str
     days: frozenset[int] = frozenset()
@@ -475,7 +489,10 @@ class FreeDays:
 
 @dataclass(frozen=True, slots=True)
 class CardTerms:
-    """The `[card]` table: what the card itself costs, and what comes back with it. `life_days` None: no expiry."""
+    """The `[card]` table: what the card itself costs, and what comes back with it.
+
+    `life_days` None: no expiry.
+    """
 
     deposit: int = 0
     refund_fee: int = 0
@@ -494,10 +511,11 @@ class LimitFrom(StrEnum):
 class Tariff:
     """One tariff. `version` rises with every publication; 0 is one that was never published.
 
-    `routes`: route_id -> network_id (EMPTY without one). `stop_areas`: stop_id -> its areas. `lines` and `areas`
-    map the small numbers on taps and cards to route_id and area_id. `default_products`: network or route id, or
-    EMPTY for all, -> the product charged when no rule matches. `media`: FareMedium -> the fare_media_id it stands
-    for. `names`: display names by kind and id, such as "route:5", "area:north", "media:card".
+    `routes`: route_id -> network_id (EMPTY without one). `stop_areas`: stop_id -> its areas. `lines` and
+    `areas` map the small numbers on taps and cards to route_id and area_id. `default_products`: network or
+    route id, or EMPTY for all, -> the product charged when no rule matches. `media`: FareMedium -> the
+    fare_media_id it stands for. `names`: display names by kind and id, such as "route:5", "area:north",
+    "media:card".
     """
 
     version: int
@@ -545,18 +563,21 @@ class Tariff:
         """The city's time zone."""
         return ZoneInfo(self.zone_name)
 
+    @cached_property
+    def derived(self) -> dict[str, Any]:
+        """Indexes that are made of the tariff once, by the name of what made them; no part of its value."""
+        return {}
+
     @property
     def max_fare_rial(self) -> int:
         """The most that one boarding of one person may cost: what an owner is credited for it, at most."""
-        from fare.core.tariff.ceiling import max_fare
+        from fare.core.tariff.ceiling import max_fare  # noqa: PLC0415 - it looks at the whole model
 
         return max_fare(self)
 
     def to_document(self) -> dict[str, Any]:
         """The compiled form that a bundle carries."""
-        from fare.core.tariff.document import to_document
-
-        return to_document(self)
+        return {"format": DOCUMENT_FORMAT, **as_map(self)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -574,7 +595,9 @@ def flat_tariff(
     rider_categories: Mapping[int, FareProduct],
     zone_name: str = "Asia/Tehran",
 ) -> Tariff:
-    """A tariff in rial that charges every boarding alike, by the category number on the card; 0 is the default."""
+    """A tariff in rial that charges every boarding alike, by the category number on the card; 0 is the
+    default.
+    """
     ids = {number: f"category-{number}" for number in rider_categories}
     return Tariff(
         version=version,

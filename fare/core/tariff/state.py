@@ -1,9 +1,10 @@
-"""What the tariff remembers of a rider between two taps. Values only; `fare.core.tariff.card_state` packs them.
+"""What the tariff remembers of a rider between two taps. Values only; `fare.core.tariff.card_state` packs
+them.
 
-Everything is keyed by ids of the tariff, so a state outlives a change of tariff: what the newer tariff still knows
-goes on, the rest is forgotten. States are canonical: `pricing` drops what has ended before it looks, so two
-states that mean the same are equal. While a journey is open (`journey`), all the rest is as it was before its
-tap-on.
+Everything is keyed by ids of the tariff, so a state outlives a change of tariff: what the newer tariff still
+knows goes on, the rest is forgotten. States are canonical: `pricing` drops what has ended before it looks, so
+two states that mean the same are equal. While a journey is open (`journey`), all the rest is as it was before
+its tap-on.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ class LastBoarding:
 class Chain:
     """The legs that GTFS transfer rules have joined so far.
 
-    `group`: leg group of the last leg. `rule`: index key "from>to" of the rule that applied last, empty before the
-    first. `count`: how often in a row. `since_on_s`, `since_off_s`: departure and arrival of the first leg that
-    this rule matched; `on_s`, `off_s`: those of the last leg. `first_fare`: what the first leg cost (type 2).
-    `off_s` None: not known.
+    `group`: leg group of the last leg. `rule`: index key "from>to" of the rule that applied last, empty
+    before the first. `count`: how often in a row. `since_on_s`, `since_off_s`: departure and arrival of the
+    first leg that this rule matched; `on_s`, `off_s`: those of the last leg. `first_fare`: what the first leg
+    cost (type 2). `off_s` None: not known.
     """
 
     group: str
@@ -96,7 +97,10 @@ class JoinedLeg:
 
 @dataclass(frozen=True, slots=True)
 class RiderState:
-    """All of it; `RiderState()` knows nothing of the rider. `before_leg`: the state before `leg`, for joining."""
+    """All of it; `RiderState()` knows nothing of the rider.
+
+    `before_leg`: the state before `leg`, for joining.
+    """
 
     last: LastBoarding | None = None
     chain: Chain | None = None
