@@ -17,11 +17,15 @@ from fare.core.tariff.context import TapContext
 
 @dataclass(frozen=True, slots=True)
 class LastBoarding:
-    """The last boarding: unix seconds, vehicle and trip. Tells pass-back and companions from transfers."""
+    """The last boarding: unix seconds, vehicle and trip. Tells pass-back and companions from transfers.
+
+    `alighted`: the rider has tapped off since, at `at_s`; who boards the same vehicle again is no companion.
+    """
 
     at_s: int
     vehicle: str | None
     trip: str | None
+    alighted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,7 @@ class Chain:
     `group`: leg group of the last leg. `rule`: index key "from>to" of the rule that applied last, empty
     before the first. `count`: how often in a row. `since_on_s`, `since_off_s`: departure and arrival of the
     first leg that this rule matched; `on_s`, `off_s`: those of the last leg. `first_fare`: what the first leg
-    cost (type 2). `off_s` None: not known.
+    cost (type 2). `pax`: how many boarded it together. `off_s` None: not known.
     """
 
     group: str
@@ -42,6 +46,7 @@ class Chain:
     since_on_s: int = 0
     since_off_s: int | None = None
     first_fare: int = 0
+    pax: int = 1
 
 
 @dataclass(frozen=True, slots=True)
