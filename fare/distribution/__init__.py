@@ -6,17 +6,31 @@ from fare.distribution.bundles import current_bundle, unchanged_bundle
 from fare.distribution.tariffs import (
     NoTariffInForce,
     TariffRefused,
+    check_publication,
     current_tariff,
+    newest_version,
+    publication_payload,
+    publication_sha256,
     publish_tariff,
+    published_by_approval,
     tariff_history,
+    tariff_of,
+    tariffs_for_buses,
 )
 
 __all__ = [
     "NoTariffInForce",
     "TariffRefused",
+    "check_publication",
     "current_bundle",
     "current_tariff",
+    "newest_version",
+    "publication_payload",
+    "publication_sha256",
     "publish_tariff",
+    "published_by_approval",
     "tariff_history",
+    "tariff_of",
+    "tariffs_for_buses",
     "unchanged_bundle",
 ]

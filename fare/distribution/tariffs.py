@@ -1,16 +1,26 @@
-"""Published tariffs: each version once, in force from its start. It prices nothing (`fare.core.tariff`)."""
+"""Published tariffs: each version once, by two people, in force from its start. It prices nothing.
+
+A tariff is published by spending an approval of exactly it: its document, which holds the version, and its
+start. That is checked here for a clear answer, and by a trigger in the database in any case. To withdraw a
+tariff that has not started, publish the one before once more, as a later version with the same start.
+"""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
+from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from fare.core.errors import OperatorError
 from fare.core.signed import canonical, decode_canonical
 from fare.core.tariff.document import from_document
 from fare.core.tariff.model import Tariff
 from fare.distribution.models import PublishedTariff
+from fare.staff import Action, use
 
 
 class NoTariffInForce(OperatorError):
@@ -24,33 +34,70 @@ class TariffRefused(OperatorError):
     """The tariff was not published; the message says why."""
 
 
+def publication_sha256(document: bytes, starts_at: datetime) -> bytes:
+    """What two people agree to: SHA-256 over the canonical document and the start (8 bytes, unix seconds)."""
+    return hashlib.sha256(document + int(starts_at.timestamp()).to_bytes(8, "big")).digest()
+
+
+def publication_payload(tariff: Tariff, starts_at: datetime) -> dict[str, Any]:
+    """What the second person looks at, and what the approval binds."""
+    return {
+        "version": tariff.version,
+        "tariff": tariff.name,
+        "starts_at": starts_at.isoformat(),
+        "sha256": publication_sha256(canonical(tariff.to_document()), starts_at),
+    }
+
+
+def check_publication(session: Session, tariff: Tariff, starts_at: datetime, now: datetime) -> None:
+    """Raise TariffRefused for what cannot be published: nobody is asked for what would be refused.
+
+    A version that is not above all others, a start that is past or is no whole second, a tariff that prices
+    nothing. Raises MalformedDocument for one that buses could not read.
+    """
+    newest = newest_version(session)
+    if tariff.version <= newest:
+        raise TariffRefused(
+            f"Tariff version {tariff.version} cannot be published, {newest} was: take one above {newest}."
+        )
+    if starts_at < now:
+        raise TariffRefused(
+            "A tariff cannot start in the past, where rides were paid by another: choose a later start."
+        )
+    if starts_at.microsecond:
+        raise TariffRefused("A tariff starts on a whole second: leave out the fraction.")
+    if not tariff.products or not (tariff.leg_rules or tariff.default_products):
+        raise TariffRefused("This tariff prices no leg at all: add a fare product and a leg rule.")
+    from_document(tariff.to_document())
+
+
 def publish_tariff(
-    session: Session, tariff: Tariff, starts_at: datetime, approval_id: str | None = None
+    session: Session, tariff: Tariff, starts_at: datetime, approval_id: str, now: datetime
 ) -> None:
     """Publish a tariff version, in force from `starts_at` (aware) until a later one starts.
 
-    The same version with the same content again does nothing. Raises TariffRefused for a version that is
-    not above all others or was published with another content, MalformedDocument for a tariff without a
-    base fare.
+    Spends the approval, which must be of `publication_payload(tariff, starts_at)`. Raises TariffRefused as
+    `check_publication` does, and NotApproved.
     """
+    check_publication(session, tariff, starts_at, now)
+    use(session, approval_id, Action.PUBLISH_TARIFF, publication_payload(tariff, starts_at), now)
     document = canonical(tariff.to_document())
-    from_document(tariff.to_document())
-    published = dict(session.exec(select(PublishedTariff.version, PublishedTariff.document)).all())
-    if tariff.version in published:
-        if published[tariff.version] == document:
-            return
-        raise TariffRefused(
-            f"Tariff version {tariff.version} is published with another content: take the next version."
-        )
-    newest = max(published, default=0)
-    if tariff.version <= newest:
-        raise TariffRefused(f"Tariff versions rise: take one above {newest}.")
     session.add(
         PublishedTariff(
-            version=tariff.version, document=document, starts_at=starts_at, approval_id=approval_id
+            version=tariff.version,
+            document=document,
+            starts_at=starts_at,
+            publication_sha256=publication_sha256(document, starts_at),
+            approval_id=approval_id,
+            published_at=now,
         )
     )
     session.flush()
+
+
+def newest_version(session: Session) -> int:
+    """The highest version that was ever published; 0 before the first."""
+    return session.exec(select(func.max(PublishedTariff.version))).one() or 0
 
 
 def current_tariff(session: Session, now: datetime) -> Tariff:
@@ -63,7 +110,31 @@ def current_tariff(session: Session, now: datetime) -> Tariff:
     ).first()
     if document is None:
         raise NoTariffInForce
-    return from_document(decode_canonical(document))
+    return tariff_of(document)
+
+
+def tariffs_for_buses(session: Session, now: datetime) -> list[tuple[datetime, Tariff]]:
+    """What a bus must hold to price offline: the tariff before the current one, this one, all to come.
+
+    By start, each start once: of two that start together the later version holds. Raises NoTariffInForce.
+    """
+    by_start = dict(
+        session.exec(
+            select(PublishedTariff.starts_at, PublishedTariff.version).order_by(
+                col(PublishedTariff.starts_at), col(PublishedTariff.version)
+            )
+        ).all()
+    )
+    started = [starts_at for starts_at in by_start if starts_at <= now]
+    if not started:
+        raise NoTariffInForce
+    wanted = [version for starts_at, version in by_start.items() if starts_at >= started[-2:][0]]
+    rows = session.exec(
+        select(PublishedTariff.starts_at, PublishedTariff.document)
+        .where(col(PublishedTariff.version).in_(wanted))
+        .order_by(col(PublishedTariff.starts_at))
+    )
+    return [(starts_at, tariff_of(document)) for starts_at, document in rows]
 
 
 def tariff_history(session: Session) -> list[tuple[datetime, Tariff]]:
@@ -73,4 +144,16 @@ def tariff_history(session: Session) -> list[tuple[datetime, Tariff]]:
             col(PublishedTariff.starts_at), col(PublishedTariff.version)
         )
     )
-    return [(starts_at, from_document(decode_canonical(document))) for starts_at, document in rows]
+    return [(starts_at, tariff_of(document)) for starts_at, document in rows]
+
+
+def published_by_approval(session: Session) -> Mapping[str, int]:
+    """Approval -> the version that was published with it."""
+    rows = session.exec(select(PublishedTariff.approval_id, PublishedTariff.version))
+    return {approval_id: version for approval_id, version in rows if approval_id is not None}
+
+
+@lru_cache(maxsize=64)
+def tariff_of(document: bytes) -> Tariff:
+    """The tariff of a stored document: the same value for the same bytes, so it is indexed once."""
+    return from_document(decode_canonical(document))

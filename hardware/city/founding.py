@@ -24,11 +24,12 @@ from fare.core.money import persian_digits
 from fare.core.tariff.model import FareProduct, flat_tariff
 from fare.database.engine import open_engine, read, write
 from fare.database.migrate import migrate
-from fare.distribution import publish_tariff
+from fare.distribution import publication_payload, publish_tariff
 from fare.fleet import create_device, devices, import_assignments, note_card_keys, write_kit
 from fare.keys import LedgerKeys
 from fare.network import import_feed
 from fare.settings import LedgerSettings
+from fare.staff import Action, ApprovalView, Role, approve, create_account, disable, request
 
 SAMPLE_TARIFF = flat_tariff(
     version=1,
@@ -38,6 +39,7 @@ SAMPLE_TARIFF = flat_tariff(
         1: FareProduct("student", "دانش‌آموز", 17_500),
     },
 )
+_SAMPLE_STAFF = ("sample-requester", "sample-approver")
 _ROUTES = ("sample-1", "sample-2", "sample-3", "sample-4")
 _COLUMNS = ("device", "vehicle", "plate", "route_id", "owner", "owner_name", "owner_kind", "iban", "contract",
             "contract_name", "owner_share_percent", "starts_at")  # fmt: skip
@@ -100,10 +102,25 @@ def found(settings: LedgerSettings, *, now: datetime, since: date, vehicles: int
         with as_file(files("fare.network") / "sample") as feed:
             import_feed(session, feed, now, sample=True)
         import_assignments(session, fleet_file, city.zone)
-        publish_tariff(session, SAMPLE_TARIFF, starts_at=now)
+        _publish_sample_tariff(session, now.replace(microsecond=0))
         for device in range(1, vehicles + 1):
             _enrol(city, session, device, now, ledger_url)
     return city
+
+
+def _publish_sample_tariff(session: Session, at: datetime) -> None:
+    """By two sample accounts that nobody can sign in to, and that are closed right after."""
+    for name in _SAMPLE_STAFF:
+        create_account(session, name, Role.FINANCE, "no password opens this account", at)
+    asks, allows = _SAMPLE_STAFF
+    asked = request(session, Action.PUBLISH_TARIFF, publication_payload(SAMPLE_TARIFF, at), asks, at)
+    if not isinstance(asked, ApprovalView) or approve(
+        session, asked.approval_id, asked.payload_sha256, allows, at
+    ):
+        raise OperatorError("The sample tariff could not be approved: found the city in an empty database.")
+    publish_tariff(session, SAMPLE_TARIFF, at, asked.approval_id, now=at)
+    for name in _SAMPLE_STAFF:
+        disable(session, name)
 
 
 def renew_kits(city: City, ledger_url: str, now: datetime) -> None:

@@ -12,10 +12,10 @@ from fare.core.proof.card import CardEvidence, CommitProof
 from fare.core.tap import ClockQuality, Outcome
 from fare.core.tariff.model import FareProduct, flat_tariff
 from fare.database.engine import write
-from fare.distribution import publish_tariff
 from fare.fleet import revoke
 from fare.fleet.models import Contract, DeviceAssignment, VehicleAssignment
 from tests.collection.bus import EVENING, FARE_RIAL, NOON, OWNER_RIAL, Bus, City, RidersCard, drawn
+from tests.tariffs.published import publish
 
 INVENTED = 200
 
@@ -124,11 +124,9 @@ def test_a_tariff_that_has_not_begun_or_is_long_over_cannot_be_named(city: City)
         return {0: FareProduct("single", "Single", rial)}
 
     with write(city.engine) as session:
-        publish_tariff(session, flat_tariff(2, "dear", product(9 * FARE_RIAL)), NOON - timedelta(days=29))
-        publish_tariff(session, flat_tariff(3, "flat again", product(FARE_RIAL)), NOON - timedelta(days=28))
-        publish_tariff(
-            session, flat_tariff(4, "next year", product(5 * FARE_RIAL)), NOON + timedelta(days=90)
-        )
+        publish(session, flat_tariff(2, "dear", product(9 * FARE_RIAL)), NOON - timedelta(days=29))
+        publish(session, flat_tariff(3, "flat again", product(FARE_RIAL)), NOON - timedelta(days=28))
+        publish(session, flat_tariff(4, "next year", product(5 * FARE_RIAL)), NOON + timedelta(days=90))
     bus = city.bus(1)
     card, load = funded(city, 1_000_000)
     bus.ride(card, deliver=load, fare_rial=5 * FARE_RIAL, tariff_version=4)
@@ -141,7 +139,7 @@ def test_a_tariff_that_has_not_begun_or_is_long_over_cannot_be_named(city: City)
 def test_a_bus_that_was_offline_when_the_tariff_changed_is_paid_by_the_one_it_had(city: City) -> None:
     cheaper = {0: FareProduct("single", "Single", FARE_RIAL // 2)}
     with write(city.engine) as session:
-        publish_tariff(session, flat_tariff(2, "cheaper", cheaper), NOON - timedelta(days=20))
+        publish(session, flat_tariff(2, "cheaper", cheaper), NOON - timedelta(days=20))
     bus = city.bus(1)
     card, load = funded(city)
     bus.ride(card, deliver=load, tariff_version=1)

@@ -30,7 +30,6 @@ from fare.core.signed import ACKNOWLEDGEMENT, BATCH, open_envelope, seal
 from fare.core.tap import BundleVersion, ClockQuality, Outcome, Tap
 from fare.core.tariff.model import FareProduct, flat_tariff
 from fare.database.engine import read, write
-from fare.distribution import publish_tariff
 from fare.fleet import claim, create_device
 from fare.fleet.models import Contract, DeviceAssignment, Owner, Vehicle, VehicleAssignment
 from fare.issuing import (
@@ -49,6 +48,7 @@ from fare.issuing.phones import enrol_phone
 from fare.keys import LedgerKeys
 from hardware.emulator.card import VirtualCard
 from hardware.emulator.phone import VirtualPhone
+from tests.tariffs.published import publish
 
 ZONE = ZoneInfo("Asia/Tehran")
 NOON = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
@@ -121,7 +121,7 @@ class City:
             product = FareProduct("single", "Single ride", FARE_RIAL)
             student = FareProduct("student", "Student", FARE_RIAL // 2)
             tariff = flat_tariff(1, "flat", {0: product, 1: student})
-            publish_tariff(session, tariff, NOON - timedelta(days=30))
+            publish(session, tariff, NOON - timedelta(days=30))
         return cls(engine, keys)
 
     def bus(

@@ -17,12 +17,13 @@ from fare.core.signed import BadSignature
 from fare.core.tap import BundleVersion
 from fare.core.tariff.model import FareProduct, flat_tariff
 from fare.database.engine import read, write
-from fare.distribution import NoTariffInForce, current_bundle, publish_tariff, unchanged_bundle
+from fare.distribution import NoTariffInForce, current_bundle, unchanged_bundle
 from fare.fleet.models import DeviceAssignment
 from fare.issuing import confirm_paid, deny_card, mark_seen, register_card, request_load
 from fare.keys import LedgerKeys, MasterFile
 from fare.network.models import Line
 from fare.settings import LedgerSettings
+from tests.tariffs.published import publish
 
 AT = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -50,7 +51,7 @@ def settings(tmp_path: Path, database_url: str) -> LedgerSettings:
 def running(engine: Engine) -> Engine:
     """A ledger with a tariff, a line and a device on it."""
     with write(engine) as session:
-        publish_tariff(session, TARIFF, AT)
+        publish(session, TARIFF, AT)
         session.add(Line(line=3, route_id="r", agency_name="a", short_name="۳", long_name="میدان – دانشگاه"))
         session.add(DeviceAssignment(device_id=7, starts_at=AT, ends_at=AT + DAY, vehicle_id="bus-7", line=3))
     return engine
@@ -132,7 +133,7 @@ def test_every_change_gives_the_next_number(
         deny_card(session, serial)
     assert changed().denied_cards == {serial}
     with write(running) as session:
-        publish_tariff(session, flat_tariff(2, "x", TARIFF.rider_categories), AT + timedelta(hours=1))
+        publish(session, flat_tariff(2, "x", TARIFF.rider_categories), AT + timedelta(hours=1))
     assert fetch(running, keys, settings).version.n == 4, "a tariff that has not started is no news"
     assert changed(AT + timedelta(hours=1)).tariff.version == 2
     assert changed(AT + DAY).devices == {}, "the assignment has ended"

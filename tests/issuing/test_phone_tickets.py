@@ -14,7 +14,7 @@ from sqlmodel import Session
 from fare.core.proof.mc1 import decode_entitlement
 from fare.core.tariff.model import FareProduct, flat_tariff
 from fare.database.engine import read, write
-from fare.distribution import NoTariffInForce, publish_tariff
+from fare.distribution import NoTariffInForce
 from fare.issuing import (
     BY_OLD_PHONE,
     IssuedTicket,
@@ -40,6 +40,7 @@ from fare.settings import LedgerSettings
 from fare.settlement import seal_day
 from tests.issuing.build import AT, a_wallet, load
 from tests.issuing.riding import DAY, FARE, HOUR, POLICY, a_key, a_phone, ask, given, ride
+from tests.tariffs.published import publish
 
 
 @pytest.fixture
@@ -286,7 +287,7 @@ def test_without_a_tariff_nothing_is_issued(engine: Engine, keys: LedgerKeys) ->
         with pytest.raises(NoTariffInForce):
             ticket_policy(session, settings, AT)
         tariff = flat_tariff(1, "flat", {0: FareProduct("single", "Single", 7), 1: FareProduct("s", "S", 3)})
-        publish_tariff(session, tariff, AT)
+        publish(session, tariff, AT)
         policy = ticket_policy(session, settings, AT)
         assert (policy.max_fare_rial, policy.rides_per_ticket, policy.day_limit_rial) == (7, 6, 14)
         assert dataclasses.replace(policy, max_fare_rial=0).rides_for(0) == 6

@@ -16,7 +16,7 @@ from fare.core.proof.phone import examine
 from fare.core.proof.refusal import TicketRefusal
 from fare.core.tariff.model import FareProduct, flat_tariff
 from fare.database.engine import open_engine, write
-from fare.distribution import current_bundle, publish_tariff
+from fare.distribution import current_bundle
 from fare.issuing import issue_ticket_entitlement
 from fare.issuing.models import TicketEntitlement
 from fare.issuing.words import TicketMedium
@@ -25,6 +25,7 @@ from fare.settings import LedgerSettings
 from hardware.emulator.phone import VirtualPhone
 from tests.issuing.build import a_wallet
 from tests.staff.commands import Commands, commands
+from tests.tariffs.published import publish
 
 __all__ = ["commands"]
 
@@ -40,7 +41,7 @@ class Ledger:
         self.engine = open_engine(self.settings.database_url)
         self.keys = LedgerKeys.open(self.settings.keys_dir)
         with write(self.engine) as session:
-            publish_tariff(session, TARIFF, NOW - timedelta(days=1))
+            publish(session, TARIFF, NOW - timedelta(days=1))
             self.wallet_id = a_wallet(session, self.keys, 1_000_000)
 
     def phone(self) -> VirtualPhone:

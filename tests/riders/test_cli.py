@@ -10,7 +10,6 @@ import pytest
 from fare.core.proof.mp1 import decode_paper
 from fare.core.tariff.model import FareProduct, flat_tariff
 from fare.database.engine import open_engine, write
-from fare.distribution import publish_tariff
 from fare.issuing import Purse, confirm_paid, enrol_phone, issue_phone_ticket, request_load, ticket_policy
 from fare.keys import LedgerKeys
 from fare.riders import create_rider, link, open_rider_session, rider_of, rider_with_wallet
@@ -21,6 +20,7 @@ from tests.fleet.files import row, write_file
 from tests.issuing.riding import a_key
 from tests.network.feeds import write_zip
 from tests.staff.commands import Commands
+from tests.tariffs.published import publish
 
 MOBILE = "09141234567"
 
@@ -46,7 +46,7 @@ class Counter:
             if not tariff:
                 return
             product = FareProduct("single", "Single ride", 20_000)
-            publish_tariff(session, flat_tariff(1, "flat", {0: product}), now - timedelta(days=1))
+            publish(session, flat_tariff(1, "flat", {0: product}), now - timedelta(days=1))
             policy = ticket_policy(session, settings, now)
             issue_phone_ticket(session, self.keys, policy, self.second, a_key(), now)
 
