@@ -70,7 +70,8 @@ class Ride(SQLModel, table=True):
     """One proven, posted ride, named by (medium, counter) whatever device brought the proof.
 
     `proven_by`: tap, or next_tap when the following tap's evidence proved it. Legs: `fare_rial` is what the
-    medium paid and equals owner + commission + suspense.
+    medium paid and equals owner + commission + suspense. `tariff_version`, `tapped_line` and `area` are what
+    it was priced by, empty in rows from before they were kept.
     """
 
     __tablename__ = "travel_ride"  # pyright: ignore[reportAssignmentType]
@@ -99,6 +100,74 @@ class Ride(SQLModel, table=True):
     record_written: bytes | None = None
     proof: bytes
     sealed_entry_id: str | None = None
+    tariff_version: int | None = wide(default=None)
+    tapped_line: int | None = None
+    area: int | None = None
+
+
+class Adjustment(SQLModel, table=True):
+    """A ride's fare, set right by all rides of its rider that are known: for ever, and never an edit.
+
+    `number` counts the adjustments of the ride; the legs are what this one changed of the ride's row and those
+    before, and `rider_rial` is their sum: negative goes back to the rider. (`rider_kind`, `rider_ref`) is
+    whose purse it is: a card's, or the wallet behind tickets. `is_held`: the ride was in dispute, so its
+    owner's part moved within suspense. `cause` is an AdjustmentCause, `steps` why, as the tariff tells it.
+    """
+
+    __tablename__ = "travel_adjustment"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (Index("ix_travel_adjustment_rider", "rider_kind", "rider_ref"),)
+    medium_kind: str = Field(primary_key=True)
+    medium_ref: str = Field(primary_key=True)
+    counter: int = wide(primary_key=True)
+    number: int = Field(primary_key=True)
+    rider_kind: str
+    rider_ref: str
+    service_day: date = Field(index=True)
+    owner_id: str | None = None
+    rider_rial: int = money()
+    owner_rial: int = money()
+    commission_rial: int = money()
+    suspense_rial: int = money()
+    is_held: bool = False
+    cause: str
+    steps: bytes
+    tariff_version: int = wide()
+    entry_id: str = Field(index=True)
+    adjusted_at: datetime = instant()
+    sealed_entry_id: str | None = None
+
+
+_WAITS = text("open_since IS NOT NULL")
+
+
+class Rider(SQLModel, table=True):
+    """A rider as the tariff remembers one: its row is locked while the rides are priced anew.
+
+    `open_since`: the tap-on of a journey whose tap-off is not known.
+    """
+
+    __tablename__ = "travel_rider"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (
+        Index("ix_travel_rider_open", "open_since", sqlite_where=_WAITS, postgresql_where=_WAITS),
+    )
+    rider_kind: str = Field(primary_key=True)
+    rider_ref: str = Field(primary_key=True)
+    open_since: datetime | None = instant(default=None)
+
+
+class KeptState(SQLModel, table=True):
+    """What the tariff remembered of a rider after the ride at `place`, so that a new ride refolds few.
+
+    `place` is a card's counter, or unix seconds of a wallet's ride. Worked out from rides, thrown away freely.
+    """
+
+    __tablename__ = "travel_rider_state"  # pyright: ignore[reportAssignmentType]
+    rider_kind: str = Field(primary_key=True)
+    rider_ref: str = Field(primary_key=True)
+    place: int = wide(primary_key=True)
+    at_s: int = wide()
+    tariff_version: int = wide()
+    state: bytes
 
 
 class OpenEvidence(SQLModel, table=True):

@@ -122,3 +122,23 @@ class Flag(StrEnum):
     NOT_COMMITTED = "not_committed"
     NOT_REDEEMED = "not_redeemed"
     WRONG_VEHICLE = "wrong_vehicle"
+
+
+class RiderKind(StrEnum):
+    """Whose purse a ride is paid from: a card's own, or the wallet behind a phone's tickets."""
+
+    CARD = "card"
+    WALLET = "wallet"
+
+
+class AdjustmentCause(StrEnum):
+    """Why a ride costs otherwise than the bus charged.
+
+    REPRICED: the bus did not know all rides. CLOSED: a journey was never tapped off. FALSE_STATE: the card
+    told of a cheaper past than it has. UNDERCHARGED: the bus took less than the tariff asks.
+    """
+
+    REPRICED = "repriced"
+    CLOSED = "closed"
+    FALSE_STATE = "false_state"
+    UNDERCHARGED = "undercharged"

@@ -27,7 +27,7 @@ from sqlmodel import Session
 from fare.core.errors import OperatorError
 from fare.database.faults import as_operator_fault, named
 
-HEAD: Final = "0006"
+HEAD: Final = "0007"
 """The newest revision in `migrations/versions`; the app opens no other (a test keeps them together)."""
 SCHEMAS: Final = ("ledger", "travel", "identity")
 APP_ROLE: Final = "mancard_app"

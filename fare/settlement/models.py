@@ -18,7 +18,10 @@ class ServiceDay(SQLModel, table=True):
 
 
 class Statement(SQLModel, table=True):
-    """What one owner earned on one service day. `net` is its share; late rides of earlier days apart."""
+    """What one owner earned on one service day. `net` is its share; late rides of earlier days apart.
+
+    `adjustments` is the part of `net` by which the day's own rides were priced anew.
+    """
 
     __tablename__ = "ledger_statement"  # pyright: ignore[reportAssignmentType]
     owner_id: str = Field(primary_key=True)
@@ -29,6 +32,7 @@ class Statement(SQLModel, table=True):
     suspense_rial: int = money()
     net_rial: int = money()
     prior_days_rial: int = money(default=0)
+    adjustments_rial: int = money(default=0)
     payment_reference: str | None = None
 
 
