@@ -18,15 +18,17 @@ from fare.core.tariff.state import CapUse, PassUse
 
 _DAY_S: Final = 86_400
 _HOUR_S: Final = 3_600
+_QUARTER_S: Final = 900
 _WEEK_DAYS: Final = 7
+_EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 _LONGEST_SHIFT_S: Final = 7_200
 """No change of summer time moves a clock by more."""
 
 
 def local_time(tariff: Tariff, at_s: int) -> tuple[int, int]:
     """Local date (ordinal) and second of that day, as a clock on the wall shows them."""
-    at = datetime.fromtimestamp(at_s, tariff.zone)
-    return at.toordinal(), at.hour * 3_600 + at.minute * 60 + at.second
+    days, second = divmod(at_s + _utc_offset_s(tariff.zone_name, at_s // _QUARTER_S), _DAY_S)
+    return days + _EPOCH_DAY, second
 
 
 def service_day(tariff: Tariff, at_s: int) -> int:
@@ -130,6 +132,13 @@ def pass_is_valid(
         return True
     begins_s, ends_s = pass_bounds(tariff, product, first_s)
     return begins_s <= at_s and (ends_s is None or at_s < ends_s)
+
+
+@lru_cache(maxsize=4096)
+def _utc_offset_s(zone_name: str, quarter: int) -> int:
+    """By how much local time is ahead; clocks change on whole quarters of an hour."""
+    offset = datetime.fromtimestamp(quarter * _QUARTER_S, ZoneInfo(zone_name)).utcoffset()
+    return 0 if offset is None else int(offset.total_seconds())
 
 
 @lru_cache(maxsize=4096)
