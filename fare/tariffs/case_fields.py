@@ -1,0 +1,182 @@
+"""Takes values out of the JSON of a case, one kind at a time, and says where and why one will not do.
+
+It knows JSON, times and whole numbers, and nothing of cases or tariffs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Mapping
+from datetime import date, datetime
+from difflib import get_close_matches
+from typing import Any, Final, TypeVar, cast
+
+MOST_TEXT: Final = 256
+MOST_FAULTS: Final = 20
+_MOST_NAMES: Final = 8
+_YEARS: Final = range(1971, 2200)
+
+Value = TypeVar("Value")
+
+
+def nearest(name: str, known: Collection[str]) -> str:
+    """What to write instead of a name nobody knows: ` Do: write "route_id".`, or the few that there are."""
+    names = sorted(known)
+    close = get_close_matches(name[:MOST_TEXT], names, n=1, cutoff=0.6)
+    if close:
+        return f' Do: write "{close[0]}" if that was meant.'
+    if not names:
+        return " Do: leave it out."
+    shown = ", ".join(f'"{each}"' for each in names[:_MOST_NAMES])
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return f" Do: use one of {shown}{more}."
+
+
+class FieldReader:
+    """Takes the values of one case out of its JSON objects and collects what is wrong with them."""
+
+    def __init__(self) -> None:
+        self.faults: list[str] = []
+
+    def fault(self, place: str, problem: str) -> None:
+        """One more sentence, unless there are many already."""
+        if len(self.faults) < MOST_FAULTS:
+            self.faults.append(f"{place}: {problem}")
+
+    def keys(self, entry: object, place: str, known: tuple[str, ...]) -> dict[str, Any]:
+        """The object's entries; null is the same as leaving the key out."""
+        if not isinstance(entry, dict):
+            self.fault(place, f"an object is needed here, not {kind_of(entry)}. Do: write {{ … }}.")
+            return {}
+        found: dict[str, Any] = {}
+        for key, value in cast("dict[str, Any]", entry).items():
+            if key not in known:
+                self.fault(f"{place}.{shown(key)}", f"there is no such key.{nearest(key, known)}")
+            elif value is not None:
+                found[key] = value
+        return found
+
+    def text(self, entry: Mapping[str, Any], key: str, place: str) -> str | None:
+        """A text with something in it."""
+        value = entry.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            self.fault(
+                f"{place}.{key}", f"a text is needed here, not {kind_of(value)}. Do: put it in quotes."
+            )
+            return None
+        if not 0 < len(value) <= MOST_TEXT:
+            self.fault(
+                f"{place}.{key}", f"a text of 1 to {MOST_TEXT} characters is needed here. Do: mend it."
+            )
+            return None
+        return value
+
+    def one_of(
+        self, entry: Mapping[str, Any], key: str, place: str, known: tuple[str, ...], default: str
+    ) -> str:
+        """One of the words of `known`."""
+        value = entry.get(key, default)
+        if value not in known:
+            words = " or ".join(f'"{each}"' for each in known)
+            self.fault(f"{place}.{key}", f"{kind_of(value)} is not known here. Do: write {words}.")
+            return default
+        return cast("str", value)
+
+    def number(self, entry: Mapping[str, Any], key: str, place: str, least: int, most: int) -> int | None:
+        """A whole number within bounds, both included."""
+        value = entry.get(key)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int):
+            self.fault(f"{place}.{key}", f"a whole number is needed here, not {kind_of(value)}. Do: mend it.")
+            return None
+        if not least <= value <= most:
+            self.fault(f"{place}.{key}", f"it must be {least} to {most}. Do: mend it.")
+            return None
+        return value
+
+    def flag(self, entry: Mapping[str, Any], key: str, place: str) -> bool:
+        """True or false; false where it is left out."""
+        value = entry.get(key, False)
+        if not isinstance(value, bool):
+            self.fault(f"{place}.{key}", f"true or false is needed here, not {kind_of(value)}. Do: mend it.")
+            return False
+        return value
+
+    def instant(self, entry: Mapping[str, Any], key: str, place: str) -> datetime | None:
+        """An instant with its offset."""
+        found = self.text(entry, key, place)
+        return None if found is None else self._instant(found, f"{place}.{key}")
+
+    def day_or_instant(self, entry: Mapping[str, Any], key: str, place: str) -> date | datetime | None:
+        """A date, or an instant with its offset."""
+        found = self.text(entry, key, place)
+        if found is None:
+            return None
+        if len(found) == len("2026-03-21"):
+            try:
+                day = date.fromisoformat(found)
+            except ValueError:
+                self.fault(f"{place}.{key}", f'"{found}" is no date. Do: write it as 2026-03-21.')
+                return None
+            return self._of_our_time(day, f"{place}.{key}")
+        return self._instant(found, f"{place}.{key}")
+
+    def _instant(self, found: str, place: str) -> datetime | None:
+        try:
+            at = datetime.fromisoformat(found)
+        except ValueError:
+            self.fault(
+                place, f'"{found[:40]}" is no time. Do: write it in ISO 8601, as 2026-11-22T08:00:00+03:30.'
+            )
+            return None
+        if at.tzinfo is None:
+            self.fault(
+                place, f'"{found}" has no UTC offset. Do: write the offset behind it, as {found[:19]}+03:30.'
+            )
+            return None
+        return self._of_our_time(at, place)
+
+    def _of_our_time(self, value: Value, place: str) -> Value | None:
+        if cast("date", value).year in _YEARS:
+            return value
+        self.fault(place, f"the year must be {_YEARS.start} to {_YEARS.stop - 1}. Do: mend it.")
+        return None
+
+    def each(
+        self,
+        entry: Mapping[str, Any],
+        key: str,
+        place: str,
+        most: int,
+        read: Callable[[Any, str], Value | None],
+    ) -> tuple[Value, ...]:
+        """The entries of a list that could be read."""
+        listed = entry.get(key, [])
+        if not isinstance(listed, list):
+            self.fault(f"{place}.{key}", f"a list is needed here, not {kind_of(listed)}. Do: write [ … ].")
+            return ()
+        values = cast("list[Any]", listed)
+        if len(values) > most:
+            self.fault(f"{place}.{key}", f"there are more than {most} entries. Do: split the case.")
+            return ()
+        read_entries = (read(value, f"{place}.{key}[{index}]") for index, value in enumerate(values))
+        return tuple(value for value in read_entries if value is not None)
+
+
+def kind_of(value: object) -> str:
+    """What stands there, short enough for a sentence."""
+    if isinstance(value, str):
+        return shown(value)
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return "a list"
+    return json.dumps(value)[:40]
+
+
+def shown(text: str) -> str:
+    """A key or text of the file, short, and in quotes where it is no plain word."""
+    return text if len(text) <= 40 and text.isidentifier() else json.dumps(text[:40], ensure_ascii=False)

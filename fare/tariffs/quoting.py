@@ -1,0 +1,191 @@
+"""Quotes: what a tariff charges for cases, tap by tap, with the reason a rider can read.
+
+`mancard tariff quote FOLDER CASES.json`. It opens no database and changes nothing, so a tariff can be tried
+before anybody has approved it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from fare.core.errors import OperatorError
+from fare.core.tariff.context import Price, Rule
+from fare.core.tariff.history import PricedTap, price_history
+from fare.core.tariff.model import Tariff
+from fare.core.tariff.sentences import explain
+from fare.tariffs.case_taps import seconds_of, taps_of
+from fare.tariffs.cases import Case, open_cases
+from fare.tariffs.source import open_tariff
+
+Language = Literal["fa", "en"]
+
+
+@dataclass(frozen=True, slots=True)
+class QuotedTap:
+    """One tap's price in minor units: `charge` at the validator, `adjustment` by the ledger.
+
+    `charge` None: no rule prices the ride. `why` is a sentence in the language asked for; `rule` the word of
+    the rule that decided last.
+    """
+
+    charge: int | None
+    adjustment: int
+    product: str | None
+    why: str
+    rule: Rule
+    boards: bool
+    price: Price
+
+    @property
+    def due(self) -> int | None:
+        """What the tap costs in the end."""
+        return None if self.charge is None else self.charge + self.adjustment
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A case's price: `taps` in the case's own order; `total` None where any of it is not known.
+
+    `refund`: what comes back for the card, where the case asks. `error`: sentences that say what is wrong.
+    """
+
+    case_id: str
+    total: int | None
+    taps: tuple[QuotedTap, ...] = ()
+    refund: int | None = None
+    error: str | None = None
+
+    def to_document(self) -> dict[str, Any]:
+        """The result as docs/tariff.md describes it."""
+        found: dict[str, Any] = {
+            "id": self.case_id,
+            "total": self.total,
+            "taps": [
+                {
+                    "charge": tap.charge,
+                    "adjustment": tap.adjustment,
+                    "product": tap.product,
+                    "why": tap.why,
+                    "rule": tap.rule.value,
+                    "boards": tap.boards,
+                }
+                for tap in self.taps
+            ],
+        }
+        if self.refund is not None:
+            found["refund"] = self.refund
+        if self.error is not None:
+            found["error"] = self.error
+        return found
+
+
+def quote_case(tariff: Tariff, case: Case, language: Language = "en") -> Quote:
+    """Price one case. What is wrong with it is in `error`; nothing is raised."""
+    taps, faults = taps_of(tariff, case)
+    if faults:
+        return Quote(case.case_id, None, error=" ".join(faults))
+    # Taps within one second keep the order of their fractions, which a tap's whole seconds no longer tell.
+    order = sorted(range(len(taps)), key=lambda index: case.taps[index].at)
+    priced, _ = price_history(lambda _: tariff, [taps[index] for index in order], seconds_of(case.until))
+    quoted: list[QuotedTap | None] = [None] * len(taps)
+    for index, each in zip(order, priced, strict=True):
+        quoted[index] = _quoted(tariff, each, language)
+    found = tuple(tap for tap in quoted if tap is not None)
+    unknown = [f"{case.place}.taps[{index}]" for index, tap in enumerate(found) if tap.charge is None]
+    error = None
+    if unknown:
+        places = ", ".join(unknown[:5]) + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else "")
+        error = f"{places}: no rule of the tariff prices this ride. Do: add a leg rule or a [default_fare]."
+    return Quote(
+        case.case_id,
+        None if unknown else sum(tap.due or 0 for tap in found),
+        found,
+        _refund(tariff, case, priced) if case.refund else None,
+        error,
+    )
+
+
+def quote_cases(tariff: Tariff, cases: Iterable[Case], language: Language = "en") -> list[Quote]:
+    """Price cases, in their order."""
+    return [quote_case(tariff, case, language) for case in cases]
+
+
+def _quoted(tariff: Tariff, each: PricedTap, language: Language) -> QuotedTap:
+    price = each.price
+    return QuotedTap(
+        charge=price.amount if price.known else None,
+        adjustment=each.adjustment,
+        product=price.product_id,
+        why=explain(tariff, each.steps, language),
+        rule=each.steps[-1].rule if each.steps else price.rule,
+        boards=price.boards,
+        price=price,
+    )
+
+
+def _refund(tariff: Tariff, case: Case, priced: Sequence[PricedTap]) -> int:
+    """What comes back with the card: the purse less the fee, never below zero, and the deposit.
+
+    A purse below zero is taken out of the deposit.
+    """
+    balance = case.balance or 0
+    for each in priced:
+        balance = _balance_after(balance, each)
+    deposit = tariff.card.deposit if tariff.card.refund_deposit else 0
+    if balance < 0:
+        return max(0, deposit + balance)
+    return max(0, balance - tariff.card.refund_fee) + deposit
+
+
+def _balance_after(balance: int, each: PricedTap) -> int:
+    balance -= each.price.amount
+    if any(step.rule is Rule.LOADED for step in each.price.steps):
+        balance = max(balance, 0)  # what was missing, and the fee, came from outside the purse
+    return balance - each.adjustment
+
+
+def quote_command(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The tariff: a folder, or a GTFS zip.")],
+    cases: Annotated[Path, typer.Argument(metavar="CASES.json", help="Riders and their taps.")],
+    language: Annotated[
+        str, typer.Option("--language", metavar="fa|en", help="In which language the reasons are.")
+    ] = "en",
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write the results there, not here.")
+    ] = None,
+) -> None:
+    """Price cases by a tariff that need not be published: what each tap costs, and why."""
+    chosen = language_of(language)
+    tariff = open_tariff(folder)
+    quotes = quote_cases(tariff, open_cases(cases), chosen)
+    write_json({"results": [quote.to_document() for quote in quotes]}, out)
+    if any(quote.error is not None for quote in quotes):
+        raise typer.Exit(1)
+
+
+def language_of(text: str) -> Language:
+    """The language an option names. Raises OperatorError for any other."""
+    if text == "fa":
+        return "fa"
+    if text == "en":
+        return "en"
+    raise OperatorError(f'--language: "{text[:40]}" is not known. Do: write fa or en.')
+
+
+def write_json(document: object, out: Path | None) -> None:
+    """The document to a file, or to standard output. Raises OperatorError when the file cannot be written."""
+    if out is None:
+        plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+        sys.stdout.write(json.dumps(document, ensure_ascii=plain, indent=1) + "\n")
+        return
+    try:
+        out.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    except OSError as fault:
+        raise OperatorError(f"{out} cannot be written ({fault.strerror}). Do: name another file.") from None
