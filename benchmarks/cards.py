@@ -13,8 +13,9 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fare.core import card_record, entitlement
+from fare.core.boarding import Boarding
 from fare.core.bundle import Bundle
-from fare.core.decision import Boarding, CardView, Charge, decide_card
+from fare.core.decision import CardView, Charge, decide_card
 from fare.core.desfire.application import OpenCard, commit, open_card, personalise, run, stage
 from fare.core.desfire.keys import CardKeys, CardKeyStore, CardMasters, ValidatorKeys
 from fare.core.desfire.layout import AID
@@ -40,7 +41,7 @@ FIRST_RECORD: Final = card_record.first_record(NOW_S)
 BOARDING: Final = Boarding(7, 1, NOW_S, 1, 0)
 BUNDLE: Final = Bundle(
     BundleVersion(bytes(8), 1), NOW_S, "urmia", "Asia/Tehran", 14400, 1,
-    flat_tariff(1, "flat", {0: FareProduct("adult", "adult", FARE_RIAL)}), {}, {}, {},
+    ((0, flat_tariff(1, "flat", {0: FareProduct("adult", "adult", FARE_RIAL)})),), {}, {}, {},
 )  # fmt: skip
 
 

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from benchmarks.measuring import MILLISECONDS, Effort, Measured, compare_cpu
 from fare.core import base45
+from fare.core.boarding import Boarding
 from fare.core.bundle import Bundle
-from fare.core.decision import Boarding
 from fare.core.proof.mc1 import (
     EntitlementClaims,
     encode_proof,
@@ -139,6 +139,6 @@ def _dearest_refusal(genuine: str, bundle: Bundle, keys: Mapping[bytes, Ed25519P
 def _bundle() -> Bundle:
     tariff = flat_tariff(1, "flat", {0: FareProduct("adult", "adult", _FARE_RIAL)})
     return Bundle(
-        BundleVersion(bytes(8), 1), _NOW_S, "city", "Asia/Tehran", 14_400, 1, tariff, {}, {}, {},
+        BundleVersion(bytes(8), 1), _NOW_S, "city", "Asia/Tehran", 14_400, 1, ((0, tariff),), {}, {}, {},
         denied_tickets=_DENIED,
     )  # fmt: skip

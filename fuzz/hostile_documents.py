@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Final, cast
 
 from fare.core import card_record, entitlement
+from fare.core.boarding import Boarding
 from fare.core.bundle import Bundle
-from fare.core.decision import Boarding, CardView, Charge, decide_card
+from fare.core.decision import CardView, Charge, Refused, decide_card
 from fare.core.desfire import layout
 from fare.core.entitlement import EntitlementFault
 from fare.core.errors import MalformedDocument
@@ -31,7 +32,8 @@ _TARIFF: Final = flat_tariff(1, "flat", {0: FareProduct("adult", "adult", world.
 
 def _bundle(denied: frozenset[int], waiting: dict[int, bytes]) -> Bundle:
     return Bundle(
-        BundleVersion(bytes(8), 1), world.NOW_S, "urmia", "Asia/Tehran", 14400, 1, _TARIFF, {}, {}, {},
+        BundleVersion(bytes(8), 1), world.NOW_S, "urmia", "Asia/Tehran", 14400, 1,
+        ((0, _TARIFF),), {}, {}, {},
         denied_cards=denied, entitlements=waiting,
     )  # fmt: skip
 
@@ -126,7 +128,7 @@ def _decision(choices: Choices) -> None:
         if not 0 <= decided.price.amount <= layout.MAX_DEBIT_RIAL:
             raise BrokenRule(f"a fare of {decided.price.amount} rial")
         card_record.decode(decided.record)
-    elif decided.block_record is not None:
+    elif isinstance(decided, Refused) and decided.block_record is not None:
         card_record.decode(decided.block_record)
 
 

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from fare.core import base45
+from fare.core.boarding import Boarding
 from fare.core.bundle import Bundle
-from fare.core.decision import Boarding
 from fare.core.inspection import TicketShown, read_ticket
 from fare.core.proof import mc1, mp1
 from fare.core.proof.issued import SIGNATURE_BYTES, issuer_to_sign, write_issued
@@ -44,7 +44,7 @@ _POINT: Final = _PHONE.public_key().public_numbers()
 _CTI: Final = b"fuzz-cti"
 _TARIFF: Final = flat_tariff(1, "flat", {0: FareProduct("adult", "adult", world.FARE_RIAL)})
 _BUNDLE: Final = Bundle(
-    BundleVersion(bytes(8), 1), world.NOW_S, "urmia", "Asia/Tehran", 14400, 1, _TARIFF, {}, {}, {}
+    BundleVersion(bytes(8), 1), world.NOW_S, "urmia", "Asia/Tehran", 14400, 1, ((0, _TARIFF),), {}, {}, {}
 )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ import struct
 from dataclasses import replace
 from typing import Final
 
-from fare.core.decision import Boarding, CardView, Charge, Reason, Refused, decide_card
+from fare.core.decision import AlreadyPaid, CardView, Charge, Reason, Refused, decide_card
 from fare.core.desfire import errors as card_errors
 from fare.core.desfire.application import OpenCard, commit, open_card, run, stage
 from fare.core.desfire.keys import CardKeyStore
@@ -88,6 +88,8 @@ class CardTaps:
                 tap, on_card = torn
                 return self._recover(moment, tap, card.previous, on_card.balance_rial(card.spent))
             decided = self._decide(moment, card)
+            if isinstance(decided, AlreadyPaid):
+                return self._already_paid(moment, card, decided)
             if isinstance(decided, Charge):
                 intent = self._intended_ride(moment, card, decided)
             elif decided.block_record is not None:
@@ -120,13 +122,10 @@ class CardTaps:
         self.keys_problem = ""
         return card
 
-    def _decide(self, moment: Moment, card: OpenCard) -> Charge | Refused:
-        here = moment.loaded.here
-        if here is None:  # checked by the door
+    def _decide(self, moment: Moment, card: OpenCard) -> Charge | AlreadyPaid | Refused:
+        boarding = moment.boarding(self._journal)
+        if boarding is None:  # checked by the door
             return Refused(Reason.OUT_OF_SERVICE)
-        boarding = Boarding(
-            self._journal.device, self._journal.next_seq, moment.wall_ms // 1000, here.line, here.area
-        )
         view = CardView(card.uid, AID, card.entitlement, card.newest_record, card.spent)
         try:
             return decide_card(view, boarding, moment.loaded.bundle, moment.loaded.card_keys)
@@ -149,7 +148,7 @@ class CardTaps:
             proof=None,
         )
         tap = self._door.tap(moment, Outcome.UNCONFIRMED, Reason.CARD_TORN, fare_rial)
-        return replace(tap, card=evidence)
+        return replace(tap, card=evidence, flags=charge.flags)
 
     def _ride(self, moment: Moment, link: Link, card: OpenCard, charge: Charge, intent: Tap) -> Shown:
         try:
@@ -183,11 +182,13 @@ class CardTaps:
                 return self._recover(moment, intent, proof, charge.balance_after_rial)
             evidence = _with_proof(intent, proof)
             self._outcome(replace(intent, outcome=Outcome.ACCEPTED, reason=Reason.OK, card=evidence))
+        told = Reason.ALIGHTED if charge.alighting else Reason.OK
         return replace(
-            self._shown(moment, Lamp.GREEN, Reason.OK, intent.seq),
+            self._shown(moment, Lamp.GREEN, told, intent.seq),
             fare_rial=intent.fare_rial,
             balance_rial=charge.balance_after_rial,
             on_pass=charge.on_pass,
+            rule=charge.price.rule,
         )
 
     def _recover(self, moment: Moment, torn: Tap, proof: CommitProof, balance_rial: int) -> Shown:
@@ -204,6 +205,11 @@ class CardTaps:
         )
 
     # --- no ride ---
+
+    def _already_paid(self, moment: Moment, card: OpenCard, decided: AlreadyPaid) -> Shown:
+        """Green, and the tap is told as one that took nothing and wrote nothing."""
+        shown = self._refuse(moment, decided.reason, card, decided.balance_rial)
+        return replace(shown, lamp=Lamp.GREEN)
 
     def _intended_block(self, moment: Moment, card: OpenCard, record: bytes) -> Tap:
         tap = self._door.tap(moment, Outcome.REFUSED, Reason.CARD_DENIED, 0)

@@ -7,10 +7,13 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
+from fare.core.boarding import Boarding
 from fare.core.decision import Reason
 from fare.core.proof.issued import TEXT_MAX_CHARS
 from fare.core.proof.refusal import TicketRefusal
 from fare.core.tap import ClockQuality, Outcome, Tap
+from fare.core.tariff.context import TapKind
+from fare.core.tariff.model import OutOfService, Tariff
 from readers.bundles import Bundles, LoadedBundle
 from readers.journal import RESERVE_BYTES, Journal
 from readers.ports import Clock, Storage
@@ -31,6 +34,20 @@ class Moment:
     def synchronised(self) -> bool:
         """Whether `wall_ms` may be trusted: freshness is judged, and what has expired is forgotten."""
         return self.quality is ClockQuality.SYNCHRONISED
+
+    @property
+    def tariff(self) -> Tariff:
+        """The tariff in force: at its start a bus without a line changes over by itself."""
+        return self.loaded.bundle.tariff_at(self.wall_ms // 1000)
+
+    def boarding(self, journal: Journal) -> Boarding | None:
+        """Where this tap is, and whether riders board or leave here; None where the bundle knows no place."""
+        here = self.loaded.here
+        if here is None:
+            return None
+        kind = TapKind.OFF if here.exit else TapKind.ON
+        at_s = self.wall_ms // 1000
+        return Boarding(journal.device, journal.next_seq, at_s, here.line, here.area, here.vehicle, kind)
 
     @property
     def line_name(self) -> str:
@@ -94,7 +111,7 @@ class Door:
             fare_rial=fare_rial,
             line=0 if here is None else here.line,
             area=0 if here is None else here.area,
-            tariff_version=moment.loaded.bundle.tariff.version,
+            tariff_version=moment.tariff.version,
         )
 
     def shown(
@@ -104,5 +121,14 @@ class Door:
         return Shown(lamp, str(reason), medium, moment.wall_ms, line_name=moment.line_name, seq=seq)
 
     def out_of_service(self, medium: ShownMedium) -> Shown:
-        """The answer while nothing may be sold."""
-        return Shown(Lamp.RED, Reason.OUT_OF_SERVICE, medium, self.clock.wall_ms())
+        """The answer while nothing may be sold: pay at another door, or ride free where the tariff says so.
+
+        Only this validator's own faults lead here, never what a card says of itself: a forged card that names
+        keys nobody has must not ride free.
+        """
+        now_ms = self.clock.wall_ms()
+        loaded = self._bundles.current
+        tariff = None if loaded is None else loaded.bundle.tariff_at(now_ms // 1000)
+        if tariff is not None and tariff.out_of_service is OutOfService.RIDE_FREE:
+            return Shown(Lamp.GREEN, Reason.RIDE_FREE, medium, now_ms)
+        return Shown(Lamp.RED, Reason.OUT_OF_SERVICE, medium, now_ms)

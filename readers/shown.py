@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from fare.core.inspection import Inspected
+from fare.core.tariff.context import Rule
 
 
 class Lamp(StrEnum):
@@ -30,7 +31,8 @@ class Shown:
 
     `fare_rial` is what this ride costs (0 when refused). `balance_rial` is the card's after the tap, None
     where it is not known; `rides_left` is a phone ticket's. `recovered` tells that an earlier torn tap
-    was completed now, without a second debit; `on_pass` that a pass covers the ride. `seq` is the tap's
+    was completed now, without a second debit; `on_pass` that a pass covers the ride; `rule` names the rule of
+    the tariff that decided the fare last, None where no fare was asked. `seq` is the tap's
     number in the journal, None when nothing was written.
 
     `inspected` is the answer to an inspector, None to a rider; then `reason` may also be an InspectionReason,
@@ -53,3 +55,4 @@ class Shown:
     inspected: Inspected | None = None
     minutes_left: int | None = None
     denied: bool = False
+    rule: Rule | None = None

@@ -12,13 +12,14 @@ import time
 from dataclasses import replace
 from typing import Final
 
-from fare.core.decision import Boarding, Reason
+from fare.core.decision import Reason
 from fare.core.proof.issued import TEXT_MAX_CHARS
 from fare.core.proof.mp1 import PaperTicket
 from fare.core.proof.refusal import TicketRefusal
 from fare.core.proof.tickets import AnyVerifiedTicket, rides_of
 from fare.core.replay import RideClaim
 from fare.core.tap import Outcome, Tap
+from fare.core.tariff.context import Rule
 from fare.core.ticket_decision import TicketRide, decide_ticket
 from readers.door import Door, Moment, trimmed
 from readers.journal import Journal, JournalFault
@@ -87,14 +88,13 @@ class TicketTaps:
                 return self._door.out_of_service(ShownMedium.PHONE)
 
     def _decide(self, moment: Moment, text: str) -> TicketRide | TicketRefusal | Reason:
-        here = moment.loaded.here
-        if here is None:  # checked by the door
+        boarding = moment.boarding(self._door.journal)
+        if boarding is None or boarding.vehicle is None:  # checked by the door
             return Reason.OUT_OF_SERVICE
-        now_s = moment.wall_ms // 1000
-        journal = self._door.journal
-        boarding = Boarding(journal.device, journal.next_seq, now_s, here.line, here.area)
         bundle, keys = moment.loaded.bundle, moment.loaded.channel_keys
-        return decide_ticket(text, boarding, here.vehicle, bundle, keys, now_s, moment.synchronised)
+        return decide_ticket(
+            text, boarding, boarding.vehicle, bundle, keys, boarding.at_s, moment.synchronised
+        )
 
     def _ride(self, moment: Moment, text: str, decided: TicketRide) -> Shown:
         ticket = decided.ticket
@@ -121,7 +121,7 @@ class TicketTaps:
         if moment.synchronised:
             self._memory.forget_expired(at_s)
         self._last_scan = (_screen(text), moment.mono_ns)
-        return self._green(moment, tap, ticket)
+        return self._green(moment, tap, ticket, decided.price.rule)
 
     def _not_redeemed(self, ticket: AnyVerifiedTicket, claim: RideClaim) -> TicketRefusal | None:
         """Ask the ledger for a paper ticket that names no vehicle: others may hold copies of it."""
@@ -131,12 +131,13 @@ class TicketTaps:
             return TicketRefusal.ALREADY_PAID
         return self._redeem(ticket.cti)
 
-    def _green(self, moment: Moment, tap: Tap, ticket: AnyVerifiedTicket) -> Shown:
+    def _green(self, moment: Moment, tap: Tap, ticket: AnyVerifiedTicket, rule: Rule | None = None) -> Shown:
         return replace(
             self._door.shown(moment, Lamp.GREEN, Reason.OK, ShownMedium.PHONE, seq=tap.seq),
             fare_rial=tap.fare_rial,
             pax=ticket.pax,
             rides_left=ticket.max_taps - rides_of(ticket).last,
+            rule=rule,
         )
 
     def _refuse(self, moment: Moment, text: str, reason: TicketRefusal | Reason) -> Shown:

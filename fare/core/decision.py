@@ -2,32 +2,39 @@
 
 A decision is a value. `Charge` says what to write on the card; `Refused` says why not, in a word that
 every display translates and every report counts, and what to write on a card that is denied, so that a bus
-with an older denylist refuses it too. What the tariff is told of a boarding, by card or by phone,
-is said here too, for bus and ledger alike. Nothing here talks to a card or reads a clock.
+with an older denylist refuses it too. `AlreadyPaid` lets the rider on and writes nothing. What the tariff is
+told of a tap is in `fare.core.boarding`. Nothing here talks to a card or reads a clock.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from fare.core import card_record, entitlement
+from fare.core.boarding import Boarding, card_context, local_day, state_on_card
 from fare.core.bundle import Bundle
 from fare.core.card_record import MAX_FARE_RIAL, CardRecord
-from fare.core.entitlement import UNLIMITED_RIDES, CardEntitlement, EntitlementFault, VerifiedEntitlement
+from fare.core.entitlement import EntitlementFault, VerifiedEntitlement
 from fare.core.errors import MalformedDocument
-from fare.core.proof.mc1 import PhoneTicket
-from fare.core.proof.mp1 import PaperTicket
-from fare.core.tariff.card_state import from_card, to_card
-from fare.core.tariff.context import HeldPass, Price, TapContext
-from fare.core.tariff.model import FareMedium, Tariff
+from fare.core.tariff.card_state import to_card
+from fare.core.tariff.context import Price, Rule, TapKind
+from fare.core.tariff.model import Tariff
 from fare.core.tariff.pricing import price
+
+DEFAULT_FARE: Final = "default_fare"
+"""Flag of a tap that no rule of the tariff prices: the line's default fare was charged."""
 
 
 class Reason(StrEnum):
-    """Why a tap was refused (or "ok"). Ticket reasons are in `fare.core.proof.refusal.TicketRefusal`."""
+    """Why a tap was refused (or "ok"). Ticket reasons are in `fare.core.proof.refusal.TicketRefusal`.
+
+    PASS_BACK and RIDE_PAID let the rider on for nothing, RIDE_FREE says that nobody pays at a validator that
+    is out of service, ALIGHTED is what a rider who leaves is told.
+    """
 
     OK = "ok"
     NOT_OUR_CARD = "not_our_card"
@@ -42,6 +49,25 @@ class Reason(StrEnum):
     HELD_TOO_SHORT = "held_too_short"
     CARD_TOO_SLOW = "card_too_slow"
     OUT_OF_SERVICE = "out_of_service"
+    RIDE_FREE = "ride_free"
+    FARE_UNKNOWN = "fare_unknown"
+    TOO_MANY_RIDERS = "too_many_riders"
+    EXIT_DOOR = "exit_door"
+    PASS_BACK = "pass_back"  # noqa: S105 - a word of public transport, no password
+    RIDE_PAID = "ride_paid"
+    ALIGHTED = "alighted"
+
+
+_NOT_BOARDING: Final[Mapping[Rule, Reason]] = {
+    Rule.UNKNOWN_FARE: Reason.FARE_UNKNOWN,
+    Rule.SHORT_PURSE: Reason.INSUFFICIENT_BALANCE,
+    Rule.TOO_MANY: Reason.TOO_MANY_RIDERS,
+    Rule.ANOTHER_DOOR: Reason.OUT_OF_SERVICE,
+}
+_ALREADY_PAID: Final[Mapping[Rule, Reason]] = {
+    Rule.PASS_BACK: Reason.PASS_BACK,
+    Rule.ALREADY_PAID: Reason.RIDE_PAID,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +82,11 @@ class CardView:
 
 
 @dataclass(frozen=True, slots=True)
-class Boarding:
-    """Where and when the card was presented: `device`, `seq` in its journal, unix seconds, line, area."""
-
-    device: int
-    seq: int
-    at_s: int
-    line: int
-    area: int
-
-
-@dataclass(frozen=True, slots=True)
 class Charge:
-    """Let the rider on: debit, write the record, and write the newer entitlement if there is one."""
+    """Let the rider on, or off: debit, write the record, and the newer entitlement if there is one.
+
+    `flags` are the tap's.
+    """
 
     price: Price
     record: bytes
@@ -77,6 +95,17 @@ class Charge:
     delivered: bytes | None
     balance_after_rial: int
     on_pass: bool
+    alighting: bool = False
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyPaid:
+    """Let the rider on: the card was charged a moment ago, or has paid this ride. It is not written to."""
+
+    reason: Reason
+    serial: int
+    balance_rial: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +123,7 @@ class Refused:
 
 def decide_card(
     view: CardView, boarding: Boarding, bundle: Bundle, keys: entitlement.KeyRing
-) -> Charge | Refused:
+) -> Charge | AlreadyPaid | Refused:
     """Apply every rule to one card. The order is the order in which a rider can act on the answer."""
     on_card = entitlement.verify(view.entitlement, keys, uid=view.uid, aid=view.aid)
     if isinstance(on_card, EntitlementFault):
@@ -111,15 +140,24 @@ def decide_card(
     if last.blocked:
         return Refused(Reason.CARD_BLOCKED, serial, balance)
     zone = ZoneInfo(bundle.zone)
-    if in_force.expires_day < _local_day(boarding, zone):
+    if in_force.expires_day < local_day(boarding.at_s, zone):
         return Refused(Reason.CARD_EXPIRED, serial, balance)
-    context = card_context(bundle.tariff, in_force, boarding, zone)
-    before = from_card((bundle.tariff,), last.rider_state, last.at_s)
-    cost, state = price(bundle.tariff, before, context)
+    tariff = bundle.tariff_at(boarding.at_s)
+    was_on = bundle.devices.get(last.validator)
+    vehicle = None if was_on is None else was_on.vehicle
+    if _left_just_now(last, vehicle, boarding, tariff):
+        return AlreadyPaid(Reason.PASS_BACK, serial, balance)
+    before = state_on_card(bundle.tariffs_of(last.at_s), last, in_force, zone, boarding.at_s, vehicle)
+    cost, state = price(tariff, before, card_context(tariff, in_force, boarding, zone, view.spent_rial))
+    reason = not_to_be_charged(cost)
+    if reason is Reason.PASS_BACK or reason is Reason.RIDE_PAID:
+        return AlreadyPaid(reason, serial, balance)
     # What costs nothing needs no balance: a pass rides on a purse that is empty or overdrawn.
     if cost.amount and cost.amount > min(balance + in_force.overdraft_rial, MAX_FARE_RIAL):
-        return Refused(Reason.INSUFFICIENT_BALANCE, serial, balance)
-    on_pass = cost.pass_product_id is not None
+        reason = reason or Reason.INSUFFICIENT_BALANCE
+    if reason is not None:
+        return Refused(reason, serial, balance)
+    alighting, on_pass = boarding.kind is TapKind.OFF, cost.pass_product_id is not None
     record = CardRecord(
         validator=boarding.device,
         seq=boarding.seq,
@@ -129,10 +167,35 @@ def decide_card(
         fare_rial=cost.amount,
         spent_after_rial=view.spent_rial + cost.amount,
         entitlement_version=in_force.version,
-        rider_state=to_card(bundle.tariff, state, boarding.at_s),
+        rider_state=to_card(tariff, state, boarding.at_s),
         on_pass=on_pass,
+        alighting=alighting,
     ).encode()
-    return Charge(cost, record, on_card, in_force, delivered, balance - cost.amount, on_pass)
+    after_rial = balance - cost.amount
+    return Charge(cost, record, on_card, in_force, delivered, after_rial, on_pass, alighting, flags_of(cost))
+
+
+def _left_just_now(last: CardRecord, vehicle: str | None, boarding: Boarding, tariff: Tariff) -> bool:
+    """Whether the card was tapped off here a moment ago: the second tap ends no ride that began nowhere."""
+    here = vehicle is not None and vehicle == boarding.vehicle
+    ends_twice = here and last.alighting and boarding.kind is TapKind.OFF
+    return ends_twice and 0 <= boarding.at_s - last.at_s < tariff.pass_back_s
+
+
+def not_to_be_charged(cost: Price) -> Reason | None:
+    """Why a tap with this price charges and writes nothing; None where it is a ride, or ends one."""
+    for step in cost.steps:
+        if step.rule in _ALREADY_PAID:
+            return _ALREADY_PAID[step.rule]
+        if step.rule is Rule.UNKNOWN_FARE:
+            return Reason.FARE_UNKNOWN
+    # The rule that refuses spoke last; where it has no word of its own, the balance is at fault.
+    return None if cost.boards else _NOT_BOARDING.get(cost.rule, Reason.INSUFFICIENT_BALANCE)
+
+
+def flags_of(cost: Price) -> tuple[str, ...]:
+    """What a tap with this price tells the ledger beside its amount."""
+    return (DEFAULT_FARE,) if cost.flagged else ()
 
 
 def _block_record(view: CardView, boarding: Boarding, on_card: VerifiedEntitlement) -> bytes | None:
@@ -143,7 +206,6 @@ def _block_record(view: CardView, boarding: Boarding, on_card: VerifiedEntitleme
     if newest.blocked:
         return None
     return card_record.record_without_ride(
-        newest,
         blocked=True,
         validator=boarding.device,
         seq=boarding.seq,
@@ -153,53 +215,6 @@ def _block_record(view: CardView, boarding: Boarding, on_card: VerifiedEntitleme
         spent_rial=view.spent_rial,
         entitlement_version=on_card.version,
     )
-
-
-def card_context(tariff: Tariff, in_force: CardEntitlement, boarding: Boarding, zone: ZoneInfo) -> TapContext:
-    """A boarding by card as the tariff sees it: bus and ledger build it in this one place."""
-    today = _local_day(boarding, zone)
-    return TapContext(
-        at_s=boarding.at_s,
-        medium=tariff.media.get(FareMedium.CARD),
-        rider_category=_category_id(tariff, in_force.rider_category),
-        category_valid=in_force.category_expires_day == 0 or in_force.category_expires_day >= today,
-        route=tariff.lines.get(boarding.line),
-        area=tariff.areas.get(boarding.area),
-        passes=_passes_that_ride(tariff, in_force, today),
-    )
-
-
-def _category_id(tariff: Tariff, number: int) -> str | None:
-    return next((each.rider_category_id for each in tariff.rider_categories if each.number == number), None)
-
-
-def _passes_that_ride(tariff: Tariff, in_force: CardEntitlement, today: int) -> tuple[HeldPass, ...]:
-    """The passes that are valid on this day.
-
-    A pass of so many rides is left alone: nothing on the card counts them yet, so it would never end.
-    """
-    names = {each.number: each.product_id for each in tariff.passes}
-    return tuple(
-        HeldPass(names.get(one.product, f"pass-{one.product}"))
-        for one in in_force.passes
-        if one.rides == UNLIMITED_RIDES and one.first_day <= today <= one.last_day
-    )
-
-
-def ticket_context(tariff: Tariff, ticket: PhoneTicket | PaperTicket, boarding: Boarding) -> TapContext:
-    """A boarding by ticket as the tariff sees it: bus and ledger build it in this one place."""
-    medium = FareMedium.PAPER if isinstance(ticket, PaperTicket) else FareMedium.PHONE
-    return TapContext(
-        at_s=boarding.at_s,
-        medium=tariff.media.get(medium),
-        route=tariff.lines.get(boarding.line),
-        area=tariff.areas.get(boarding.area),
-        pax=ticket.pax,
-    )
-
-
-def _local_day(boarding: Boarding, zone: ZoneInfo) -> int:
-    return entitlement.day_number(datetime.fromtimestamp(boarding.at_s, zone).date())
 
 
 def _newest(

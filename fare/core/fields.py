@@ -38,6 +38,13 @@ def text(value: object, name: str) -> str:
     return value
 
 
+def truth(value: object, name: str) -> bool:
+    """True or false, and no number that equals one."""
+    if not isinstance(value, bool):
+        raise MalformedDocument(f"{name} is neither true nor false")
+    return value
+
+
 def array(value: object, size: int | None, name: str) -> list[object]:
     """An array, of exactly `size` items where given."""
     if not isinstance(value, list) or (size is not None and len(cast("list[object]", value)) != size):

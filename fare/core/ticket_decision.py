@@ -3,6 +3,8 @@
 A decision is a value: `TicketRide` says what to claim and what it costs, everything else why not. It claims
 nothing, asks no ledger and reads no clock; what a card may do is in `fare.core.decision`.
 
+No ticket is tapped off: it is priced whole when its rider boards, and not looked at where riders leave.
+
 Order: length, prefix, form · signatures · window, denylist, rides left, vehicle · freshness · price and hold.
 Next, by the caller: the vehicle's replay memory (for paper without a vehicle: the ledger), journal, lamp.
 """
@@ -15,14 +17,16 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from fare.core.boarding import Boarding, ticket_context
 from fare.core.bundle import Bundle
 from fare.core.card_record import MAX_FARE_RIAL
-from fare.core.decision import Boarding, Reason, ticket_context
+from fare.core.decision import Reason, flags_of, not_to_be_charged
 from fare.core.proof.paper import examine_paper
 from fare.core.proof.phone import examine
 from fare.core.proof.refusal import TicketRefusal
 from fare.core.proof.tickets import AnyVerifiedTicket, is_paper
-from fare.core.tariff.context import Price
+from fare.core.tariff.context import Price, TapKind
+from fare.core.tariff.model import Tariff
 from fare.core.tariff.pricing import price
 from fare.core.tariff.state import RiderState
 
@@ -54,6 +58,8 @@ def decide_ticket(
     `vehicle` is this bus, `channel_keys` by their kids. A paper ticket whose `vehicle` is None is still to be
     redeemed by the ledger.
     """
+    if boarding.kind is TapKind.OFF:
+        return Reason.EXIT_DOOR
     denied = bundle.denied_tickets.__contains__
     if is_paper(text):
         ticket = examine_paper(text, channel_keys, vehicle, now_s, clock_synchronised, denied)
@@ -61,8 +67,18 @@ def decide_ticket(
         ticket = examine(text, channel_keys, now_s, clock_synchronised, denied)
     if isinstance(ticket, TicketRefusal):
         return ticket
-    cost, _ = price(bundle.tariff, _NO_STATE, ticket_context(bundle.tariff, ticket, boarding))
+    cost = price_ticket(bundle.tariff_at(boarding.at_s), ticket, boarding)
+    reason = not_to_be_charged(cost)
+    if reason is not None:
+        return reason
     if cost.amount > min(ticket.held_rial, MAX_FARE_RIAL):
         # The ledger holds no money for a dearer ride: the app fetches a ticket at the new tariff.
         return Reason.INSUFFICIENT_BALANCE
-    return TicketRide(ticket, cost, () if clock_synchronised else (CLOCK_UNSYNCHRONISED,))
+    flags = flags_of(cost)
+    return TicketRide(ticket, cost, flags if clock_synchronised else (CLOCK_UNSYNCHRONISED, *flags))
+
+
+def price_ticket(tariff: Tariff, ticket: AnyVerifiedTicket, boarding: Boarding) -> Price:
+    """What a boarding by ticket costs, for bus and ledger: a ticket carries nothing from ride to ride."""
+    cost, _ = price(tariff, _NO_STATE, ticket_context(tariff, ticket, boarding))
+    return cost

@@ -247,21 +247,14 @@ def _write_flag(desk: Desk, serial: int, *, blocked: bool) -> Conversation[str |
     if isinstance(newest, CardRecord) and newest.blocked == blocked:
         return None
     now = desk.now()
-    record = CardRecord(
+    record = card_record.record_without_ride(
+        blocked=blocked,
         validator=_NO_DEVICE,
         seq=0,
         at_s=int(now.timestamp()),
-        line=0,
-        area=0,
-        fare_rial=0,
-        spent_after_rial=card.spent,
+        spent_rial=card.spent,
         entitlement_version=_version(on_card),
-        # The tariff's own bytes stay as they are: a block takes no transfer from a rider.
-        rider_state=newest.rider_state
-        if isinstance(newest, CardRecord)
-        else bytes(card_record.RIDER_STATE_SIZE),
-        blocked=blocked,
-    ).encode()
+    )
     yield from application.stage(card, 0, record, None)
     proof = yield from application.commit(card)
     evidence = CardEvidence(

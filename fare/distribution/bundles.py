@@ -15,16 +15,17 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from fare.core.bundle import Bundle
-from fare.core.signed import BUNDLE, seal
+from fare.core.signed import BUNDLE, canonical, seal
 from fare.core.tap import BundleVersion
 from fare.distribution.models import PublishedBundle
-from fare.distribution.tariffs import current_tariff
+from fare.distribution.tariffs import tariffs_for_buses
 from fare.fleet import configurations
 from fare.issuing import denied, entitlements_waiting
 from fare.keys import KeyStore
 from fare.settings import LedgerSettings
 
 _LOCK: Final = 0x4D43_4442  # "MCDB"
+_TARIFF_DIGEST: Final = f"{__name__}:sha256"
 
 
 def current_bundle(
@@ -56,7 +57,9 @@ def _content(session: Session, keys: KeyStore, settings: LedgerSettings, now: da
         zone=settings.zone,
         day_starts_s=starts.hour * 3600 + starts.minute * 60,
         issuer=settings.issuer,
-        tariff=current_tariff(session, now),
+        tariffs=tuple(
+            (int(starts_at.timestamp()), tariff) for starts_at, tariff in tariffs_for_buses(session, now)
+        ),
         card_keys={keys.card_issuer.kid: keys.card_issuer.public_bytes},
         channel_keys=keys.channels.trusted(),
         acknowledgement_keys={keys.acknowledgement.kid: keys.acknowledgement.public_bytes},
@@ -68,7 +71,15 @@ def _content(session: Session, keys: KeyStore, settings: LedgerSettings, now: da
 
 
 def _digest(content: Bundle) -> bytes:
-    return hashlib.sha256(content.encode()).digest()
+    """What tells one content from the next: taken at every poll, so a tariff's part of it is kept with it."""
+    digest = hashlib.sha256(replace(content, tariffs=()).encode())
+    for starts_at_s, tariff in content.tariffs:
+        known: bytes | None = tariff.derived.get(_TARIFF_DIGEST)
+        if known is None:
+            known = hashlib.sha256(canonical(tariff.to_document())).digest()
+            tariff.derived[_TARIFF_DIGEST] = known
+        digest.update(starts_at_s.to_bytes(8, "big") + known)
+    return digest.digest()
 
 
 def _published(session: Session, keys: KeyStore, content: Bundle) -> tuple[BundleVersion, bytes] | None:

@@ -8,8 +8,9 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fare.core import card_record, entitlement
-from fare.core.bundle import Bundle
-from fare.core.decision import Boarding, CardView, Charge, Reason, Refused, decide_card, ticket_context
+from fare.core.boarding import Boarding, ticket_context
+from fare.core.bundle import Bundle, DeviceConfiguration
+from fare.core.decision import CardView, Charge, Reason, Refused, decide_card
 from fare.core.entitlement import CardEntitlement, Pass
 from fare.core.proof.mc1 import PhoneEntitlement, PhoneTicket
 from fare.core.proof.mp1 import PaperTicket
@@ -26,13 +27,21 @@ NOW_S = 1795305600
 TODAY = 2517
 ISSUED = CardEntitlement(1, 1, AID, 7, UID, 2, 100_000, 0, 0, 0, 0, 4000, (), NOW_S - 100)
 FARE = 35_000
+TARIFF = flat_tariff(
+    1, "flat", {0: FareProduct("adult", "adult", FARE), 1: FareProduct("student", "student", 10_000)}
+)
+DEVICES = {
+    17: DeviceConfiguration(3, "3", 1, "bus-7"),
+    18: DeviceConfiguration(3, "3", 1, "bus-7", exit=True),
+    40: DeviceConfiguration(4, "4", 1, "bus-8"),
+}
 
 
 def bundle_with(**changes: Any) -> Bundle:
-    tariff = flat_tariff(
-        1, "flat", {0: FareProduct("adult", "adult", FARE), 1: FareProduct("student", "student", 10_000)}
-    )
-    plain = Bundle(BundleVersion(bytes(8), 1), NOW_S, "urmia", "Asia/Tehran", 14400, 1, tariff, {}, {}, {})
+    plain = Bundle(
+        BundleVersion(bytes(8), 1), NOW_S, "urmia", "Asia/Tehran", 14400, 1, ((0, TARIFF),), {}, {}, {},
+        devices=DEVICES,
+    )  # fmt: skip
     return replace(plain, **changes)
 
 
@@ -109,7 +118,7 @@ def test_blocked_expired_and_forged_cards_are_refused() -> None:
     )
 
 
-def test_a_denied_card_is_to_be_blocked_and_stays_as_it_was_otherwise() -> None:
+def test_a_denied_card_is_to_be_blocked_without_a_ride() -> None:
     denying = bundle_with(
         denied_cards=frozenset({7}), entitlements={7: entitlement.sign(replace(ISSUED, version=3), KEY)}
     )
@@ -121,9 +130,8 @@ def test_a_denied_card_is_to_be_blocked_and_stays_as_it_was_otherwise() -> None:
     assert (refused.reason, refused.serial) == (Reason.CARD_DENIED, 7)
     assert refused.block_record is not None
     block = card_record.decode(refused.block_record)
-    assert block == card_record.CardRecord(
-        17, 5, NOW_S, 3, 1, 0, FARE, 2, rider_state=b"transfr", blocked=True
-    )
+    # The state of the ride before is measured from that ride's time, which the block does not have.
+    assert block == card_record.CardRecord(17, 5, NOW_S, 3, 1, 0, FARE, 2, blocked=True)
     # What the block wrote is refused by a bus that has not heard of the denial, and written once.
     assert decide(record=refused.block_record) == Refused(Reason.CARD_BLOCKED, 7, 100_000)
     assert decide(bundle=denying, record=refused.block_record) == Refused(Reason.CARD_DENIED, 7)
@@ -132,11 +140,9 @@ def test_a_denied_card_is_to_be_blocked_and_stays_as_it_was_otherwise() -> None:
 
 
 def test_a_desk_lifts_a_block_by_another_record() -> None:
-    blocked = card_record.CardRecord(17, 5, NOW_S, 3, 1, 0, FARE, 2, rider_state=b"transfr", blocked=True)
     lifted = card_record.record_without_ride(
-        blocked, blocked=False, validator=0, seq=0, at_s=NOW_S + 60, spent_rial=FARE, entitlement_version=2
+        blocked=False, validator=0, seq=0, at_s=NOW_S + 60, spent_rial=FARE, entitlement_version=2
     )
-    assert card_record.decode(lifted).rider_state == b"transfr"
     assert isinstance(decide(record=lifted, spent=FARE), Charge)
 
 
@@ -185,15 +191,16 @@ def test_a_phone_pays_as_the_base_category_for_each_person() -> None:
         b"\x02", NOW_S + 60, NOW_S, bytes(8), bytes(32), False, 1, 9, FARE, b""
     )
     ticket = PhoneTicket(entitlement_read, NOW_S, ctr=1, pax=3, challenge=None, raw=b"")
-    context = ticket_context(bundle_with().tariff, ticket, Boarding(17, 5, NOW_S, 3, 1))
-    assert (context.medium, context.rider_category, context.pax) == (FareMedium.PHONE, 0, 3)
-    assert (context.at_s, context.line, context.area) == (NOW_S, 3, 1)
-    cost, _ = price(bundle_with().tariff, RiderState(), context)
+    context = ticket_context(TARIFF, ticket, Boarding(17, 5, NOW_S, 3, 1, "bus-7"))
+    assert (context.medium, context.rider_category, context.pax) == (None, None, 3)
+    assert (context.at_s, context.vehicle) == (NOW_S, "bus-7")
+    cost, _ = price(TARIFF, RiderState(), context)
     assert cost.amount == 3 * FARE == ticket.held_rial
 
 
 def test_paper_is_one_person_without_a_concession() -> None:
     paper = PaperTicket(b"\x01", NOW_S + 60, NOW_S, bytes(8), 1, 35_000, "bus-12", b"")
-    context = ticket_context(bundle_with().tariff, paper, Boarding(17, 5, NOW_S, 3, 1))
-    assert (context.medium, context.rider_category, context.pax) == (FareMedium.PAPER, 0, 1)
-    assert (context.line, context.area, context.category_valid) == (3, 1, True)
+    named = replace(TARIFF, media={FareMedium.PAPER: "strip"}, lines={3: "r3"}, areas={1: "north"})
+    context = ticket_context(named, paper, Boarding(17, 5, NOW_S, 3, 1))
+    assert (context.medium, context.route, context.area) == ("strip", "r3", "north")
+    assert (context.rider_category, context.pax, context.category_valid) == (None, 1, True)

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fare.core.boarding import Boarding
 from fare.core.bundle import Bundle
-from fare.core.decision import Boarding, Reason
+from fare.core.decision import Reason
 from fare.core.proof.mp1 import PaperClaims, PaperTicket, sign_paper
 from fare.core.proof.refusal import TicketRefusal
 from fare.core.tap import BundleVersion
@@ -23,7 +24,7 @@ BOARDING = Boarding(17, 5, NOW_S, 3, 1)
 def bundle(fare_rial: int = FARE_RIAL, denied: frozenset[bytes] = frozenset()) -> Bundle:
     tariff = flat_tariff(1, "flat", {0: FareProduct("adult", "adult", fare_rial)})
     return Bundle(
-        BundleVersion(bytes(8), 1), NOW_S, "urmia", "Asia/Tehran", 14400, 1, tariff, {}, {}, {},
+        BundleVersion(bytes(8), 1), NOW_S, "urmia", "Asia/Tehran", 14400, 1, ((0, tariff),), {}, {}, {},
         denied_tickets=denied,
     )  # fmt: skip
 

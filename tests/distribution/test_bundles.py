@@ -28,6 +28,7 @@ from tests.tariffs.published import publish
 AT = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 TARIFF = flat_tariff(1, "نرخ یکسان", {0: FareProduct("adult", "بزرگسال", 35_000)})
+DEARER = flat_tariff(2, "نرخ سال نو", {0: FareProduct("adult", "بزرگسال", 40_000)})
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +85,7 @@ def test_it_carries_what_a_validator_needs(
     assert (bundle.issued_at_s, bundle.city, bundle.zone, bundle.day_starts_s, bundle.issuer) == (
         int(AT.timestamp()), "urmia", "Asia/Tehran", 12_600, 7,
     )  # fmt: skip
-    assert bundle.tariff == TARIFF
+    assert bundle.tariffs == ((int(AT.timestamp()), TARIFF),)
     assert bundle.card_keys == {keys.card_issuer.kid: keys.card_issuer.public_bytes}
     assert bundle.channel_keys == keys.channels.trusted()
     assert bundle.acknowledgement_keys == {keys.acknowledgement.kid: keys.acknowledgement.public_bytes}
@@ -133,9 +134,15 @@ def test_every_change_gives_the_next_number(
         deny_card(session, serial)
     assert changed().denied_cards == {serial}
     with write(running) as session:
-        publish(session, flat_tariff(2, "x", TARIFF.rider_categories), AT + timedelta(hours=1))
-    assert fetch(running, keys, settings).version.n == 4, "a tariff that has not started is no news"
-    assert changed(AT + timedelta(hours=1)).tariff.version == 2
+        publish(session, DEARER, AT + timedelta(hours=1))
+    start_s = int((AT + timedelta(hours=1)).timestamp())
+    coming = changed()
+    assert [(start, tariff.version) for start, tariff in coming.tariffs] == [
+        (int(AT.timestamp()), 1), (start_s, 2),
+    ]  # fmt: skip
+    assert (coming.tariff_at(start_s - 1), coming.tariff_at(start_s)) == (TARIFF, DEARER)
+    same = fetch(running, keys, settings, AT + timedelta(hours=1))
+    assert same == coming, "buses change over by themselves: the start is no news"
     assert changed(AT + DAY).devices == {}, "the assignment has ended"
     assert [bundle.version.n for bundle in bundles] == [1, 2, 3, 4, 5, 6]
     assert all(supersedes(new, old) for old, new in pairwise(bundles))

@@ -41,6 +41,10 @@ DEVICE = 7
 FARE_RIAL = 50_000
 LOADED_RIAL = 500_000
 NOW_S = 1_795_000_000
+TARIFF = dataclasses.replace(
+    flat_tariff(1, "flat", {0: FareProduct("adult", "بزرگسال", FARE_RIAL)}), pass_back_s=0
+)
+"""Without a pass-back interval: most tests tap again at once and mean another ride."""
 EPOCH = bytes.fromhex("0102030405060708")
 SYSTEM_ID = b"MANCARD-TEST"
 
@@ -170,7 +174,7 @@ class Issuer:
             zone="Asia/Tehran",
             day_starts_s=4 * 3600,
             issuer=1,
-            tariff=flat_tariff(1, "flat", {0: FareProduct("adult", "بزرگسال", FARE_RIAL)}),
+            tariffs=((0, TARIFF),),
             card_keys={1: self.card_key.public_key().public_bytes_raw()},
             channel_keys={3: self.channel_key.public_key().public_bytes_raw()},
             acknowledgement_keys={4: self.ack_key.public_key().public_bytes_raw()},

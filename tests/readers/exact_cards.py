@@ -220,7 +220,7 @@ def card_cases(issuer: Issuer) -> list[CardCase]:
     return [
         case("purse", plain, FARE_RIAL, 11),
         case("pass", _card(old, monthly), 0, 10),
-        case("free transfer", _written(old, plain, transfer), 0, 10, world={"tariff": free}),
+        case("free transfer", _written(old, plain, transfer), 0, 10, world={"tariffs": ((0, free),)}),
         case("blocked", _written(old, plain, blocked), None, 8),
         case("denied", plain, None, 10, world=denied, blocks=True),
         case("denied and blocked", _written(old, plain, blocked), None, 8, world=denied),

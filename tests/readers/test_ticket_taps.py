@@ -98,7 +98,7 @@ def test_stale_tickets_and_a_clock_that_is_not_synchronised(bus: Bus) -> None:
 
 def test_a_ticket_that_does_not_cover_the_fare_is_refused(bus: Bus) -> None:
     dear = flat_tariff(2, "dear", {0: FareProduct("adult", "adult", FARE_RIAL + 1)})
-    bus.process.bundles.offer(bus.issuer.bundle(2, tariff=dear))
+    bus.process.bundles.offer(bus.issuer.bundle(2, tariffs=((0, dear),)))
     assert bus.process.scan(bus.issuer.phone().ticket_text(NOW_S, 1)).reason == "insufficient_balance"
 
 

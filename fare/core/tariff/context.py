@@ -35,7 +35,8 @@ class TapContext:
     `rider_category` None is the default one, and a concession that has lapsed (`category_valid` False) falls
     back. `area` is where the tap was, beside the areas of `stop`. `distance_m`: what was travelled, at
     tap-off; or what is going to be, at a tap-on. `balance` is the purse before the tap, in minor units, None
-    where it is not known. `pax` counts the rider too.
+    where it is not known; `overdraft` how far below zero this very medium may go, None where the tariff's own
+    limit holds. `pax` counts the rider too.
     """
 
     at_s: int
@@ -53,6 +54,7 @@ class TapContext:
     in_service: bool = True
     passes: tuple[HeldPass, ...] = ()
     balance: int | None = None
+    overdraft: int | None = None
 
 
 class Rule(StrEnum):
