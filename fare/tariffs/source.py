@@ -1,7 +1,7 @@
 """Reads the files of a tariff folder or GTFS zip within limits; `open_tariff` makes a Tariff of them.
 
-A folder is somebody's upload: no link, device or pipe is followed, no declared size is trusted, and nothing is
-unpacked onto the disk.
+A folder is somebody's upload: no link, device or pipe is followed, no declared size is trusted, and nothing
+is unpacked onto the disk.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def _from_zip(name: str, opened: IO[bytes]) -> dict[str, bytes]:
 
 
 def _members(archive: zipfile.ZipFile) -> dict[str, bytes]:
-    """Files at the top, or all in the zip's only folder. Paths that lead elsewhere are names we never ask for."""
+    """Files at the top, or all in the zip's only folder. Paths that lead elsewhere are never asked for."""
     faults: list[TariffFault] = []
     found: dict[str, zipfile.ZipInfo] = {}
     prefix = _only_folder(archive)
@@ -160,7 +160,7 @@ def _only_folder(archive: zipfile.ZipFile) -> str:
 
 
 def _read(file: IO[bytes], name: str, left: int, faults: list[TariffFault]) -> bytes | None:
-    """All of a file, counted while it is read; None and, unless it is only for coverage, a fault beyond `left`."""
+    """All of a file, counted while it is read. Beyond `left` None, and a fault unless for coverage alone."""
     most = min(left, MAX_TOML_BYTES + 1) if name.endswith(".toml") else left
     buffer = bytearray()
     while chunk := file.read(min(_CHUNK, most + 1 - len(buffer))):

@@ -92,7 +92,7 @@ def read_timeframes(
 
 
 def _overlaps(frames: list[Timeframe], rows: list[Row], services: dict[str, Service]) -> None:
-    """GTFS forbids times of one group that overlap on a day: those of one service, or of services that meet."""
+    """GTFS forbids times of one group that overlap on a day, in services that meet."""
     order = sorted(range(len(frames)), key=lambda place: (frames[place].start_s, rows[place].line))
     open_frames: list[int] = []
     for place in order:

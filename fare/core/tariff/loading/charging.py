@@ -1,4 +1,4 @@
-"""`[[distance]]`, `[tap_off]`, `[companions]`, `[overdraft]`, `[shortfall]`, `[card]`: how a journey is charged."""
+"""How journeys are charged: `[[distance]] [tap_off] [companions] [overdraft] [shortfall] [card]`."""
 
 from __future__ import annotations
 

@@ -152,11 +152,12 @@ def _pass(
 ) -> PassProduct:
     place, numbers, products = taken
     product_id = table.needed("product")
-    if product_id and table.known_id("product", product_id, known.products, PRODUCTS):
-        if products.setdefault(product_id, place) != place:
-            table.fault(
-                "product", f"{product_id!r} is pass {products[product_id] + 1} already", "keep one of them"
-            )
+    if product_id:
+        table.known_id("product", product_id, known.products, PRODUCTS)
+    if product_id and products.setdefault(product_id, place) != place:
+        table.fault(
+            "product", f"{product_id!r} is pass {products[product_id] + 1} already", "keep one of them"
+        )
     number = table.raw("number")
     if not isinstance(number, int):
         number = next(free for free in range(1, MAX_NUMBER + len(numbers)) if free not in numbers)

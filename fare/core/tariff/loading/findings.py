@@ -21,8 +21,8 @@ _MAX_SHOWN_CHARACTERS: Final = 60
 class TariffFault:
     """One thing to mend. `row` is the line in the file (the header is line 1), None for the file as a whole.
 
-    `column` is the field of a text file or the dotted key of `mancard.toml`, empty for a whole row. `problem` says
-    what is wrong and `mend` what to do, both without a full stop.
+    `column` is the field of a text file or the dotted key of `mancard.toml`, empty for a whole row. `problem`
+    says what is wrong and `mend` what to do, both without a full stop.
     """
 
     file: str

@@ -18,7 +18,7 @@ _MAX_PARENTS = 4  # platform, station and what lies between: more is a circle
 
 @dataclass(slots=True)
 class Network:
-    """What was read. `stop_areas` are a stop's areas with those of its station; None ids are not listed anywhere."""
+    """What was read. `listed_…` are the ids of a file, None where it is missing; the rest as in `Tariff`."""
 
     zone_name: str | None = None
     routes: dict[str, str] = field(default_factory=dict[str, str])
@@ -96,7 +96,7 @@ def _networks(tables: Tables, network: Network) -> None:
     for file in ("networks.txt", "route_networks.txt"):
         if in_routes and tables.has(file):
             tables.findings.fault(
-                file, None, "", "routes.txt names the networks of its routes too, and GTFS allows only one of both",
+                file, None, "", "routes.txt names networks too, and GTFS allows only one of both",
                 "delete this file, or the column network_id of routes.txt",
             )  # fmt: skip
             return
@@ -163,7 +163,7 @@ def _stops(tables: Tables, network: Network) -> None:
 
 
 def _areas_of(stop_id: str, own: Mapping[str, list[str]], parents: Mapping[str, str]) -> tuple[str, ...]:
-    """A stop's own areas; without any, those of the station it belongs to (GTFS: assigning it overrides that)."""
+    """A stop's own areas; without any, those of the station it belongs to (in GTFS its own override them)."""
     for _ in range(_MAX_PARENTS):
         if stop_id in own:
             return tuple(sorted(own[stop_id]))
@@ -186,7 +186,7 @@ def unique(row: Row, column: str, lines: dict[str, int]) -> str:
 
 
 def listed(row: Row, column: str, value: str, known: frozenset[str] | None, where: str) -> bool:
-    """Whether an id is listed where it should be; a fault where it is not. `known` None: nothing lists them."""
+    """Whether an id is listed where it should be; a fault where it is not. `known` None: none are."""
     if known is None or value in known:
         return True
     row.fault(column, f"{shown(value)} is not in {where}", f"add it to {where} or correct it here")

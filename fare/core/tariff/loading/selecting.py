@@ -104,11 +104,6 @@ def days(table: Table, key: str, calendar: Calendar) -> frozenset[int]:
     return frozenset(found)
 
 
-def _date_mend(table: Table) -> str:
-    del table
-    return 'write it as "2026-03-21", or in the Jalali calendar as "1405-01-01"'
-
-
 def _day(value: Any) -> int | None:
     if isinstance(value, datetime):
         return None

@@ -1,5 +1,6 @@
-"""The tables of `mancard.toml` that say how the city counts: `[tariff]`, `[transfers]`, `[timeframes]`, `[media]`,
-`[rider_categories]`, `[numbers]`, `[default_fare]`. What they mean is in `fare.core.tariff.model` and docs/tariff.md.
+"""The tables of `mancard.toml` that say how the city counts, and what its ids mean here.
+
+`[tariff] [transfers] [timeframes] [media] [rider_categories] [numbers] [default_fare]`; what their keys mean is in docs/tariff.md and in `fare.core.tariff.model`. It prices nothing.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ def check_groups(root: Table, groups: Collection[str]) -> None:
 
 
 def read_categories(root: Table, fares: Fares, *, are_listed: bool) -> tuple[RiderCategory, ...]:
-    """The categories with their numbers and fallbacks. Without rider_categories.txt, those named here count too."""
+    """The categories with their numbers and fallbacks. Those named here count where no file lists any."""
     outer = root.table("rider_categories")
     found = {each.rider_category_id: each for each in fares.categories}
     named = {category_id: outer.table(category_id) for category_id in outer.values}
@@ -195,7 +196,7 @@ def read_default_products(root: Table, fares: Fares, network: Network) -> dict[s
 
 
 def read_numbers(root: Table, fares: Fares, network: Network) -> tuple[dict[int, str], dict[int, str]]:
-    """The small numbers of lines and areas: those of `[numbers]`, then ids and short names that are numbers."""
+    """The small numbers of lines and areas: `[numbers]`, then ids and short names that are numbers."""
     table = root.table("numbers")
     networks = dict.fromkeys(rule.network_id for rule in fares.leg_rules if rule.network_id)
     line_ids = list(network.routes) if network.listed_routes is not None else list(networks)

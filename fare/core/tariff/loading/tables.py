@@ -1,7 +1,7 @@
 """The text files of a tariff folder as rows of stripped cells, each with its line. Streams; keeps no file.
 
-Reads what GTFS allows (UTF-8 with or without a byte order mark, quotes, CRLF, blank lines, columns in any order)
-and turns everything else into faults. It knows no file's meaning.
+Reads what GTFS allows (UTF-8 with or without a byte order mark, quotes, CRLF, blank lines, columns in any
+order) and turns everything else into faults. It knows no file's meaning.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Final
+from typing import Final, Protocol
 
 from fare.core.tariff.loading.findings import Findings, shown
 
@@ -19,6 +19,7 @@ MAX_FIELD_CHARACTERS: Final = 64_000
 MAX_ROWS: Final = 1_000_000
 """Rows of one file: more is no tariff of one city."""
 
+_NO_CELLS: Final[list[str]] = []
 _SAVE_AS_CSV: Final = "save the file again as comma-separated text (CSV) in UTF-8"
 
 
@@ -74,7 +75,7 @@ class Tables:
         if content is None:
             return frozenset()
         try:
-            return frozenset(_header(next(csv.reader(_text(content)), [])))
+            return frozenset(_header(next(csv.reader(_text(content)), _NO_CELLS)))
         except (csv.Error, UnicodeDecodeError):
             return frozenset()
 
@@ -105,7 +106,7 @@ class Tables:
     def _records(
         self, file: str, reader: _Reader, required: Sequence[str], optional: Sequence[str]
     ) -> Iterator[Row]:
-        header = _header(next(reader, []))
+        header = _header(next(reader, _NO_CELLS))
         if not self._good_header(file, header, required, optional):
             return
         index = {name: place for place, name in enumerate(header) if name}
@@ -168,7 +169,13 @@ class Tables:
                 )
 
 
-_Reader = Iterator[list[str]] | type[csv.reader]  # what csv.reader() returns has no public name
+class _Reader(Protocol):
+    """What csv.reader() returns, which has no public name."""
+
+    @property
+    def line_num(self) -> int: ...
+    def __iter__(self) -> Iterator[list[str]]: ...
+    def __next__(self) -> list[str]: ...
 
 
 def _text(content: bytes) -> io.TextIOWrapper:

@@ -1,7 +1,7 @@
 """One table of `mancard.toml`, read key by key: a value of the right kind or a fault, and no key unread.
 
-Each method takes a key and returns its value, the default where the key is absent, and a harmless value where it
-is faulty.
+Each method takes a key and returns its value, the default where the key is absent, and a harmless value where
+it is faulty.
 """
 
 from __future__ import annotations
@@ -151,7 +151,9 @@ class Table:
         if value is None:
             return ()
         if not isinstance(value, list) or not all(isinstance(each, str) for each in cast("list[Any]", value)):
-            self.fault(key, f"{shown(value)} is not a list of ids", f'write {key} = ["…", "…"]')
+            self.fault(
+                key, f"{shown(cast('object', value))} is not a list of ids", f'write {key} = ["…", "…"]'
+            )
             return ()
         found = tuple(cast("list[str]", value))
         for each in found:

@@ -93,7 +93,7 @@ def _decoded(content: bytes, findings: Findings) -> str | None:
 
 
 def _located(text: str) -> dict[Path, int]:
-    """Keys at the beginning of a line, under the table above them. A guess inside a text of many lines, no more."""
+    """Keys at the beginning of a line, under the table above them; inside long texts only a guess."""
     lines: dict[Path, int] = {}
     counts: dict[Path, int] = {}
     table: Path = ()

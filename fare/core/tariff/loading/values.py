@@ -1,9 +1,8 @@
-"""The fields of a tariff's text files as values: amounts, numbers, dates, times. Text in, a value or a fault out."""
+"""The fields of a tariff's text files as values: amounts, numbers, dates, times. It keeps nothing."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Final
@@ -18,7 +17,7 @@ MAX_AMOUNT: Final = 10**12
 _NUMBER: Final = re.compile(r"(-?)(\d{1,18})(?:\.(\d{1,18}))?")
 _TIME: Final = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
 # ISO 4217's exceptions from two decimals. The rial has none here: cities settle in whole rial.
-_EXPONENTS: Final[Mapping[str, int]] = dict.fromkeys(
+_WHOLE: Final = frozenset(
     [
         "BIF",
         "CLP",
@@ -40,14 +39,14 @@ _EXPONENTS: Final[Mapping[str, int]] = dict.fromkeys(
         "XPF",
         "XTS",
         "XXX",
-    ],
-    0,
-) | dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3)
+    ]
+)
+_THREE_DECIMALS: Final = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
 
 
 def exponent_of(currency: str) -> int:
     """Decimals of a currency (ISO 4217, the rial 0)."""
-    return _EXPONENTS.get(currency, 2)
+    return 0 if currency in _WHOLE else 3 if currency in _THREE_DECIMALS else 2
 
 
 def read_amount(text: str, exponent: int) -> int | str:
