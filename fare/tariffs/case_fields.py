@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from typing import Any, Final, TypeVar, cast
 
 MOST_TEXT: Final = 256
-MOST_FAULTS: Final = 20
+MOST_FAULTS_TOLD: Final = 20
 _MOST_NAMES: Final = 8
 _YEARS: Final = range(1971, 2200)
 
@@ -36,12 +36,18 @@ class FieldReader:
     """Takes the values of one case out of its JSON objects and collects what is wrong with them."""
 
     def __init__(self) -> None:
-        self.faults: list[str] = []
+        self._faults: list[str] = []
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """All sentences; of very many the first, and how many more there are."""
+        more = len(self._faults) - MOST_FAULTS_TOLD
+        told = tuple(self._faults[:MOST_FAULTS_TOLD])
+        return told if more <= 0 else (*told, f"… and {more} more. Do: mend these first.")
 
     def fault(self, place: str, problem: str) -> None:
-        """One more sentence, unless there are many already."""
-        if len(self.faults) < MOST_FAULTS:
-            self.faults.append(f"{place}: {problem}")
+        """One more sentence."""
+        self._faults.append(f"{place}: {problem}")
 
     def keys(self, entry: object, place: str, known: tuple[str, ...]) -> dict[str, Any]:
         """The object's entries; null is the same as leaving the key out."""

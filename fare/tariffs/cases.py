@@ -214,7 +214,7 @@ def _read_case(entry: object, place: str, seen: dict[str, str]) -> Case:
         balance=balance,
         until=until,
         refund=refund,
-        faults=tuple(reader.faults),
+        faults=reader.faults,
         place=place,
     )
 
