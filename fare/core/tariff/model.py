@@ -515,7 +515,7 @@ class Tariff:
     `areas` map the small numbers on taps and cards to route_id and area_id. `default_products`: network or
     route id, or EMPTY for all, -> the product charged when no rule matches. `media`: FareMedium -> the
     fare_media_id it stands for. `names`: display names by kind and id, such as "route:5", "area:north",
-    "media:card".
+    "media:card". `stations`: stop_id -> its parent_station, where legs may join.
     """
 
     version: int
@@ -557,6 +557,7 @@ class Tariff:
     shortfall: Shortfall = Shortfall()
     free_days: tuple[FreeDays, ...] = ()
     card: CardTerms = CardTerms()
+    stations: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @cached_property
     def zone(self) -> ZoneInfo:

@@ -1,0 +1,190 @@
+"""Which leg rules match a leg, by an index that is made of a tariff once.
+
+Semantics: GTFS reference, fare_leg_rules. Without `rule_priority` an empty network or area means all that are
+not listed in its column; with it, empty does not matter and the highest priority wins. An empty timeframe
+never matters. It knows rules only, no amounts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import product
+from typing import Final
+
+from fare.core.tariff.model import EMPTY, Boundary, LegRule, Selection, Tariff
+from fare.core.tariff.periods import local_time
+
+_KEPT: Final = 20_000
+"""Answers that one index remembers; more are found again."""
+
+Areas = tuple[str, ...]
+Rules = tuple[LegRule, ...]
+
+
+@dataclass(slots=True, eq=False)
+class Reached:
+    """What a tap may turn out to be: the rules of each kind of leg, and which is the dearest for whom."""
+
+    kinds: tuple[Rules, ...]
+    dearest: dict[tuple[str, str], Rules]
+
+
+class LegIndex:
+    """The leg rules of one tariff by network, origin and destination."""
+
+    def __init__(self, tariff: Tariff) -> None:
+        rules = tariff.leg_rules
+        self.uses_priority = tariff.uses_priority
+        self.networks = frozenset(rule.network_id for rule in rules) - {EMPTY}
+        self.origins = frozenset(rule.from_area_id for rule in rules) - {EMPTY}
+        self.destinations = frozenset(rule.to_area_id for rule in rules) - {EMPTY}
+        self.timeframes = tuple(sorted({group for rule in rules for group in _groups(rule)}))
+        self._buckets: dict[tuple[str, str, str], list[LegRule]] = {}
+        for rule in sorted(rules, key=lambda each: -each.priority if self.uses_priority else 0):
+            key = (rule.network_id, rule.from_area_id, rule.to_area_id)
+            self._buckets.setdefault(key, []).append(rule)
+        self._places = tuple(dict.fromkeys(tuple(sorted(set(areas))) for areas in tariff.stop_areas.values()))
+        self._found: dict[tuple[str, Areas, Areas], Rules] = {}
+        self._reached: dict[tuple[str, Areas, bool, tuple[bool, ...]], Reached] = {}
+
+    def candidates(self, network: str, from_areas: Areas, to_areas: Areas) -> Rules:
+        """Rules that match at some time; with priorities the highest first."""
+        key = (network, from_areas, to_areas)
+        found = self._found.get(key)
+        if found is None:
+            found = self._search(key)
+            if len(self._found) >= _KEPT:
+                self._found.clear()
+            self._found[key] = found
+        return found
+
+    def _search(self, key: tuple[str, Areas, Areas]) -> Rules:
+        network, from_areas, to_areas = key
+        columns = product(
+            self._named((network,), self.networks),
+            self._named(from_areas, self.origins),
+            self._named(to_areas, self.destinations),
+        )
+        found = [rule for each in columns for rule in self._buckets.get(each, ())]
+        if self.uses_priority:
+            found.sort(key=lambda rule: -rule.priority)
+        return tuple(found)
+
+    def _named(self, wanted: Areas, listed: frozenset[str]) -> Areas:
+        """The values of a column that match a leg whose own are `wanted`."""
+        named = tuple(each for each in wanted if each in listed)
+        if self.uses_priority:
+            return (*named, EMPTY)
+        return named or (EMPTY,)
+
+    def places(self, listed: frozenset[str]) -> tuple[Areas, ...]:
+        """Every kind of place where a leg may end or begin: by stops, by single areas, and in none."""
+        single = ((area,) for area in sorted(listed))
+        return tuple(dict.fromkeys((*self._places, *single, ())))
+
+    def reached(
+        self, tariff: Tariff, network: str, areas: Areas, at_s: int, *, backwards: bool = False
+    ) -> Reached:
+        """What matches from `areas` to each place (or from each place to `areas`), without repetition."""
+        day, second = local_time(tariff, at_s)
+        now = tuple(in_timeframe(tariff, group, day, second) for group in self.timeframes)
+        key = (network, areas, backwards, now)
+        reached = self._reached.get(key)
+        if reached is None:
+            listed = self.origins if backwards else self.destinations
+            ends = ((place, areas) if backwards else (areas, place) for place in self.places(listed))
+            active = frozenset(group for group, on in zip(self.timeframes, now, strict=True) if on)
+            every = (self.at_times(self.candidates(network, *each), active, active) for each in ends)
+            reached = Reached(tuple(dict.fromkeys(rules for rules in every if rules)), {})
+            if len(self._reached) >= _KEPT:
+                self._reached.clear()
+            self._reached[key] = reached
+        return reached
+
+    def at_times(self, rules: Rules, on: frozenset[str], off: frozenset[str]) -> Rules:
+        """Those of `rules` whose timeframe groups are among `on` and `off`; of the highest priority alone."""
+        held = tuple(
+            rule
+            for rule in rules
+            if (rule.from_timeframe_group_id == EMPTY or rule.from_timeframe_group_id in on)
+            and (rule.to_timeframe_group_id == EMPTY or rule.to_timeframe_group_id in off)
+        )
+        return self.best(held)
+
+    def best(self, rules: Rules) -> Rules:
+        """Those of the highest priority, of rules that are sorted by it."""
+        if not self.uses_priority or len(rules) < 2 or rules[0].priority == rules[-1].priority:
+            return rules
+        return tuple(rule for rule in rules if rule.priority == rules[0].priority)
+
+
+def index_of(tariff: Tariff) -> LegIndex:
+    """The tariff's index, made on first use."""
+    known: LegIndex | None = tariff.derived.get(__name__)
+    if known is None:
+        known = LegIndex(tariff)
+        tariff.derived[__name__] = known
+    return known
+
+
+def matched_rules(
+    tariff: Tariff, network: str, from_areas: Iterable[str], to_areas: Iterable[str], on_s: int, off_s: int
+) -> Rules:
+    """The leg rules of a leg; several are a choice between products. None: the fare is unknown.
+
+    `network` EMPTY: the route is in none. `to_areas` empty: nowhere that is listed, or not known. Unix
+    seconds.
+    """
+    index = index_of(tariff)
+    rules = index.candidates(network, tuple(from_areas), tuple(to_areas))
+    if not index.timeframes:
+        return index.best(rules)
+    on, off = active_timeframes(tariff, index.timeframes, on_s), frozenset[str]()
+    if any(rule.to_timeframe_group_id for rule in rules):
+        off = active_timeframes(tariff, index.timeframes, off_s)
+    return index.at_times(rules, on, off)
+
+
+def active_timeframes(tariff: Tariff, groups: Iterable[str], at_s: int) -> frozenset[str]:
+    """Which of these timeframe groups hold the instant, by its local date and time."""
+    day, second = local_time(tariff, at_s)
+    return frozenset(group for group in groups if in_timeframe(tariff, group, day, second))
+
+
+def in_timeframe(tariff: Tariff, group: str, day: int, second: int) -> bool:
+    """Whether a local date (ordinal) and second of the day lie in a timeframe group."""
+    for frame in tariff.timeframes.get(group, ()):
+        inclusive = frame.end_boundary is Boundary.INCLUSIVE and second == frame.end_s
+        if frame.start_s <= second < frame.end_s or inclusive:
+            service = tariff.services.get(frame.service_id)
+            if service is not None and service.runs_on(day):
+                return True
+    return False
+
+
+def named_networks(tariff: Tariff) -> frozenset[str]:
+    """Every network that the tariff speaks of: a route of the same id stands for it where no table tells."""
+    known: frozenset[str] | None = tariff.derived.get("networks")
+    if known is None:
+        named = {rule.network_id for rule in tariff.leg_rules} | set(tariff.routes.values())
+        named |= {each for rule in tariff.join_rules for each in (rule.from_network_id, rule.to_network_id)}
+        known = frozenset(named | {each for one in selections(tariff) for each in one.networks}) - {EMPTY}
+        tariff.derived["networks"] = known
+    return known
+
+
+def selections(tariff: Tariff) -> tuple[Selection, ...]:
+    """Every selection of legs in the tariff."""
+    tables = (tariff.windows, tariff.caps, tariff.passes, tariff.concessions, tariff.distance_fares)
+    found = [each.covers for table in tables for each in table]
+    found += [each.covers for each in tariff.free_days]
+    found += [level.covers for cap in tariff.caps for level in cap.levels]
+    found += [] if tariff.tap_off is None else [tariff.tap_off.covers]
+    return tuple(found)
+
+
+def _groups(rule: LegRule) -> tuple[str, ...]:
+    return tuple(
+        group for group in (rule.from_timeframe_group_id, rule.to_timeframe_group_id) if group != EMPTY
+    )

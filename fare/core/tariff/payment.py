@@ -1,0 +1,105 @@
+"""Who pays what is due: pass, then multi-ride, then stored value as far as caps, purse and overdraft go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from fare.core.tariff.context import HeldPass, Price, Rule, Step, TapContext
+from fare.core.tariff.fares import Leg, covers, prices_of, rounded
+from fare.core.tariff.model import PassStart, ShortPurse, Tariff
+from fare.core.tariff.periods import pass_is_valid
+from fare.core.tariff.state import PassUse
+from fare.core.tariff.transfers import Offer
+
+_PERCENT: Final = 100
+
+
+@dataclass(slots=True, eq=False)
+class OnPass:
+    """A pass that pays for the leg, what to remember of it afterwards, and whether it counts rides."""
+
+    held: HeldPass
+    use: PassUse | None
+    counts_rides: bool
+
+
+def paying_pass(tariff: Tariff, uses: Mapping[str, PassUse], leg: Leg, offer: Offer) -> OnPass | None:
+    """The pass that pays for a leg: one without a count of rides first."""
+    found: list[OnPass] = []
+    index = prices_of(tariff)
+    candidate = offer.candidate
+    for held in leg.on.passes:
+        product = index.passes.get(held.product_id)
+        use = uses.get(held.product_id)
+        if use is not None and use.key != held.key:
+            use = None  # what is remembered is of another pass of the same product
+        if not pass_is_valid(tariff, product, held, use, leg.decided_s):
+            continue
+        if product is not None and not covers(
+            tariff, product.covers, leg, candidate.group, candidate.product_id, leg.category
+        ):
+            continue
+        rides = held.rides if held.rides is not None or product is None else product.rides
+        used = 0 if use is None else use.used
+        if rides is not None and used >= rides:
+            continue
+        counts = rides is not None
+        after = None
+        if counts or (product is not None and product.start is PassStart.FIRST_USE):
+            after = PassUse(held.key, used + counts, leg.decided_s if use is None else use.first_s)
+        found.append(OnPass(held, after, counts))
+    return min(found, key=lambda each: each.counts_rides, default=None)
+
+
+def from_purse(tariff: Tariff, price: Price, tap: TapContext) -> Price:
+    """The price as the purse can pay it: refused, overdrawn, or with what is missing loaded first."""
+    if tap.balance is None or price.amount == 0:
+        return price
+    available = _available(tariff, tap, tap.balance)
+    if price.amount <= available:
+        return price
+    if tariff.shortfall.action is ShortPurse.REFUSE:
+        return replace(
+            price, amount=0, adjustment=0, boards=False, rides_used=0, pass_product_id=None,
+            steps=(*price.steps, Step(Rule.SHORT_PURSE, "", 0)),
+        )  # fmt: skip
+    missing = price.amount - available
+    fee = rounded(missing * tariff.shortfall.fee_percent, _PERCENT, tariff.shortfall.rounding)
+    amount = price.amount + fee
+    return replace(price, amount=amount, fee=fee, steps=(*price.steps, Step(Rule.LOADED, "", amount)))
+
+
+def at_the_exit(tariff: Tariff, price: Price, tap: TapContext) -> Price:
+    """A tap-off cannot be refused: what a short purse lacks is settled by the ledger."""
+    if tap.balance is None or price.amount == 0:
+        return price
+    if tariff.shortfall.action is ShortPurse.LOAD:
+        return from_purse(tariff, price, tap)
+    available = max(0, _available(tariff, tap, tap.balance))
+    if price.amount <= available:
+        return price
+    steps = (*price.steps, Step(Rule.SHORT_PURSE, "", available))
+    return replace(
+        price, amount=available, adjustment=price.adjustment + price.amount - available, steps=steps
+    )
+
+
+def balance_after(tariff: Tariff, tap: TapContext, price: Price) -> int | None:
+    """The purse after a tap, what was loaded and what the ledger settled included; None: not known."""
+    if tap.balance is None:
+        return None
+    balance = tap.balance
+    if any(step.rule is Rule.LOADED for step in price.steps):
+        available = _available(tariff, tap, balance)
+        balance += price.amount - available  # exactly what is missing, and its fee, was loaded
+    return balance - price.amount - price.adjustment - price.earlier
+
+
+def _available(tariff: Tariff, tap: TapContext, balance: int) -> int:
+    """What the purse can pay, the overdraft included."""
+    overdraft = tariff.overdraft.amount if tap.overdraft is None else tap.overdraft
+    if balance <= 0 and tariff.overdraft.only_from_positive:
+        return min(balance, 0)
+    return balance + overdraft

@@ -1,0 +1,99 @@
+"""Transfer windows: what a boarding costs inside one, and how windows open, go on and end. It moves no money.
+
+A use keeps only what its window will ask for, so that card and ledger hold the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fare.core.tariff.fares import Candidate, Leg, covers, rounded
+from fare.core.tariff.model import EMPTY, Tariff, TransferWindow, WindowAnchor, WindowPays
+from fare.core.tariff.state import WindowUse
+from fare.core.tariff.state_life import window_is_open
+from fare.core.tariff.transfers import Offer
+
+_PERCENT = 100
+
+
+def window_offers(
+    tariff: Tariff, uses: Mapping[str, WindowUse], leg: Leg, candidate: Candidate
+) -> list[Offer]:
+    """What the candidate costs in each open window that it may ride in. A free leg needs none."""
+    if not uses or candidate.amount == 0:
+        return []
+    found: list[Offer] = []
+    for window in tariff.windows:
+        use = uses.get(window.window_id)
+        if use is not None and _rides_in(tariff, window, use, leg, candidate):
+            cost = cost_in(tariff, window, use, candidate.amount)
+            found.append(Offer(candidate, cost, candidate.product_id, window))
+    return found
+
+
+def cost_in(tariff: Tariff, window: TransferWindow, use: WindowUse, fare: int) -> int:
+    """What a fare costs inside the window, in minor units; never more than the fare itself."""
+    match window.pays:
+        case WindowPays.NOTHING:
+            return 0
+        case WindowPays.DIFFERENCE:
+            return max(0, fare - use.dearest)
+        case WindowPays.AMOUNT:
+            return min(fare, window.amount)
+        case WindowPays.PERCENT:
+            part = rounded(fare * window.percent, _PERCENT, window.rounding)
+            return min(fare, rounded(part, 1, tariff.rounding))
+
+
+def after_windows(
+    tariff: Tariff, uses: Mapping[str, WindowUse], offer: Offer, leg: Leg, pax: int
+) -> Mapping[str, WindowUse]:
+    """The windows after the boarding was paid as `offer` says."""
+    if not tariff.windows:
+        return uses
+    now = dict(uses)
+    candidate = offer.candidate
+    for window in tariff.windows:
+        use = uses.get(window.window_id)
+        if not covers(tariff, window.covers, leg, candidate.group, candidate.product_id, leg.category):
+            if window.ended_by_other_legs:
+                now.pop(window.window_id, None)
+        elif candidate.amount == 0:
+            continue
+        elif use is not None and _rides_in(tariff, window, use, leg, candidate):
+            now[window.window_id] = _gone_on(window, use, offer, leg, pax)
+        elif offer.cost > 0:
+            now[window.window_id] = WindowUse(
+                since_s=leg.on.at_s,
+                dearest=candidate.amount if window.pays is WindowPays.DIFFERENCE else 0,
+                pax=pax,
+                network=leg.network if window.same_network else EMPTY,
+                route=EMPTY if window.same_route else leg.route,
+            )
+    return now
+
+
+def _rides_in(tariff: Tariff, window: TransferWindow, use: WindowUse, leg: Leg, candidate: Candidate) -> bool:
+    return (
+        (window.transfers < 0 or use.used < window.transfers)
+        and leg.on.at_s >= use.since_s
+        and window_is_open(tariff, window, use.since_s, leg.on.at_s)
+        and (not window.same_network or use.network == leg.network)
+        and (window.same_route or not leg.route or use.route != leg.route)
+        and (not window.needs_balance or leg.on.balance is None or leg.on.balance >= 0)
+        and covers(tariff, window.covers, leg, candidate.group, candidate.product_id, leg.category)
+    )
+
+
+def _gone_on(window: TransferWindow, use: WindowUse, offer: Offer, leg: Leg, pax: int) -> WindowUse:
+    """A window that lasts: the leg rode in it, or in another one beside it."""
+    mine = offer.via is window
+    anew = window.anchor is WindowAnchor.LAST or (window.anchor is WindowAnchor.LAST_PAID and offer.cost > 0)
+    return WindowUse(
+        since_s=leg.on.at_s if anew else use.since_s,
+        dearest=max(use.dearest, offer.candidate.amount) if window.pays is WindowPays.DIFFERENCE else 0,
+        pax=min(pax, use.pax) if mine else use.pax,
+        used=use.used + (mine and window.transfers >= 0),
+        network=use.network,
+        route=EMPTY if window.same_route else leg.route,
+    )
