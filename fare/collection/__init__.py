@@ -5,6 +5,7 @@ from __future__ import annotations
 from fare.collection.conflict_decisions import ConflictRefusal, decide_conflict
 from fare.collection.conflicts import ConflictSide, ConflictView, conflict, count_open, open_conflicts
 from fare.collection.intake import MAX_ENVELOPE_BYTES, leaf_hash, take_in
+from fare.collection.past_rides import PastRide, past_rides
 from fare.collection.redemptions import RedemptionAnswer, redeem
 from fare.collection.ticket_rides import RidePlace, TakenIn, TicketRideView, rides_of_tickets, taken_in
 from fare.collection.words import (
@@ -27,6 +28,7 @@ __all__ = [
     "ConflictView",
     "Flag",
     "MediumKind",
+    "PastRide",
     "ProofState",
     "ProvenBy",
     "QuarantineReason",
@@ -40,6 +42,7 @@ __all__ = [
     "decide_conflict",
     "leaf_hash",
     "open_conflicts",
+    "past_rides",
     "redeem",
     "rides_of_tickets",
     "take_in",

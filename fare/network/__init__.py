@@ -3,6 +3,25 @@
 from __future__ import annotations
 
 from fare.network.gtfs import FeedFault
-from fare.network.lines import FeedReport, LineView, import_feed, line_names, lines, shows_sample
+from fare.network.lines import (
+    AreaView,
+    FeedReport,
+    LineView,
+    areas,
+    import_feed,
+    line_names,
+    lines,
+    shows_sample,
+)
 
-__all__ = ["FeedFault", "FeedReport", "LineView", "import_feed", "line_names", "lines", "shows_sample"]
+__all__ = [
+    "AreaView",
+    "FeedFault",
+    "FeedReport",
+    "LineView",
+    "areas",
+    "import_feed",
+    "line_names",
+    "lines",
+    "shows_sample",
+]

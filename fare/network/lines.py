@@ -46,6 +46,15 @@ class LineView:
     active: bool
 
 
+@dataclass(frozen=True, slots=True)
+class AreaView:
+    """One fare area as others may see it."""
+
+    area: int
+    area_id: str
+    name: str
+
+
 def import_feed(session: Session, path: Path, now: datetime, sample: bool = False) -> FeedReport:
     """Load a GTFS zip or folder. `sample` marks invented data. Raises `FeedFault`."""
     feed = read_feed(path)
@@ -75,6 +84,14 @@ def lines(session: Session) -> list[LineView]:
     """All lines, by number, retired ones too."""
     found = session.exec(select(Line).order_by(col(Line.line))).all()
     return [LineView(row.line, row.route_id, _name(row), row.active) for row in found]
+
+
+def areas(session: Session) -> list[AreaView]:
+    """All fare areas, by number."""
+    return [
+        AreaView(row.area, row.area_id, row.name)
+        for row in session.exec(select(Area).order_by(col(Area.area)))
+    ]
 
 
 def line_names(session: Session) -> dict[int, str]:

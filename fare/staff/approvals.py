@@ -131,6 +131,12 @@ def approvals(session: Session, limit: int = 100) -> list[ApprovalView]:
     return [_view(row) for row in rows]
 
 
+def approval(session: Session, approval_id: str) -> ApprovalView | None:
+    """One approval, given or not."""
+    row = session.get(Approval, approval_id)
+    return None if row is None else _view(row)
+
+
 def _holder(session: Session, staff_id: str, right: Right) -> StaffMember | None:
     """The person, under the one name that the account has, if this right is theirs."""
     who = member(session, staff_id)

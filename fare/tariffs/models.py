@@ -12,8 +12,8 @@ from fare.database.columns import instant, wide
 class TariffDraft(SQLModel, table=True):
     """An uploaded tariff folder, faulty ones too. It never changes; only what it was compared with is added.
 
-    `files`: canonical CBOR, file name -> bytes. `document`: the compiled form at version 0, None while it has
-    faults.
+    `files`: canonical CBOR, file name -> bytes, deflated. `document`: the compiled form at version 0, None
+    while it has faults.
     `faults` and `warnings`: canonical CBOR, lists of [file, row or None, column, problem, mend].
     `comparison`: canonical CBOR of what it does to real taps (`fare.tariffs.drafts`).
     """

@@ -1,0 +1,101 @@
+"""Proven rides as they were, for those who ask what they would have cost otherwise. It prices nothing.
+
+Who rode stays unknown: a medium has a number here that is good for this one answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlmodel import Session, col, select
+
+from fare.collection.models import Ride
+from fare.collection.words import MediumKind
+from fare.core import card_record, entitlement
+from fare.core.errors import MalformedDocument
+from fare.issuing import entitlement_bytes
+
+_DEFAULT_CATEGORY = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PastRide:
+    """One proven ride. `medium` numbers the media of one answer from 1; `area` 0 is none.
+
+    `rider_category` is the number on the card at that ride, a lapsed one not counted; phones have the
+    default. `alighting`: the tap ended a journey and began none.
+    """
+
+    medium: int
+    medium_kind: MediumKind
+    rider_category: int
+    boarded_at: datetime
+    line: int
+    area: int
+    vehicle_id: str | None
+    fare_rial: int
+    alighting: bool
+    on_pass: bool
+
+
+def past_rides(session: Session, since: date, until: date, most: int) -> list[PastRide]:
+    """Rides of the service days from `since` to `until`, both included: the newest `most`, by time."""
+    rows = session.exec(
+        select(Ride)
+        .where(col(Ride.service_day) >= since, col(Ride.service_day) <= until)
+        .order_by(col(Ride.boarded_at).desc(), col(Ride.medium_ref), col(Ride.counter))
+        .limit(most)
+    ).all()
+    categories = _categories(session, rows)
+    media: dict[tuple[str, str], int] = {}
+    found: list[PastRide] = []
+    for row in reversed(rows):
+        record = _record(row.record_written)
+        found.append(
+            PastRide(
+                medium=media.setdefault((row.medium_kind, row.medium_ref), len(media) + 1),
+                medium_kind=MediumKind(row.medium_kind),
+                rider_category=categories(row),
+                boarded_at=row.boarded_at,
+                line=row.line,
+                area=0 if record is None else record.area,
+                vehicle_id=row.vehicle_id,
+                fare_rial=row.fare_rial,
+                alighting=record is not None and record.alighting,
+                on_pass=record is not None and record.on_pass,
+            )
+        )
+    return found
+
+
+def _categories(session: Session, rows: Sequence[Ride]) -> Callable[[Ride], int]:
+    """The rider category of each card ride, by the entitlement that was in force, of its own date."""
+    wanted = {
+        (int(row.medium_ref), row.entitlement_version)
+        for row in rows
+        if row.medium_kind == MediumKind.CARD and row.entitlement_version is not None
+    }
+    signed = {key: entitlement.decode(raw) for key, raw in entitlement_bytes(session, wanted).items()}
+
+    def category(row: Ride) -> int:
+        if row.medium_kind != MediumKind.CARD or row.entitlement_version is None:
+            return _DEFAULT_CATEGORY
+        found = signed.get((int(row.medium_ref), row.entitlement_version))
+        if found is None:
+            return _DEFAULT_CATEGORY
+        lapsed = 0 < found.category_expires_day < entitlement.day_number(row.service_day)
+        return _DEFAULT_CATEGORY if lapsed else found.rider_category
+
+    return category
+
+
+def _record(raw: bytes | None) -> card_record.CardRecord | None:
+    """What the ride wrote on the card, None for tickets and for records that nobody can read."""
+    if raw is None:
+        return None
+    try:
+        return card_record.decode(raw)
+    except MalformedDocument:
+        return None

@@ -1,0 +1,132 @@
+"""Drafts: tariff folders that somebody uploaded, faulty ones too, so that finance can mend and come back.
+
+A draft never changes; a mended folder is another draft. It publishes nothing.
+"""
+
+from __future__ import annotations
+
+import secrets
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, delete, select
+
+from fare.core.signed import canonical, decode_canonical
+from fare.core.tariff.loading import TariffFault, TariffFaults, load_tariff
+from fare.core.tariff.model import Tariff
+from fare.distribution import tariff_of
+from fare.tariffs.models import TariffDraft
+from fare.tariffs.source import read_tariff_zip
+
+MAX_UPLOAD_BYTES = 16 << 20
+"""Of a zip sent to the page. A larger feed is published from its folder, with the command."""
+MAX_NAME_CHARACTERS = 80
+
+
+@dataclass(frozen=True, slots=True)
+class DraftView:
+    """A draft as people see it. `tariff` None: it has faults. `comparison`: as `effects` writes it."""
+
+    draft_id: str
+    file_name: str
+    name: str
+    tariff: Tariff | None
+    faults: tuple[TariffFault, ...]
+    warnings: tuple[TariffFault, ...]
+    uploaded_by: str
+    uploaded_at: datetime
+    comparison: bytes | None
+    compared_at: datetime | None
+
+
+def store_upload(session: Session, file_name: str, content: bytes, by: str, now: datetime) -> DraftView:
+    """Keep an uploaded zip as a draft, with every fault found in it. Nothing is raised for faults."""
+    try:
+        files = read_tariff_zip(content, file_name)
+    except TariffFaults as refused:
+        return _store(session, file_name, {}, None, refused.faults, (), by, now)
+    return store_draft(session, file_name, files, by, now)
+
+
+def store_draft(
+    session: Session, file_name: str, files: Mapping[str, bytes], by: str, now: datetime
+) -> DraftView:
+    """The same of files that were read already."""
+    loaded = load_tariff(files)
+    return _store(session, file_name, files, loaded.tariff, loaded.faults, loaded.warnings, by, now)
+
+
+def drafts(session: Session, limit: int = 50) -> list[DraftView]:
+    """The newest first."""
+    rows = session.exec(select(TariffDraft).order_by(col(TariffDraft.uploaded_at).desc()).limit(limit))
+    return [_view(row) for row in rows]
+
+
+def draft(session: Session, draft_id: str) -> DraftView | None:
+    """One draft, or None."""
+    row = session.get(TariffDraft, draft_id)
+    return None if row is None else _view(row)
+
+
+def discard_draft(session: Session, draft_id: str) -> None:
+    """Throw a draft away. What was asked for with it stays."""
+    session.exec(delete(TariffDraft).where(col(TariffDraft.draft_id) == draft_id))
+
+
+def keep_comparison(session: Session, draft_id: str, comparison: bytes, now: datetime) -> None:
+    """Keep what a draft does to real rides beside it."""
+    row = session.get(TariffDraft, draft_id)
+    if row is not None:
+        row.comparison, row.compared_at = comparison, now
+        session.flush()
+
+
+def _store(
+    session: Session,
+    file_name: str,
+    files: Mapping[str, bytes],
+    tariff: Tariff | None,
+    faults: Sequence[TariffFault],
+    warnings: Sequence[TariffFault],
+    by: str,
+    now: datetime,
+) -> DraftView:
+    row = TariffDraft(
+        draft_id=secrets.token_hex(6),
+        file_name=file_name[:MAX_NAME_CHARACTERS],
+        name=(file_name if tariff is None else tariff.name or file_name)[:MAX_NAME_CHARACTERS],
+        files=zlib.compress(canonical(dict(files))),
+        document=None if tariff is None else canonical(tariff.to_document()),
+        faults=_packed(faults),
+        warnings=_packed(warnings),
+        uploaded_by=by,
+        uploaded_at=now,
+    )
+    session.add(row)
+    session.flush()
+    return _view(row)
+
+
+def _packed(found: Sequence[TariffFault]) -> bytes:
+    return canonical([[each.file, each.row, each.column, each.problem, each.mend] for each in found])
+
+
+def _unpacked(raw: bytes) -> tuple[TariffFault, ...]:
+    return tuple(TariffFault(*each) for each in decode_canonical(raw))
+
+
+def _view(row: TariffDraft) -> DraftView:
+    return DraftView(
+        draft_id=row.draft_id,
+        file_name=row.file_name,
+        name=row.name,
+        tariff=None if row.document is None else tariff_of(row.document),
+        faults=_unpacked(row.faults),
+        warnings=_unpacked(row.warnings),
+        uploaded_by=row.uploaded_by,
+        uploaded_at=row.uploaded_at,
+        comparison=row.comparison,
+        compared_at=row.compared_at,
+    )
