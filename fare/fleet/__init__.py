@@ -21,6 +21,7 @@ from fare.fleet.devices import (
     devices,
     devices_lacking_card_keys,
     note_card_keys,
+    place_at_exit,
     revocations,
     revoke,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "import_assignments",
     "note_card_keys",
     "owners",
+    "place_at_exit",
     "revocations",
     "revoke",
     "write_card_keys",

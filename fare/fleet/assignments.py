@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar
 from sqlmodel import Session, col, select
 
 from fare.core.bundle import DeviceConfiguration
-from fare.fleet.models import Contract, DeviceAssignment, Owner, VehicleAssignment
+from fare.fleet.models import Contract, Device, DeviceAssignment, Owner, VehicleAssignment
 from fare.network import line_names
 
 
@@ -94,19 +94,24 @@ def assignments_at(session: Session, device_ids: Iterable[int]) -> AssignmentTab
 
 
 def configurations(session: Session, now: datetime) -> dict[int, DeviceConfiguration]:
-    """What the bundle tells each device about itself: its line and bus now. Area 0: its position tells."""
+    """What the bundle tells each device about itself: line, bus and door. Area 0: its position tells."""
     names = line_names(session)
     running = session.exec(
-        select(DeviceAssignment)
+        select(DeviceAssignment, Device.at_exit)
+        .join(Device, col(Device.device_id) == col(DeviceAssignment.device_id), isouter=True)
         .where(col(DeviceAssignment.starts_at) <= now)
         .where(col(DeviceAssignment.ends_at).is_(None) | (col(DeviceAssignment.ends_at) > now))
         .order_by(col(DeviceAssignment.device_id))
     ).all()
     return {
         row.device_id: DeviceConfiguration(
-            line=row.line, line_name=names.get(row.line, ""), area=0, vehicle=row.vehicle_id
+            line=row.line,
+            line_name=names.get(row.line, ""),
+            area=0,
+            vehicle=row.vehicle_id,
+            exit=bool(at_exit),
         )
-        for row in running
+        for row, at_exit in running
     }
 
 

@@ -1,7 +1,7 @@
 """The validators, buses and owners of the fleet.
 
 `mancard fleet import FILE.csv` · `columns` · `enrol DEVICE --out FOLDER` · `card-keys DEVICE --out FOLDER` ·
-`devices` · `revoke DEVICE`
+`door DEVICE --exit | --boarding` · `devices` · `revoke DEVICE`
 """
 
 from __future__ import annotations
@@ -138,7 +138,25 @@ def devices_() -> None:
                 told = f"enrolled {state.enrolled_at:%Y-%m-%d %H:%M} UTC"
             else:
                 told = "waiting for its claim"
-            print(f"{state.device_id:>8}  {told}")
+            print(f"{state.device_id:>8}  {told}{', at an exit' if state.at_exit else ''}")
+
+
+@app.command("door")
+def door_(
+    device: Annotated[int, typer.Argument(help="The number of the validator.")],
+    at_exit: Annotated[
+        bool, typer.Option("--exit/--boarding", help="Whether riders tap it when they leave.")
+    ],
+) -> None:
+    """Say at which door a validator is: where riders board, or where they tap when they leave."""
+    from fare.database.engine import open_engine, write
+    from fare.fleet import place_at_exit
+    from fare.settings import LedgerSettings
+
+    with write(open_engine(LedgerSettings().database_url)) as session:
+        place_at_exit(session, device, at_exit=at_exit)
+    does = "when they leave" if at_exit else "when they board"
+    print(f"Riders tap device {device} {does}, from its next bundle on.")
 
 
 @app.command("revoke")

@@ -53,6 +53,7 @@ class DeviceState:
     device_id: int
     enrolled_at: datetime | None
     revoked_at: datetime | None
+    at_exit: bool = False
 
 
 def create_device(session: Session, device_id: int, now: datetime) -> str:
@@ -111,6 +112,18 @@ def revoke(session: Session, device_id: int, now: datetime) -> None:
         session.flush()
 
 
+def place_at_exit(session: Session, device_id: int, *, at_exit: bool) -> None:
+    """Say whether riders tap this validator when they leave, not when they board. Raises OperatorError.
+
+    It holds from the validator's next bundle on.
+    """
+    device = session.get(Device, device_id)
+    if device is None:
+        raise OperatorError(f"There is no device {device_id}: 'mancard fleet devices' lists them.")
+    device.at_exit = at_exit
+    session.flush()
+
+
 def note_card_keys(session: Session, device_id: int, version: int) -> None:
     """Remember that card keys up to this generation were handed out for the device. Raises OperatorError."""
     device = session.get(Device, device_id)
@@ -153,7 +166,7 @@ def revocations(session: Session, device_ids: Iterable[int]) -> dict[int, dateti
 def devices(session: Session) -> list[DeviceState]:
     """All devices, by number."""
     found = session.exec(select(Device).order_by(col(Device.device_id))).all()
-    return [DeviceState(row.device_id, row.enrolled_at, row.revoked_at) for row in found]
+    return [DeviceState(row.device_id, row.enrolled_at, row.revoked_at, row.at_exit) for row in found]
 
 
 def _digest(code: str) -> bytes:

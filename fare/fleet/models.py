@@ -12,7 +12,8 @@ from fare.database.columns import instant, number
 class Device(SQLModel, table=True):
     """A validator: `claim_digest` is SHA-256 of its claim code, `public_key` its Ed25519 key once claimed.
 
-    `card_keys_version`: the newest generation of card keys that was handed out for it.
+    `card_keys_version`: the newest generation of card keys that was handed out for it. `at_exit`: riders tap
+    it when they leave, never when they board.
     """
 
     __tablename__ = "travel_device"  # pyright: ignore[reportAssignmentType]
@@ -23,6 +24,7 @@ class Device(SQLModel, table=True):
     enrolled_at: datetime | None = instant(default=None)
     revoked_at: datetime | None = instant(default=None)
     card_keys_version: int | None = None
+    at_exit: bool = False
 
 
 class Vehicle(SQLModel, table=True):

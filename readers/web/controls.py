@@ -10,7 +10,7 @@ from typing import Any, Final
 from fare.core.money import Locale
 from fare.core.tap import ClockQuality
 from readers.process import ValidatorProcess
-from readers.web.words import shown_text
+from readers.web.words import shown_text, tariff_text
 
 ANSWER_TIMEOUT_S: Final = 10.0
 
@@ -49,6 +49,7 @@ def state(process: ValidatorProcess, locale: Locale) -> dict[str, Any]:
         "uplink_cut": process.uplink.is_cut,
         "unsent": process.journal.unsent_count(),
         "last_contact_s": _age_s(status.last_contact_ms, now_ms),
+        "tariff": "" if loaded is None else tariff_text(loaded.bundle, now_ms // 1000, locale),
         "bundle_n": None if loaded is None else loaded.bundle.version.n,
         "bundle_age_s": _age_s(confirmed_ms, now_ms),
         "clock_synchronised": process.clock.quality() is ClockQuality.SYNCHRONISED,

@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final, TypedDict
+from zoneinfo import ZoneInfo
 
+from fare.core.bundle import Bundle
+from fare.core.calendar import jalali_numeric
+from fare.core.decision import Reason
 from fare.core.inspection import Inspected
 from fare.core.money import Locale, amount_in_words, format_amount, number_in_words, persian_digits
+from fare.core.tariff.context import Rule
 from readers.shown import Lamp, Shown
 
 LOCALES: Final[tuple[Locale, ...]] = ("fa", "en")
@@ -72,12 +78,27 @@ def shown_text(shown: Shown, locale: Locale) -> ShownText:
     return ShownText(
         lamp=shown.lamp,
         reason=shown.reason,
-        title=said[shown.lamp],
+        title=said["goodbye" if shown.reason == Reason.ALIGHTED else shown.lamp],
         sentence=said["reasons"][shown.reason],
         note=_note(shown, said),
         figures=figures,
         inspected=False,
     )
+
+
+def tariff_text(bundle: Bundle, at_s: int, locale: Locale) -> str:
+    """Which tariff is in force, and when the next one begins: date and time of the city's clocks."""
+    said, now, coming = texts(locale), bundle.tariff_at(at_s), bundle.next_tariff(at_s)
+    if coming is None:
+        return _localised(said["tariff_now"].format(n=now.version), locale)
+    starts = datetime.fromtimestamp(coming[0], ZoneInfo(bundle.zone))
+    day = jalali_numeric(starts.date()) if locale == "fa" else starts.date().isoformat()
+    at = f"{day} {starts:%H:%M}"
+    return _localised(said["tariff_next"].format(n=now.version, next=coming[1].version, at=at), locale)
+
+
+def _localised(text: str, locale: Locale) -> str:
+    return persian_digits(text) if locale == "fa" else text
 
 
 def _inspection_text(shown: Shown, answer: Inspected, said: Mapping[str, Any], locale: Locale) -> ShownText:
@@ -99,9 +120,12 @@ def _inspection_text(shown: Shown, answer: Inspected, said: Mapping[str, Any], l
 
 
 def _note(shown: Shown, said: Mapping[str, Any]) -> str:
+    """What the rider may wonder about: why nothing, or less, or more than the usual fare was taken."""
     if shown.recovered:
         return said["recovered"]
-    return said["on_pass"] if shown.on_pass else ""
+    if shown.on_pass and shown.rule is not Rule.MULTI_RIDE:
+        return said["on_pass"]
+    return said["rules"].get(shown.rule, "")
 
 
 def _amount(name: str, amount_rial: int, locale: Locale) -> Figure:
@@ -114,5 +138,4 @@ def _amount(name: str, amount_rial: int, locale: Locale) -> Figure:
 
 
 def _count(name: str, count: int, locale: Locale) -> Figure:
-    digits = persian_digits(str(count)) if locale == "fa" else str(count)
-    return Figure(name=name, value=digits, words=number_in_words(count, locale))
+    return Figure(name=name, value=_localised(str(count), locale), words=number_in_words(count, locale))

@@ -18,6 +18,7 @@ from fare.core.tap import BundleVersion
 from fare.core.tariff.model import FareProduct, flat_tariff
 from fare.database.engine import read, write
 from fare.distribution import NoTariffInForce, current_bundle, unchanged_bundle
+from fare.fleet import create_device, place_at_exit
 from fare.fleet.models import DeviceAssignment
 from fare.issuing import confirm_paid, deny_card, mark_seen, register_card, request_load
 from fare.keys import LedgerKeys, MasterFile
@@ -143,8 +144,12 @@ def test_every_change_gives_the_next_number(
     assert (coming.tariff_at(start_s - 1), coming.tariff_at(start_s)) == (TARIFF, DEARER)
     same = fetch(running, keys, settings, AT + timedelta(hours=1))
     assert same == coming, "buses change over by themselves: the start is no news"
+    with write(running) as session:
+        create_device(session, 7, AT)
+        place_at_exit(session, 7, at_exit=True)
+    assert changed().devices[7].exit
     assert changed(AT + DAY).devices == {}, "the assignment has ended"
-    assert [bundle.version.n for bundle in bundles] == [1, 2, 3, 4, 5, 6]
+    assert [bundle.version.n for bundle in bundles] == [1, 2, 3, 4, 5, 6, 7]
     assert all(supersedes(new, old) for old, new in pairwise(bundles))
 
 

@@ -29,6 +29,12 @@ def test_a_fleet_is_imported_and_a_device_enrolled(commands: Commands, tmp_path:
     card_keys = json.loads((kit / "card-keys.json").read_text())
     assert card_keys["k1_masters"] == {"1": keys.validator_keys.k1_masters[1].hex()}
     assert "7  waiting for its claim" in commands("fleet", "devices")[1]
+    status, out, _ = commands("fleet", "door", "7", "--exit")
+    assert (status, "when they leave" in out) == (0, True)
+    assert "7  waiting for its claim, at an exit" in commands("fleet", "devices")[1]
+    assert commands("fleet", "door", "7", "--boarding")[0] == 0
+    assert "at an exit" not in commands("fleet", "devices")[1]
+    assert commands("fleet", "door", "8", "--exit")[0] == 2
     assert commands("fleet", "revoke", "7")[0] == 0
     assert "revoked" in commands("fleet", "devices")[1]
 

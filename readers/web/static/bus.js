@@ -167,6 +167,7 @@
     byId("unsent").textContent = digits(state.unsent);
     byId("unsent").dataset.value = state.unsent;
     byId("last-sync").textContent = ago(state.last_contact_s);
+    byId("tariff").textContent = state.tariff || texts.no_bundle;
     byId("bundle").textContent = state.bundle_n === null ? texts.no_bundle : digits(state.bundle_n);
     byId("bundle-age").textContent = state.bundle_n === null ? texts.no_bundle : ago(state.bundle_age_s);
     byId("clock").textContent = state.clock_synchronised ? texts.clock_good : texts.clock_unsure;

@@ -1,5 +1,7 @@
 """Tariffs that two people published: every new one names a spent approval of exactly it. Drafts and requests.
 
+And validators at doors where riders tap when they leave.
+
 Rows from before this rule stay in force, told by `published_at` and `approval_id` being empty: to drop them
 would stop every bus of a running city. Their documents, all of them flat, become format 1.
 """
@@ -27,7 +29,10 @@ _TARIFF = sa.table(
 
 
 def upgrade() -> None:
-    """Rebuild the published tariffs under the rule, and add the two tables that lead to one."""
+    """Rebuild the published tariffs under the rule, add the two tables that lead to one, and the doors."""
+    op.add_column(
+        "travel_device", sa.Column("at_exit", sa.Boolean(), nullable=False, server_default=sa.false())
+    )
     if op.get_context().dialect.name == "postgresql":
         _tables("travel")
         _tariffs_on_postgresql()
