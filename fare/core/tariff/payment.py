@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from fare.core.tariff.context import HeldPass, Price, Rule, Step, TapContext
-from fare.core.tariff.fares import Leg, covers, prices_of, rounded
+from fare.core.tariff.fares import Leg, covers, prices_of, rounded, rules_of
 from fare.core.tariff.model import PassStart, ShortPurse, Tariff
 from fare.core.tariff.periods import pass_is_valid
 from fare.core.tariff.state import PassUse
@@ -30,6 +30,7 @@ def paying_pass(tariff: Tariff, uses: Mapping[str, PassUse], leg: Leg, offer: Of
     found: list[OnPass] = []
     index = prices_of(tariff)
     candidate = offer.candidate
+    named = {rule.fare_product_id for rule in rules_of(tariff, leg)}
     for held in leg.on.passes:
         product = index.passes.get(held.product_id)
         use = uses.get(held.product_id)
@@ -37,8 +38,10 @@ def paying_pass(tariff: Tariff, uses: Mapping[str, PassUse], leg: Leg, offer: Of
             use = None  # what is remembered is of another pass of the same product
         if not pass_is_valid(tariff, product, held, use, leg.decided_s):
             continue
+        # A leg rule that names the pass lets it ride, whatever product the rider would pay for otherwise.
+        paid_as = held.product_id if held.product_id in named else candidate.product_id
         if product is not None and not covers(
-            tariff, product.covers, leg, candidate.group, candidate.product_id, leg.category
+            tariff, product.covers, leg, candidate.group, paid_as, leg.category
         ):
             continue
         rides = held.rides if held.rides is not None or product is None else product.rides
