@@ -80,6 +80,10 @@ class PriceIndex:
         default = next((each for each in tariff.rider_categories if each.is_default), None)
         self.default_category = EMPTY if default is None else default.rider_category_id
         self.passes: dict[str, PassProduct] = {each.product_id: each for each in tariff.passes}
+        tables = [each.covers for each in (*tariff.windows, *tariff.caps)]
+        tables += [level.covers for cap in tariff.caps for level in cap.levels]
+        self.picks_products = any(each.leg_groups or each.products for each in tables)
+        """Whether a window or a cap holds for some of a leg's products and not for others."""
         self.plain = not (tariff.distance_fares or tariff.concessions or tariff.free_days)
         self._listed: dict[tuple[str, str, str], ProductPrice | None] = {}
         self.made: dict[tuple[str, str, str, str, Rule], Candidate | None] = {}

@@ -1,6 +1,7 @@
 """A rider's taps priced as one history: any order in, each tap's price and what later taps changed in it out.
 
-This is how the ledger re-prices what came late or out of order: it sorts and folds `price()` again. It drops no duplicates: who delivers taps knows which are the same.
+This is how the ledger re-prices what came late or out of order: it sorts and folds `price()` again. It drops
+no duplicates: who delivers taps knows which are the same.
 """
 
 from __future__ import annotations

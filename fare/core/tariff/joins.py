@@ -20,6 +20,8 @@ def joined(tariff: Tariff, state: RiderState, leg: Leg) -> Ride | None:
     first, before = state.leg, state.before_leg
     if first is None or before is None or leg.off is None:
         return None
+    if leg.on.at_s - first.off.at_s > tariff.join_within_s:
+        return None  # GTFS speaks of one journey; who comes back in the evening makes another
     network = leg_of(tariff, first.on, first.off).network
     if not any(_joins(tariff, rule, network, leg, first) for rule in tariff.join_rules):
         return None

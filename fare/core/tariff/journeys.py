@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from fare.core.tariff.context import Price, Rule, Step, TapContext, TapKind
-from fare.core.tariff.fares import Leg, areas_of, covers, dearest_kind, leg_of, reachable, rules_of
+from fare.core.tariff.fares import Leg, areas_of, covers, dearest_kind, leg_of, prices_of, reachable, rules_of
 from fare.core.tariff.joins import joined, remember
 from fare.core.tariff.model import IncompleteFare, TapOff, TapOffCharge, Tariff
 from fare.core.tariff.periods import service_day
@@ -44,8 +44,8 @@ def dearest(tariff: Tariff, state: RiderState, leg: Leg, *, backwards: bool = Fa
     """The dearest ride that the leg may turn out to be; None: no rule and no default fare prices any."""
     reached = reachable(tariff, leg, backwards=backwards)
     kinds = reached.kinds or (rules_of(tariff, leg),)
-    if reached.kinds and not (state.chain or state.windows or leg.on.passes):
-        # From nothing, what costs most in full costs most: caps are then looked at once.
+    if reached.kinds and state.chain is None and not leg.on.passes and not prices_of(tariff).picks_products:
+        # Windows and caps leave the order of fares as it is: what costs most in full costs most.
         kinds = (dearest_kind(tariff, leg, reached),)
     rides = [found for rules in kinds if (found := ride(tariff, state, leg, rules)) is not None]
     return max(rides, key=lambda each: (each.due, each.fare), default=None)

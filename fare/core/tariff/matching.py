@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Final
 
-from fare.core.tariff.model import EMPTY, Boundary, LegRule, Selection, Tariff
+from fare.core.tariff.model import EMPTY, Boundary, LegRule, Selection, Tariff, TransferRule
 from fare.core.tariff.periods import local_time
 
 _KEPT: Final = 20_000
@@ -44,6 +44,8 @@ class LegIndex:
         for rule in sorted(rules, key=lambda each: -each.priority if self.uses_priority else 0):
             key = (rule.network_id, rule.from_area_id, rule.to_area_id)
             self._buckets.setdefault(key, []).append(rule)
+        self._told_apart = {each for rule in tariff.transfer_rules for each in _ends(rule)}
+        self._told_apart |= {group for each in selections(tariff) for group in each.leg_groups}
         self._places = tuple(dict.fromkeys(tuple(sorted(set(areas))) for areas in tariff.stop_areas.values()))
         self._found: dict[tuple[str, Areas, Areas], Rules] = {}
         self._reached: dict[tuple[str, Areas, bool, tuple[bool, ...]], Reached] = {}
@@ -96,11 +98,19 @@ class LegIndex:
             ends = ((place, areas) if backwards else (areas, place) for place in self.places(listed))
             active = frozenset(group for group, on in zip(self.timeframes, now, strict=True) if on)
             every = (self.at_times(self.candidates(network, *each), active, active) for each in ends)
-            reached = Reached(tuple(dict.fromkeys(rules for rules in every if rules)), {})
+            kinds = {self._kind(rules): rules for rules in every if rules}
+            reached = Reached(tuple(kinds.values()), {})
             if len(self._reached) >= _KEPT:
                 self._reached.clear()
             self._reached[key] = reached
         return reached
+
+    def _kind(self, rules: Rules) -> frozenset[tuple[str, str]]:
+        """What of these rules makes a difference to a price: products, and the groups that anything names."""
+        return frozenset(
+            (rule.fare_product_id, rule.leg_group_id if rule.leg_group_id in self._told_apart else EMPTY)
+            for rule in rules
+        )
 
     def at_times(self, rules: Rules, on: frozenset[str], off: frozenset[str]) -> Rules:
         """Those of `rules` whose timeframe groups are among `on` and `off`; of the highest priority alone."""
@@ -182,6 +192,10 @@ def selections(tariff: Tariff) -> tuple[Selection, ...]:
     found += [level.covers for cap in tariff.caps for level in cap.levels]
     found += [] if tariff.tap_off is None else [tariff.tap_off.covers]
     return tuple(found)
+
+
+def _ends(rule: TransferRule) -> tuple[str, str]:
+    return rule.from_leg_group_id, rule.to_leg_group_id
 
 
 def _groups(rule: LegRule) -> tuple[str, ...]:

@@ -515,7 +515,8 @@ class Tariff:
     `areas` map the small numbers on taps and cards to route_id and area_id. `default_products`: network or
     route id, or EMPTY for all, -> the product charged when no rule matches. `media`: FareMedium -> the
     fare_media_id it stands for. `names`: display names by kind and id, such as "route:5", "area:north",
-    "media:card". `stations`: stop_id -> its parent_station, where legs may join.
+    "media:card". `stations`: stop_id -> its parent_station, where legs may join;
+    `join_within_s`: how long a change between two legs that join may take.
     """
 
     version: int
@@ -558,6 +559,7 @@ class Tariff:
     free_days: tuple[FreeDays, ...] = ()
     card: CardTerms = CardTerms()
     stations: Mapping[str, str] = field(default_factory=dict[str, str])
+    join_within_s: int = 1_800
 
     @cached_property
     def zone(self) -> ZoneInfo:
