@@ -17,9 +17,9 @@ from fare.tariffs.cases import Case, CasePass, CaseTap
 
 def taps_of(tariff: Tariff, case: Case) -> tuple[tuple[TapContext, ...], tuple[str, ...]]:
     """The taps in the case's own order, and the faults: with any, the taps are none."""
-    known = _Known(tariff)
+    known = _known(tariff)
     faults = list(case.faults)
-    media = _medium_of(tariff, case, faults)
+    medium = _medium_of(known, tariff, case, faults)
     _check(known.categories, case.rider_category, f"{case.place}.rider_category", "rider category", faults)
     for index, held in enumerate(case.passes):
         _check(known.passes, held.product, f"{case.place}.passes[{index}].product", "pass", faults)
@@ -28,7 +28,7 @@ def taps_of(tariff: Tariff, case: Case) -> tuple[tuple[TapContext, ...], tuple[s
     if faults:
         return (), tuple(faults)
     passes = tuple(_held(tariff, each, key) for key, each in enumerate(case.passes, start=1))
-    return tuple(_context(case, tap, media, passes) for tap in case.taps), ()
+    return tuple(_context(case, tap, medium, passes) for tap in case.taps), ()
 
 
 class _Known:
@@ -48,11 +48,17 @@ class _Known:
         self.routes = frozenset(tariff.routes) | routes | networks if routes else None
         stops = named.get("stop", frozenset())
         self.stops = frozenset(tariff.stop_areas) | stops if stops else None
-        areas = tariff.area_ids | frozenset(area for found in tariff.stop_areas.values() for area in found)
-        areas |= {each.from_area_id for each in tariff.leg_rules} | {
-            each.to_area_id for each in tariff.leg_rules
-        }
-        self.areas = areas - {EMPTY}
+        self.areas = tariff.area_ids or None
+        media = {each.fare_media_id for each in tariff.products} | set(tariff.media.values())
+        self.media = frozenset(media | named.get("media", frozenset())) - {EMPTY}
+
+
+def _known(tariff: Tariff) -> _Known:
+    found: _Known | None = tariff.derived.get(__name__)
+    if found is None:
+        found = _Known(tariff)
+        tariff.derived[__name__] = found
+    return found
 
 
 def _named(tariff: Tariff) -> dict[str, frozenset[str]]:
@@ -78,18 +84,14 @@ def _check_tap(known: _Known, tap: CaseTap, place: str, faults: list[str]) -> No
     _check(known.areas, tap.area_id, f"{place}.area_id", "area", faults)
 
 
-def _medium_of(tariff: Tariff, case: Case, faults: list[str]) -> str | None:
+def _medium_of(known: _Known, tariff: Tariff, case: Case, faults: list[str]) -> str | None:
     """The fare_media_id: the tariff's own, or what it calls one of our media (card, phone, cash …)."""
-    if case.fare_media is None:
-        return None
-    media = {each.fare_media_id for each in tariff.products if each.fare_media_id != EMPTY}
-    media |= set(tariff.media.values()) | _named(tariff).get("media", frozenset())
-    if case.fare_media in media:
+    if case.fare_media is None or case.fare_media in known.media:
         return case.fare_media
     if case.fare_media in tuple(FareMedium):
         # A tariff that knows no such medium prices it by its rows for any medium.
         return tariff.media.get(FareMedium(case.fare_media), case.fare_media)
-    _check(media | set(FareMedium), case.fare_media, f"{case.place}.fare_media", "fare medium", faults)
+    _check(known.media | set(FareMedium), case.fare_media, f"{case.place}.fare_media", "fare medium", faults)
     return None
 
 
@@ -123,6 +125,7 @@ def _until_s(tariff: Tariff, product: PassProduct | None, value: date | datetime
 
 
 def _seconds(at: datetime) -> int:
+    """Unix seconds; what is left of a second is dropped, as on a card."""
     return int(at.timestamp() // 1)
 
 
@@ -143,8 +146,3 @@ def _context(case: Case, tap: CaseTap, medium: str | None, passes: tuple[HeldPas
         passes=passes,
         balance=case.balance,
     )
-
-
-def seconds_of(at: datetime | None) -> int | None:
-    """Unix seconds of an instant; what is left of a second is dropped, as on a card."""
-    return None if at is None else _seconds(at)

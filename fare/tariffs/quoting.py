@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import typer
 
@@ -20,11 +20,14 @@ from fare.core.tariff.context import Price, Rule
 from fare.core.tariff.history import PricedTap, price_history
 from fare.core.tariff.model import Tariff
 from fare.core.tariff.sentences import explain
-from fare.tariffs.case_taps import seconds_of, taps_of
+from fare.tariffs.case_taps import taps_of
 from fare.tariffs.cases import Case, open_cases
 from fare.tariffs.source import open_tariff
 
 Language = Literal["fa", "en"]
+
+_LONG_AFTER_S: Final = 1 << 33
+"""A case's `until` closes what is still open then, whether or not the tariff would wait for longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,8 @@ def quote_case(tariff: Tariff, case: Case, language: Language = "en") -> Quote:
         return Quote(case.case_id, None, error=" ".join(faults))
     # Taps within one second keep the order of their fractions, which a tap's whole seconds no longer tell.
     order = sorted(range(len(taps)), key=lambda index: case.taps[index].at)
-    priced, _ = price_history(lambda _: tariff, [taps[index] for index in order], seconds_of(case.until))
+    closes_s = None if case.until is None else _LONG_AFTER_S
+    priced, _ = price_history(lambda _: tariff, [taps[index] for index in order], closes_s, as_given=True)
     quoted: list[QuotedTap | None] = [None] * len(taps)
     for index, each in zip(order, priced, strict=True):
         quoted[index] = _quoted(tariff, each, language)

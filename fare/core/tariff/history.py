@@ -36,6 +36,8 @@ def price_history(
     taps: Sequence[TapContext],
     until_s: int | None = None,
     state: RiderState | None = None,
+    *,
+    as_given: bool = False,
 ) -> tuple[list[PricedTap], RiderState]:
     """Price all taps of one rider; answers in the order given. The second value is the state at the end.
 
@@ -46,9 +48,11 @@ def price_history(
     priced: dict[int, PricedTap] = {}
     opener: int | None = None
     balance = taps[0].balance if taps else None
-    waiting = sorted(range(len(taps)), key=lambda number: _when(taps[number]))
+    waiting = sorted(
+        range(len(taps)), key=lambda number: taps[number].at_s if as_given else _when(taps[number])
+    )
     while waiting:
-        number = _next(taps, waiting, state)
+        number = waiting.pop(0) if as_given else _next(taps, waiting, state)
         tap = taps[number]
         if balance is not None and tap.balance != balance:
             tap = replace(tap, balance=balance)
