@@ -90,12 +90,15 @@ def ticket_context(tariff: Tariff, ticket: PhoneTicket | PaperTicket, boarding: 
 def held_passes(tariff: Tariff, passes: tuple[Pass, ...]) -> tuple[HeldPass, ...]:
     """The passes of a card, from the service day that is written as their first to the end of their last.
 
-    One whose number the tariff does not know keeps the name `pass-NUMBER`, and covers every leg.
+    One whose number the tariff does not know keeps the name `pass-NUMBER`, and covers every leg; but
+    one of so many rides is left alone then: the card would not count them, and it would never end.
     """
     by_number = {each.number: each for each in tariff.passes}
     held: list[HeldPass] = []
     for one in passes:
         product = by_number.get(one.product)
+        if product is None and one.rides != UNLIMITED_RIDES:
+            continue
         until_s = _day_starts(tariff, one.last_day + 1)
         # The tariff may let the last instant in: a card's last instant is that of its last day.
         inclusive = product is not None and product.boundary is Boundary.INCLUSIVE

@@ -12,7 +12,7 @@ Next, by the caller: the vehicle's replay memory (for paper without a vehicle: t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -79,6 +79,11 @@ def decide_ticket(
 
 
 def price_ticket(tariff: Tariff, ticket: AnyVerifiedTicket, boarding: Boarding) -> Price:
-    """What a boarding by ticket costs, for bus and ledger: a ticket carries nothing from ride to ride."""
-    cost, _ = price(tariff, _NO_STATE, ticket_context(tariff, ticket, boarding))
-    return cost
+    """What a boarding by ticket costs, for bus and ledger: a ticket carries nothing from ride to ride.
+
+    Nor is it tapped off: where riders pay when they leave, it pays the dearest fare that its ride may cost.
+    """
+    cost, after = price(tariff, _NO_STATE, ticket_context(tariff, ticket, boarding))
+    if after.journey is None or cost.amount:
+        return cost
+    return replace(cost, amount=cost.fare)

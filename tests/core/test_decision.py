@@ -10,11 +10,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fare.core import card_record, entitlement
 from fare.core.boarding import Boarding, ticket_context
 from fare.core.bundle import Bundle, DeviceConfiguration
-from fare.core.decision import CardView, Charge, Reason, Refused, decide_card
+from fare.core.decision import AlreadyPaid, CardView, Charge, Reason, Refused, decide_card
 from fare.core.entitlement import CardEntitlement, Pass
 from fare.core.proof.mc1 import PhoneEntitlement, PhoneTicket
 from fare.core.proof.mp1 import PaperTicket
 from fare.core.tap import BundleVersion
+from fare.core.tariff.context import TapKind
 from fare.core.tariff.model import FareMedium, FareProduct, flat_tariff
 from fare.core.tariff.pricing import price
 from fare.core.tariff.state import RiderState
@@ -51,10 +52,15 @@ def decide(
     spent: int = 0,
     bundle: Bundle | None = None,
     record: bytes | None = None,
-) -> Charge | Refused:
+    device: int = 17,
+    at_s: int = NOW_S,
+) -> Charge | AlreadyPaid | Refused:
     newest = card_record.first_record(NOW_S - 50) if record is None else record
     view = CardView(UID, AID, entitlement.sign(issued, KEY), newest, spent)
-    return decide_card(view, Boarding(17, 5, NOW_S, 3, 1), bundle or bundle_with(), KEYS)
+    bundle, place = bundle or bundle_with(), DEVICES[device]
+    kind = TapKind.OFF if place.exit else TapKind.ON
+    boarding = Boarding(device, 5, at_s, place.line, place.area, place.vehicle, kind)
+    return decide_card(view, boarding, bundle, KEYS)
 
 
 def test_a_good_card_is_charged_and_its_record_says_so() -> None:
@@ -156,7 +162,7 @@ def test_a_pass_rides_from_its_first_day_to_its_last_without_a_debit() -> None:
     for passes in (
         (replace(month, first_day=TODAY + 1),),
         (replace(month, first_day=TODAY - 30, last_day=TODAY - 1),),
-        (replace(month, rides=10),),  # nothing counts its rides yet
+        (replace(month, rides=10),),  # nothing counts its rides
     ):
         paid = decide(replace(ISSUED, passes=passes))
         assert isinstance(paid, Charge)
