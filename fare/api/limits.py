@@ -5,6 +5,7 @@ Without it a form or a JSON body is gathered in memory to whatever length it has
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import anyio
@@ -16,6 +17,8 @@ from fare.collection import MAX_ENVELOPE_BYTES
 
 MAX_BODY_BYTES: Final = MAX_ENVELOPE_BYTES
 """A full batch: nothing longer is sent to a ledger."""
+LARGER_BODIES: Final[Mapping[str, int]] = {"/tariffs/drafts": 8 << 20, "/tariffs/cases": 8 << 20}
+"""What people of finance upload: a whole feed as a zip, riders with their taps. They are kept on the disk."""
 BODY_WITHIN_S: Final = 60.0
 """A full batch over a line of 20 kB/s."""
 
@@ -36,9 +39,10 @@ class BoundedBodies:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        most = LARGER_BODIES.get(scope["path"], MAX_BODY_BYTES)
         announced = Headers(scope=scope).get("content-length", "0")
-        if not announced.isascii() or not announced.isdigit() or int(announced[:20]) > MAX_BODY_BYTES:
-            await _refuse_long(scope, receive, send)
+        if not announced.isascii() or not announced.isdigit() or int(announced[:20]) > most:
+            await _refuse_long(most)(scope, receive, send)
             return
         begun = False
 
@@ -47,7 +51,7 @@ class BoundedBodies:
             begun = True
             await send(message)
 
-        body = _Body(receive, anyio.current_time() + self._within_s)
+        body = _Body(receive, most, anyio.current_time() + self._within_s)
         try:
             await self._app(scope, body.receive, watched)
         except (_TooLong, TimeoutError):
@@ -60,8 +64,9 @@ class BoundedBodies:
 class _Body:
     """One request's body on its way in. `trouble` is the answer it earned, if it did."""
 
-    def __init__(self, receive: Receive, deadline_s: float) -> None:
+    def __init__(self, receive: Receive, most: int, deadline_s: float) -> None:
         self._receive = receive
+        self._most = most
         self._deadline_s = deadline_s
         self._received = 0
         self._is_whole = False
@@ -78,15 +83,15 @@ class _Body:
             raise
         self._received += len(message.get("body", b""))
         self._is_whole = not message.get("more_body", False)
-        if self._received > MAX_BODY_BYTES:
-            self.trouble = _refuse_long
+        if self._received > self._most:
+            self.trouble = _refuse_long(self._most)
             raise _TooLong
         return message
 
 
-async def _refuse_long(scope: Scope, receive: Receive, send: Send) -> None:
-    advice = "The request is larger than 1 MiB: send less at a time."
-    await answer(413, "too_large", advice, {"Connection": "close"})(scope, receive, send)
+def _refuse_long(most: int) -> ASGIApp:
+    advice = f"The request is larger than {most >> 20} MiB: send less at a time."
+    return answer(413, "too_large", advice, {"Connection": "close"})
 
 
 async def _refuse_slow(scope: Scope, receive: Receive, send: Send) -> None:
