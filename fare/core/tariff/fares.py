@@ -85,6 +85,8 @@ class PriceIndex:
         self.picks_products = any(each.leg_groups or each.products for each in tables)
         """Whether a window or a cap holds for some of a leg's products and not for others."""
         self.plain = not (tariff.distance_fares or tariff.concessions or tariff.free_days)
+        turning = (*tariff.distance_fares, *tariff.concessions, *tariff.free_days)
+        self.by_the_clock = any(each.covers.timeframes for each in turning)
         self._listed: dict[tuple[str, str, str], ProductPrice | None] = {}
         self.made: dict[tuple[str, str, str, str, Rule], Candidate | None] = {}
 
@@ -346,10 +348,15 @@ def reachable(tariff: Tariff, leg: Leg, *, backwards: bool = False) -> Reached:
 
 def dearest_kind(tariff: Tariff, leg: Leg, reached: Reached) -> tuple[LegRule, ...]:
     """The rules by which the rider's full fare is the highest; there is one at least."""
-    if not prices_of(tariff).plain:
+    index = prices_of(tariff)
+    if index.by_the_clock:
         return max(reached.kinds, key=lambda rules: _full_fare(tariff, leg, rules))
     key = (leg.category, leg.medium)
+    if not index.plain:
+        key = (*key, leg.route, leg.day, leg.on.distance_m)
     if key not in reached.dearest:
+        if len(reached.dearest) >= _KEPT:
+            reached.dearest.clear()
         reached.dearest[key] = max(reached.kinds, key=lambda rules: _full_fare(tariff, leg, rules))
     return reached.dearest[key]
 

@@ -27,7 +27,7 @@ class Reached:
     """What a tap may turn out to be: the rules of each kind of leg, and which is the dearest for whom."""
 
     kinds: tuple[Rules, ...]
-    dearest: dict[tuple[str, str], Rules]
+    dearest: dict[tuple[str | int | None, ...], Rules]
 
 
 class LegIndex:
