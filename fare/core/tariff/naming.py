@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, Literal
 
-from fare.core.calendar import Calendar, jalali_numeric
+from fare.core.calendar import Calendar, jalali_numeric, jalali_parts
 from fare.core.money import Unit, format_amount, persian_digits
 from fare.core.tariff.model import Selection, Tariff
 from fare.core.tariff.words_en import WORDS as ENGLISH
@@ -88,6 +88,19 @@ class Speech:
             text = jalali_numeric(day)
             return text if self.locale == "fa" else text.translate(_ASCII)
         return persian_digits(day.isoformat()) if self.locale == "fa" else day.isoformat()
+
+    def days(self, ordinals: Iterable[int]) -> str:
+        """Dates as a list; one that comes back every year is said once."""
+        ordered = sorted(ordinals)
+        yearly = {self._in_year(each) for each in ordered}
+        if len(ordered) > 1 and len(yearly) == 1:
+            text = "{:02}/{:02}".format(*yearly.pop())
+            return self.say("every_year", day=persian_digits(text) if self.locale == "fa" else text)
+        return self.listed([self.day(each) for each in ordered])
+
+    def _in_year(self, ordinal: int) -> tuple[int, int]:
+        day = date.fromordinal(ordinal)
+        return jalali_parts(day)[1:] if self.tariff.calendar is Calendar.JALALI else (day.month, day.day)
 
     def clock(self, second: int) -> str:
         """A time of day."""

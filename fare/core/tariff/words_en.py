@@ -67,6 +67,7 @@ WORDS: Final[Mapping[str, str]] = {
     "during": "during {names}",
     "arriving_during": "arriving during {names}",
     "on_days": "on {names}",
+    "every_year": "{day} of every year",
     # topics
     "topic_fares": "Fares",
     "topic_times": "Times",

@@ -77,6 +77,7 @@ WORDS: Final[Mapping[str, str]] = {
     "during": "در {names}",
     "arriving_during": "با رسیدن در {names}",
     "on_days": "در روزهای {names}",
+    "every_year": "{day} هر سال",
     # topics
     "topic_fares": "کرایه‌ها",
     "topic_times": "زمان‌ها",
