@@ -25,8 +25,8 @@ _PERCENT: Final = 100
 def max_fare(tariff: Tariff) -> int:
     """The dearest single fare, in minor units; passes are no fares. 0 for a tariff without any.
 
-    A `[[distance]]` table with `per_km` and neither bands nor `maximum` has no dearest fare: it counts with its
-    beginning only.
+    A `[[distance]]` table with `per_km` and neither bands nor `maximum` has no dearest fare: it counts with
+    its beginning only.
     """
     passes = {each.product_id for each in tariff.passes}
     amounts = [each.amount for each in tariff.products if each.product_id not in passes]

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from fare.core.tariff.context import HeldPass, Price, Rule, Step, TapContext
-from fare.core.tariff.fares import Leg, covers, prices_of, rounded, rules_of
-from fare.core.tariff.model import PassStart, ShortPurse, Tariff
+from fare.core.tariff.fares import Leg, covers, prices_of, rounded
+from fare.core.tariff.model import LegRule, PassStart, ShortPurse, Tariff
 from fare.core.tariff.periods import pass_is_valid
 from fare.core.tariff.state import PassUse
 from fare.core.tariff.transfers import Offer
@@ -25,12 +25,14 @@ class OnPass:
     counts_rides: bool
 
 
-def paying_pass(tariff: Tariff, uses: Mapping[str, PassUse], leg: Leg, offer: Offer) -> OnPass | None:
-    """The pass that pays for a leg: one without a count of rides first."""
+def paying_pass(
+    tariff: Tariff, uses: Mapping[str, PassUse], leg: Leg, offer: Offer, rules: tuple[LegRule, ...]
+) -> OnPass | None:
+    """The pass that pays for a leg of these rules: one without a count of rides first."""
     found: list[OnPass] = []
     index = prices_of(tariff)
     candidate = offer.candidate
-    named = {rule.fare_product_id for rule in rules_of(tariff, leg)}
+    named = {rule.fare_product_id for rule in rules}
     for held in leg.on.passes:
         product = index.passes.get(held.product_id)
         use = uses.get(held.product_id)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from fare.core.tariff.caps import capped
 from fare.core.tariff.context import Price, Rule, Step
-from fare.core.tariff.fares import Leg, choices, companions_category
-from fare.core.tariff.model import LegRule, Tariff, TransferRule, TransferWindow
-from fare.core.tariff.payment import paying_pass
+from fare.core.tariff.fares import Candidate, Leg, choices, companions_category
+from fare.core.tariff.model import EMPTY, LegRule, Tariff, TransferRule, TransferWindow
+from fare.core.tariff.payment import OnPass, paying_pass
 from fare.core.tariff.state import LastBoarding, RiderState
 from fare.core.tariff.transfers import Offer, after_transfer, transfer_cost, transfers
 from fare.core.tariff.windows import after_windows, cost_in, window_offers
@@ -58,6 +58,7 @@ def ride(
     either.
     """
     offer = _cheapest(tariff, state, leg, rules, alone=alone)
+    offer, held = _with_pass(tariff, state, leg, rules, offer)
     if offer is None:
         return None
     own, steps = offer.cost, offer.steps
@@ -71,26 +72,22 @@ def ride(
             counted += others
         else:
             uncounted = others
-    windows, chain, passes = state.windows, state.chain, state.passes
-    held = paying_pass(tariff, passes, leg, offer) if own > 0 and leg.on.passes else None
+    passes, caps = state.passes, state.caps
     if held is not None:
         counted -= own
         rule = Rule.MULTI_RIDE if held.counts_rides else Rule.PASS
         steps = (*steps, Step(rule, held.held.product_id, counted + uncounted))
         if held.use is not None:
             passes = {**passes, held.held.product_id: held.use}
-    caps = state.caps
     if counted != 0 and tariff.caps and not capless:
         counted, reasons, caps = capped(tariff, caps, leg, offer, counted)
         if reasons:
             steps = (*steps, Step(reasons[0].rule, reasons[0].ref, counted + uncounted))
+    windows, chain = state.windows, state.chain
+    # Who rides on a pass without a count has paid nothing that a transfer could go on from.
     if held is None or held.counts_rides:
-        # Who rides on a pass has paid nothing that a transfer could go on from.
-        paid = 0 if held is not None else min(own, counted)
-        if tariff.windows:
-            windows = after_windows(tariff, windows, offer, leg, pax)
-        if tariff.transfer_rules:
-            chain = after_transfer(tariff, chain, offer, leg, paid, pax)
+        windows = after_windows(tariff, windows, offer, leg, pax)
+        chain = after_transfer(tariff, chain, offer, leg, 0 if held is not None else min(own, counted), pax)
     last = LastBoarding(leg.on.at_s, leg.on.vehicle, leg.on.trip)
     after = RiderState(last, chain, windows, caps, passes)
     return Ride(
@@ -120,6 +117,21 @@ def _cheapest(
             if best is None or _order(offer) < _order(best):
                 best = offer
     return best
+
+
+def _with_pass(
+    tariff: Tariff, state: RiderState, leg: Leg, rules: tuple[LegRule, ...], offer: Offer | None
+) -> tuple[Offer | None, OnPass | None]:
+    """The offer and the pass that pays it, if any. Where nothing is sold on board, a pass alone may ride."""
+    if not leg.on.passes:
+        return offer, None
+    if offer is not None:
+        return offer, paying_pass(tariff, state.passes, leg, offer, rules) if offer.cost > 0 else None
+    if leg.on.pax > 1 or not rules:
+        return None, None  # a pass covers nobody but its holder, and no leg that the tariff does not know
+    bare = Offer(Candidate(rules[0].leg_group_id, EMPTY, 0, ()), 0, EMPTY)
+    held = paying_pass(tariff, state.passes, leg, bare, rules)
+    return (None, None) if held is None else (bare, held)
 
 
 def _order(offer: Offer) -> tuple[int, bool, int]:
