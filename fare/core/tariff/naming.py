@@ -65,7 +65,7 @@ class Speech:
     def duration(self, seconds: int) -> str:
         """A length of time in the largest unit that tells it exactly; minutes up to three hours."""
         for length_s, word in _LENGTHS_S:
-            if length_s == 3_600 and seconds < _KEPT_IN_MINUTES_S and seconds != length_s:
+            if length_s == 3_600 and seconds < _KEPT_IN_MINUTES_S:
                 continue
             if seconds and seconds % length_s == 0:
                 return self.count(seconds // length_s, word)
@@ -74,6 +74,10 @@ class Speech:
     def count(self, count: int, word: str) -> str:
         """So many days, hours ..."""
         return self.say(f"one_{word}") if count == 1 else self.say(word, count=self.number(count))
+
+    def times(self, count: int) -> str:
+        """Once, or at most so many times."""
+        return self.say("once") if count == 1 else self.say("times", count=self.number(count))
 
     def metres(self, metres: int) -> str:
         """A distance, in kilometres where those are whole."""

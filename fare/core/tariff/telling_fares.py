@@ -5,7 +5,8 @@ Rules that differ only in their areas are told together. It prices nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from fare.core.tariff.model import (
@@ -29,11 +30,11 @@ _WHOLE_DAY_S: Final = 86_400
 def tell_fares(speech: Speech) -> Iterator[Sentence]:
     """Every leg rule with what its product costs whom; then what is charged where none fits."""
     tariff = speech.tariff
-    merged = _merged(tariff.leg_rules)
-    for rule, origins, destinations in merged[:MOST_FARES]:
-        where = _where(speech, rule, origins, destinations)
-        for text in _prices(speech, rule, where):
-            yield Sentence(text, f"product:{rule.fare_product_id}", Topic.FARES)
+    passes = {each.product_id for each in tariff.passes}  # no tap buys one
+    merged = _merged(each for each in tariff.leg_rules if each.fare_product_id not in passes)
+    for legs in merged[:MOST_FARES]:
+        for text in _prices(speech, legs.rule, _where(speech, legs)):
+            yield Sentence(text, f"product:{legs.rule.fare_product_id}", Topic.FARES)
     if len(merged) > MOST_FARES:
         rest = speech.say("many_rules", count=speech.number(len(merged) - MOST_FARES))
         yield Sentence(speech.sentence(rest), "leg_rules", Topic.FARES)
@@ -80,26 +81,53 @@ def tell_concessions(speech: Speech) -> Iterator[Sentence]:
         yield Sentence(speech.sentence(_concession(speech, concession)), ref, Topic.CONCESSIONS)
 
 
-def _merged(rules: tuple[LegRule, ...]) -> list[tuple[LegRule, frozenset[str], frozenset[str]]]:
-    """Rules alike but for their areas, as one rule with the origins that share their destinations."""
+def places_of(speech: Speech, product_id: str) -> list[str]:
+    """Where the leg rules that name a product hold."""
+    rules = (each for each in speech.tariff.leg_rules if each.fare_product_id == product_id)
+    return [_where(speech, legs) for legs in _merged(rules)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Legs:
+    """Leg rules that are told together: `rule` without areas, from any of `origins` to any of `destinations`.
+
+    `both_ways`: the other way round too. `within`: from each origin to itself instead.
+    """
+
+    rule: LegRule
+    origins: frozenset[str]
+    destinations: frozenset[str]
+    both_ways: bool = False
+    within: bool = False
+
+
+def _merged(rules: Iterable[LegRule]) -> list[_Legs]:
+    """Rules alike but for their areas, as few sentences."""
     alike: dict[LegRule, dict[str, set[str]]] = {}
     for rule in rules:
-        kept = LegRule(
-            EMPTY,
-            rule.fare_product_id,
-            network_id=rule.network_id,
-            from_timeframe_group_id=rule.from_timeframe_group_id,
-            to_timeframe_group_id=rule.to_timeframe_group_id,
-        )
+        kept = replace(rule, leg_group_id=EMPTY, from_area_id=EMPTY, to_area_id=EMPTY, priority=0)
         alike.setdefault(kept, {}).setdefault(rule.from_area_id, set()).add(rule.to_area_id)
-    told: list[tuple[LegRule, frozenset[str], frozenset[str]]] = []
+    told: list[_Legs] = []
     for kept, by_origin in alike.items():
-        places: dict[frozenset[str], list[str]] = {}
-        for origin, destinations in by_origin.items():
-            for some in _empty_apart(destinations):
-                places.setdefault(some, []).append(origin)
-        for some, origins in places.items():
-            told += [(kept, few, some) for few in _empty_apart(origins)]
+        told += _few(kept, by_origin)
+    return told
+
+
+def _few(kept: LegRule, by_origin: Mapping[str, set[str]]) -> list[_Legs]:
+    """Origins that share their destinations; of these what stays in one area, and what holds both ways."""
+    shared: dict[frozenset[str], list[str]] = {}
+    for origin, destinations in by_origin.items():
+        for some in _empty_apart(destinations):
+            shared.setdefault(some, []).append(origin)
+    ways = [(few, some) for some, origins in shared.items() for few in _empty_apart(origins)]
+    inside = frozenset(area for few, some in ways if few == some and len(few) == 1 for area in few if area)
+    told = [_Legs(kept, inside, inside, within=True)] if inside else []
+    for few, some in ways:
+        if few == some and few <= inside and len(few) == 1:
+            continue
+        back = few != some and any(few) and any(some) and (some, few) in ways
+        if not back or sorted(few) < sorted(some):
+            told.append(_Legs(kept, few, some, both_ways=back))
     return told
 
 
@@ -109,32 +137,38 @@ def _empty_apart(areas: Iterable[str]) -> list[frozenset[str]]:
     return [each for each in (every - {EMPTY}, every & {EMPTY}) if each]
 
 
-def _where(speech: Speech, rule: LegRule, origins: frozenset[str], destinations: frozenset[str]) -> str:
-    tariff = speech.tariff
-    listed = {each.network_id for each in tariff.leg_rules} - {EMPTY}
-    from_listed = any(each.from_area_id for each in tariff.leg_rules)
-    to_listed = any(each.to_area_id for each in tariff.leg_rules)
+def _where(speech: Speech, legs: _Legs) -> str:
+    tariff, rule = speech.tariff, legs.rule
     others = not tariff.uses_priority
     parts: list[str] = []
-    areas = origins | destinations
     if rule.network_id:
         parts.append(speech.network(rule.network_id))
-    elif listed and others:
+    elif others and any(each.network_id for each in tariff.leg_rules):
         parts.append(speech.say("every_other_line"))
-    elif not any(areas):
+    elif not any(legs.origins | legs.destinations):
         parts.append(speech.say("every_line"))
-    if origins == destinations and len(origins) == 1 and EMPTY not in origins:
-        parts.append(speech.say("within", names=speech.names("area", origins)))
+    if legs.within:
+        parts.append(speech.say("within", names=speech.names("area", legs.origins, "or")))
+    elif legs.both_ways:
+        first = speech.names("area", legs.origins, "or")
+        second = speech.names("area", legs.destinations, "or")
+        parts.append(speech.say("between", first=first, second=second))
     else:
-        parts += _ends(speech, "from", origins, from_listed and others)
-        parts += _ends(speech, "to", destinations, to_listed and others)
-    for word, group in (
-        ("during", rule.from_timeframe_group_id),
-        ("arriving_during", rule.to_timeframe_group_id),
-    ):
+        from_others = others and any(each.from_area_id for each in tariff.leg_rules)
+        to_others = others and any(each.to_area_id for each in tariff.leg_rules)
+        parts.append(
+            " ".join(
+                [
+                    *_ends(speech, "from", legs.origins, from_others),
+                    *_ends(speech, "to", legs.destinations, to_others),
+                ]
+            )
+        )
+    times = (("during", rule.from_timeframe_group_id), ("arriving_during", rule.to_timeframe_group_id))
+    for word, group in times:
         if group:
             parts.append(speech.say(word, names=speech.say("quoted", text=speech.name("timeframe", group))))
-    return speech.say("comma").join(parts)
+    return speech.say("comma").join(each for each in parts if each)
 
 
 def _ends(speech: Speech, word: str, areas: frozenset[str], others: bool) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from fare.core.tariff.explaining import within
 from fare.core.tariff.model import (
@@ -25,6 +26,7 @@ from fare.core.tariff.model import (
 )
 from fare.core.tariff.naming import Speech
 from fare.core.tariff.telling import Sentence, Topic
+from fare.core.tariff.telling_fares import places_of
 
 _LENGTHS = {PassPeriod.HOURS: "hours", PassPeriod.DAYS: "days", PassPeriod.WEEK: "weeks"}
 
@@ -148,7 +150,7 @@ def tell_card(speech: Speech) -> Iterator[Sentence]:
 def _window(speech: Speech, window: TransferWindow) -> str:
     terms = ""
     if window.transfers >= 0:
-        terms += speech.say("window_times", count=speech.number(window.transfers))
+        terms += speech.say("window_times", times=speech.times(window.transfers))
     if window.anchor is not WindowAnchor.FIRST:
         terms += speech.say(f"window_{window.anchor.value}")
     told = {
@@ -179,7 +181,7 @@ def _transfer(speech: Speech, rule: TransferRule) -> str:
     if rule.limit_s is not None:
         limit = speech.say(f"limit_{rule.limit_type.value}", duration=speech.duration(rule.limit_s))
     if rule.count is not None and rule.count >= 0:
-        count = speech.say("transfer_count", count=speech.number(rule.count))
+        count = speech.say("transfer_count", times=speech.times(rule.count))
     from_listed = {each.from_leg_group_id for each in speech.tariff.transfer_rules} - {EMPTY}
     to_listed = {each.to_leg_group_id for each in speech.tariff.transfer_rules} - {EMPTY}
     return speech.say(
@@ -237,12 +239,25 @@ def _pass(speech: Speech, product: PassProduct) -> str:
     told = {
         "name": speech.product(product.product_id),
         "price": speech.listed([each.strip() for each in prices], "or") or speech.say("pass_no_price"),
-        "scope": speech.scope(product.covers),
+        "scope": _rides_on(speech, product),
         "validity": _validity(speech, product),
     }
     if product.rides is None:
         return speech.say("pass", **told)
     return speech.say("pass_rides", rides=speech.number(product.rides), **told)
+
+
+def _rides_on(speech: Speech, product: PassProduct) -> str:
+    """Which legs a pass covers: its selection, and the places of the leg rules that name it."""
+    others = product.covers.products - {product.product_id}
+    scope = speech.scope(replace(product.covers, products=others))
+    if others == product.covers.products:
+        return scope
+    named = places_of(speech, product.product_id)
+    every = speech.say("every_line")
+    if not named or every in named:
+        return scope
+    return scope + speech.say("pass_places", names=speech.say("semicolon").join(named))
 
 
 def _validity(speech: Speech, product: PassProduct) -> str:
