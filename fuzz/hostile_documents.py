@@ -2,26 +2,44 @@
 
 Decoders raise their named fault and nothing else; what they accept is written back as the very same bytes.
 The decision about an authenticated card, whatever its entitlement (even under a right signature) and its
-newest record say, is a value, and what it wants written fits the card.
+newest record say, is a value, and what it wants written fits the card. So it is with the state that a record
+carries for the tariff, and with the tariff itself.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, cast
 
 from fare.core import card_record, entitlement
 from fare.core.boarding import Boarding
-from fare.core.bundle import Bundle
+from fare.core.bundle import Bundle, DeviceConfiguration
 from fare.core.decision import CardView, Charge, Refused, decide_card
 from fare.core.desfire import layout
 from fare.core.entitlement import EntitlementFault
 from fare.core.errors import MalformedDocument
 from fare.core.proof.card import CardEvidence, CommitProof, tap_tmi
+from fare.core.signed import canonical, decode_canonical
 from fare.core.tap import BundleVersion, decode_tap
-from fare.core.tariff.model import FareProduct, flat_tariff
+from fare.core.tariff.card_state import from_card, to_card
+from fare.core.tariff.context import TapKind
+from fare.core.tariff.document import from_document
+from fare.core.tariff.model import (
+    Boundary,
+    Cap,
+    CapLevel,
+    CapPeriod,
+    FareProduct,
+    PassPeriod,
+    PassProduct,
+    TapOff,
+    Tariff,
+    TransferWindow,
+    flat_tariff,
+)
 from fuzz import world
 from fuzz.choices import Choices
 from fuzz.hostile_card import BrokenRule
@@ -30,11 +48,23 @@ GOLDEN: Final = Path(__file__).parent.parent / "tests" / "golden"
 _TARIFF: Final = flat_tariff(1, "flat", {0: FareProduct("adult", "adult", world.FARE_RIAL)})
 
 
-def _bundle(denied: frozenset[int], waiting: dict[int, bytes]) -> Bundle:
+_DEVICES: Final = {7: DeviceConfiguration(1, "1", 0, "bus-7")}
+_RICH: Final = replace(
+    flat_tariff(2, "rich", {0: FareProduct("adult", "adult", world.FARE_RIAL)}),
+    windows=(TransferWindow("hour", "an hour", 3_600, Boundary.INCLUSIVE),),
+    caps=(Cap("month", "a month", CapPeriod.MONTH, (CapLevel(10 * world.FARE_RIAL),)),),
+    passes=(PassProduct("ten", "ten rides", 6, PassPeriod.UNLIMITED, rides=10),),
+    default_products={"": "adult"},
+)
+_TAPPED_OFF: Final = replace(_RICH, version=3, tap_off=TapOff(), windows=(), caps=())
+_TARIFFS: Final = (_TARIFF, _RICH, _TAPPED_OFF)
+
+
+def _bundle(denied: frozenset[int], waiting: dict[int, bytes], tariff: Tariff) -> Bundle:
     return Bundle(
         BundleVersion(bytes(8), 1), world.NOW_S, "urmia", "Asia/Tehran", 14400, 1,
-        ((0, _TARIFF),), {}, {}, {},
-        denied_cards=denied, entitlements=waiting,
+        ((0, _TARIFF), (1, tariff)), {}, {}, {},
+        denied_cards=denied, entitlements=waiting, devices=_DEVICES,
     )  # fmt: skip
 
 
@@ -119,17 +149,44 @@ def _decision(choices: Choices) -> None:
     spent_rial = choices.pick((0, world.FARE_RIAL, 2**32 - 1, int.from_bytes(choices.exactly(4), "little")))
     serial = int.from_bytes(body[9:13], "little")
     bundle = _bundle(
-        frozenset(choices.pick(((), (serial,)))), choices.pick(({}, {serial: choices.some(140)}))
+        frozenset(choices.pick(((), (serial,)))),
+        choices.pick(({}, {serial: choices.some(140)})),
+        choices.pick(_TARIFFS),
     )
-    boarding = Boarding(7, choices.number(65536), world.NOW_S, choices.number(65536), 0)
+    kind = choices.pick((TapKind.ON, TapKind.OFF))
+    boarding = Boarding(7, choices.number(65536), world.NOW_S, choices.number(65536), 0, "bus-7", kind)
     view = CardView(world.UID, layout.AID, stored, record, spent_rial)
     decided = decide_card(view, boarding, bundle, world.KEYRING)
     if isinstance(decided, Charge):
         if not 0 <= decided.price.amount <= layout.MAX_DEBIT_RIAL:
             raise BrokenRule(f"a fare of {decided.price.amount} rial")
-        card_record.decode(decided.record)
+        if card_record.decode(decided.record).alighting is not (kind is TapKind.OFF):
+            raise BrokenRule("a boarding was written as an end of a ride, or an end as a boarding")
     elif isinstance(decided, Refused) and decided.block_record is not None:
         card_record.decode(decided.block_record)
+
+
+def _state(choices: Choices) -> None:
+    """Seven bytes of a state, whoever wrote them: what is read lives on, and is written as it was read."""
+    tariff = choices.pick(_TARIFFS)
+    raw = bytes([choices.number(16) | choices.number(256) & 0xF0]) + choices.exactly(6)
+    state = from_card((tariff,), raw, world.NOW_S)
+    written = to_card(tariff, state, world.NOW_S)
+    if from_card((tariff,), written, world.NOW_S) != state:
+        raise BrokenRule("a rider's state is not read back as it was written")
+
+
+def _tariff(choices: Choices) -> None:
+    """A bundle's tariff with some bytes changed: it is read whole, or refused with the field's name."""
+    golden = bytearray(canonical(choices.pick(_TARIFFS).to_document()))
+    for _ in range(1 + choices.number(4)):
+        golden[choices.number(len(golden))] = choices.number(256)
+    try:
+        tariff = from_document(decode_canonical(bytes(golden)))
+    except MalformedDocument:
+        return
+    if from_document(tariff.to_document()) != tariff:
+        raise BrokenRule("a tariff is not written back as it was read")
 
 
 def golden_taps() -> list[bytes]:
@@ -148,7 +205,9 @@ def _hex_of(value: object) -> list[str]:
     return [str(value)] if is_bytes else []
 
 
-READERS: Final[tuple[Callable[[Choices], None], ...]] = (_decision, _tap, _entitlement, _record, _proof)
+READERS: Final[tuple[Callable[[Choices], None], ...]] = (
+    _decision, _tap, _entitlement, _record, _proof, _state, _tariff,
+)  # fmt: skip
 
 
 def check(data: bytes) -> None:
@@ -166,4 +225,6 @@ def seeds() -> list[bytes]:
         bytes([2, 1]) + world.ENTITLEMENT[4:],
         bytes([3]) + world.RECORD[1:],
         bytes([4]) + bytes(12),
+        bytes([5, 1, 3]) + bytes(7),
+        bytes([6, 1, 0, 9, 3]),
     ]

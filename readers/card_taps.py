@@ -14,6 +14,7 @@ import struct
 from dataclasses import replace
 from typing import Final
 
+from fare.core import card_record
 from fare.core.decision import AlreadyPaid, CardView, Charge, Reason, Refused, decide_card
 from fare.core.desfire import errors as card_errors
 from fare.core.desfire.application import OpenCard, commit, open_card, run, stage
@@ -195,10 +196,12 @@ class CardTaps:
         """Complete a torn tap by the card's own proof: accepted, no second debit."""
         tap = self._door.tap(moment, Outcome.ACCEPTED, Reason.OK, torn.fare_rial)
         first_seq = torn.seq if torn.recovers is None else torn.recovers
-        self._journal.write_tap(replace(tap, recovers=first_seq, card=_with_proof(torn, proof)))
+        evidence = _with_proof(torn, proof)
+        self._journal.write_tap(replace(tap, recovers=first_seq, card=evidence, flags=torn.flags))
         self._door.torn.completed(torn)
+        left = card_record.decode(evidence.record_written or b"").alighting
         return replace(
-            self._shown(moment, Lamp.GREEN, Reason.OK, tap.seq),
+            self._shown(moment, Lamp.GREEN, Reason.ALIGHTED if left else Reason.OK, tap.seq),
             fare_rial=torn.fare_rial,
             balance_rial=balance_rial,
             recovered=True,

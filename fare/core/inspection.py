@@ -40,6 +40,7 @@ class InspectionReason(StrEnum):
     RIDE_HERE = "ride_here"
     NO_RIDE_HERE = "no_ride_here"
     RIDE_TOO_LONG_AGO = "ride_too_long_ago"
+    HAS_ALIGHTED = "has_alighted"
     FEWER_PAID = "fewer_paid"
     TIME_NOT_KNOWN = "time_not_known"
     UNREADABLE_RECORD = "unreadable_record"
@@ -55,6 +56,7 @@ _ADVICE: Final[Mapping[InspectionReason, str]] = {
     InspectionReason.RIDE_HERE: "A ride on this bus is paid: nothing is to be done.",
     InspectionReason.NO_RIDE_HERE: "No ride on this bus is paid with it: ask the rider to pay.",
     InspectionReason.RIDE_TOO_LONG_AGO: "The ride paid on this bus has run out: ask the rider to pay again.",
+    InspectionReason.HAS_ALIGHTED: "The rider has tapped off on this bus: ask whether they leave it now.",
     InspectionReason.FEWER_PAID: "Fewer people are paid for than it shows: count who travels on it.",
     InspectionReason.TIME_NOT_KNOWN: "A ride on this bus is paid, at a time not known here: ask the driver.",
     InspectionReason.UNREADABLE_RECORD: "This card's last ride cannot be read here: update this device.",
@@ -110,6 +112,9 @@ def inspect_card(
             return Inspection(Inspected.CANNOT_TELL, InspectionReason.UNREADABLE_RECORD, denied=denied)
         return Inspection(Inspected.NOT_PAID, InspectionReason.NO_RIDE_HERE, denied=denied)
     told = _told(newest.at_s if clock_synchronised else None, at_s, window_s)
+    if told.answer is Inspected.PAID and newest.alighting:
+        # Who taps before the bus has stopped is honest: only the next stop tells.
+        return Inspection(Inspected.CANNOT_TELL, InspectionReason.HAS_ALIGHTED, denied=denied)
     if told.answer is Inspected.NOT_PAID and unreadable:
         return Inspection(Inspected.CANNOT_TELL, InspectionReason.UNREADABLE_RECORD, denied=denied)
     return Inspection(told.answer, told.reason, told.minutes_left, told.people, denied)

@@ -53,6 +53,12 @@ def test_a_ride_on_a_pass_or_for_nothing_is_a_ride() -> None:
     assert card(replace(RIDE, fare_rial=0)).answer is Inspected.PAID
 
 
+def test_who_has_tapped_off_may_be_leaving() -> None:
+    left = replace(RIDE, fare_rial=0, alighting=True)
+    assert told(card(left)) == ("cannot_tell", "has_alighted", None)
+    assert told(card(replace(left, at_s=NOW_S - WINDOW_S - 1))) == ("not_paid", "ride_too_long_ago", None)
+
+
 def test_no_ride_here_is_not_paid() -> None:
     other_bus = replace(RIDE, validator=99)
     desk = replace(RIDE, validator=0)
