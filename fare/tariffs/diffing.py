@@ -61,7 +61,9 @@ def diff_command(
 ) -> None:
     """Compare two tariffs on cases: who pays more, who pays less, and the effect on revenue."""
     chosen = language_of(language)
-    found = compare(open_tariff(old), open_tariff(new), open_cases(cases), chosen)
+    found = compare(
+        open_tariff(old, unfinished=True), open_tariff(new, unfinished=True), open_cases(cases), chosen
+    )
     if as_json or out is not None:
         write_json(found.to_document(), out)
     if not as_json:

@@ -16,16 +16,19 @@ from typing import Annotated, Any, Final, Literal
 import typer
 
 from fare.core.errors import OperatorError
+from fare.core.money import Unit
 from fare.core.tariff.context import Price, Rule
 from fare.core.tariff.history import PricedTap, price_history
 from fare.core.tariff.model import Tariff
 from fare.core.tariff.sentences import explain
+from fare.tariffs.case_fields import nearest
 from fare.tariffs.case_taps import taps_of
 from fare.tariffs.cases import Case, open_cases
 from fare.tariffs.source import open_tariff
 
 Language = Literal["fa", "en"]
 
+_MOST_PLACES: Final = 5
 _LONG_AFTER_S: Final = 1 << 33
 """A case's `until` closes what is still open then, whether or not the tariff would wait for longer."""
 
@@ -89,8 +92,8 @@ class Quote:
         return found
 
 
-def quote_case(tariff: Tariff, case: Case, language: Language = "en") -> Quote:
-    """Price one case. What is wrong with it is in `error`; nothing is raised."""
+def quote_case(tariff: Tariff, case: Case, language: Language = "en", unit: Unit = "rial") -> Quote:
+    """Price one case. What is wrong with it is in `error`; nothing is raised. Rial are told in `unit`."""
     taps, faults = taps_of(tariff, case)
     if faults:
         return Quote(case.case_id, None, error=" ".join(faults))
@@ -100,20 +103,28 @@ def quote_case(tariff: Tariff, case: Case, language: Language = "en") -> Quote:
     priced, _ = price_history(lambda _: tariff, [taps[index] for index in order], closes_s, as_given=True)
     quoted: list[QuotedTap | None] = [None] * len(taps)
     for index, each in zip(order, priced, strict=True):
-        quoted[index] = _quoted(tariff, each, language)
+        quoted[index] = _quoted(tariff, each, language, unit)
     found = tuple(tap for tap in quoted if tap is not None)
-    unknown = [f"{case.place}.taps[{index}]" for index, tap in enumerate(found) if tap.charge is None]
-    error = None
-    if unknown:
-        places = ", ".join(unknown[:5]) + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else "")
-        error = f"{places}: no rule of the tariff prices this ride. Do: add a leg rule or a [default_fare]."
+    unknown = [index for index, tap in enumerate(found) if tap.charge is None]
     return Quote(
         case.case_id,
         None if unknown else sum(tap.due or 0 for tap in found),
         found,
         _refund(tariff, case, priced) if case.refund else None,
-        error,
+        _no_fare(tariff, case, unknown) if unknown else None,
     )
+
+
+def _no_fare(tariff: Tariff, case: Case, unknown: Sequence[int]) -> str:
+    """Which taps have no fare, and what to do about it."""
+    places = ", ".join(f"{case.place}.taps[{index}]" for index in unknown[:_MOST_PLACES])
+    more = f" and {len(unknown) - _MOST_PLACES} more" if len(unknown) > _MOST_PLACES else ""
+    told = f"{places}{more}: no rule of the tariff prices this ride."
+    stops = dict.fromkeys(case.taps[index].stop_id for index in unknown if case.taps[index].area_id is None)
+    nowhere = [stop for stop in stops if stop is not None and stop not in tariff.stop_areas]
+    if nowhere and tariff.area_ids:
+        return f'{told} The stop "{nowhere[0]}" lies in no area.{nearest(nowhere[0], tariff.stop_areas)}'
+    return f"{told} Do: add a leg rule or a [default_fare]."
 
 
 def quote_cases(tariff: Tariff, cases: Iterable[Case], language: Language = "en") -> list[Quote]:
@@ -121,13 +132,13 @@ def quote_cases(tariff: Tariff, cases: Iterable[Case], language: Language = "en"
     return [quote_case(tariff, case, language) for case in cases]
 
 
-def _quoted(tariff: Tariff, each: PricedTap, language: Language) -> QuotedTap:
+def _quoted(tariff: Tariff, each: PricedTap, language: Language, unit: Unit) -> QuotedTap:
     price = each.price
     return QuotedTap(
         charge=price.amount if price.known else None,
         adjustment=each.adjustment,
         product=price.product_id,
-        why=explain(tariff, each.steps, language),
+        why=explain(tariff, each.steps, language, unit),
         rule=each.steps[-1].rule if each.steps else price.rule,
         boards=price.boards,
         price=price,
@@ -167,7 +178,7 @@ def quote_command(
 ) -> None:
     """Price cases by a tariff that need not be published: what each tap costs, and why."""
     chosen = language_of(language)
-    tariff = open_tariff(folder)
+    tariff = open_tariff(folder, unfinished=True)
     quotes = quote_cases(tariff, open_cases(cases), chosen)
     write_json({"results": [quote.to_document() for quote in quotes]}, out)
     if any(quote.error is not None for quote in quotes):

@@ -36,7 +36,7 @@ def journeys(quote: Quote, case: dict[str, Any]) -> list[int | None]:
 
 @pytest.mark.parametrize("policy", sorted(TAPS))
 def test_the_policy_charges_what_its_source_says(policy: str) -> None:
-    tariff = open_tariff(POLICIES / policy)
+    tariff = open_tariff(POLICIES / policy, unfinished=True)
     cases = worked(policy)
     wrong: list[str] = []
     for case, quote in zip(cases, quotes(tariff, [as_case(case) for case in cases]), strict=True):
