@@ -1,4 +1,4 @@
-"""`mancard tariff check`: all that is wrong with a tariff folder, and what is odd about it. It changes nothing."""
+"""`mancard tariff check`: all that is wrong or odd in a tariff folder. It changes nothing."""
 
 from __future__ import annotations
 

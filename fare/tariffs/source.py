@@ -36,9 +36,12 @@ _CHUNK: Final = 1 << 20
 _TOO_LARGE_MEND: Final = "leave out what the tariff does not need"
 
 
-def open_tariff(path: Path, version: int = 0) -> Tariff:
-    """The tariff of a folder or zip. Raises TariffFaults that lists all that is wrong with it."""
-    loaded = load_tariff(read_tariff_files(path), version)
+def open_tariff(path: Path, version: int = 0, *, unfinished: bool = False) -> Tariff:
+    """The tariff of a folder or zip. Raises TariffFaults that lists all that is wrong with it.
+
+    `unfinished`: it may leave legs without a fare, as one may that is only tried.
+    """
+    loaded = load_tariff(read_tariff_files(path), version, unfinished=unfinished)
     if loaded.tariff is None:
         raise TariffFaults(loaded.faults)
     return loaded.tariff

@@ -5,5 +5,6 @@ Contents come as bytes by file name; it opens no file.
 
 from fare.core.tariff.loading.findings import TariffFault, TariffFaults
 from fare.core.tariff.loading.loader import LoadedTariff, load_tariff
+from fare.core.tariff.loading.monotony import monotone
 
-__all__ = ["LoadedTariff", "TariffFault", "TariffFaults", "load_tariff"]
+__all__ = ["LoadedTariff", "TariffFault", "TariffFaults", "load_tariff", "monotone"]

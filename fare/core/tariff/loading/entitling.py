@@ -22,14 +22,12 @@ from fare.core.tariff.model import (
     PassProduct,
     PassStart,
     Selection,
-    Service,
     TransferWindow,
     WindowAnchor,
     WindowPays,
 )
 
 MAX_PERCENT: Final = 1_000
-_ALL_DAYS: Final = (1, 3_652_000)
 _MOST_RIDES: Final = 254  # 255 on the card is unlimited
 
 
@@ -203,8 +201,8 @@ def read_concessions(root: Table, known: Known) -> tuple[Concession, ...]:
     return tuple(found)
 
 
-def read_free_days(root: Table, known: Known, services: dict[str, Service]) -> tuple[FreeDays, ...]:
-    """The `[[free_days]]` tables. One with weekdays alone adds a service of those days to `services`."""
+def read_free_days(root: Table, known: Known) -> tuple[FreeDays, ...]:
+    """The `[[free_days]]` tables."""
     found: list[FreeDays] = []
     for place, table in enumerate(root.tables("free_days")):
         name = table.text("name", f"free days {place + 1}")
@@ -212,11 +210,8 @@ def read_free_days(root: Table, known: Known, services: dict[str, Service]) -> t
         if service:
             table.known_id("service", service, known.services, "calendar.txt")
         covers = selection(table, known)
-        if not table.has("dates") and not service:
-            if not covers.weekdays:
-                table.fault("", "the table names no days", 'add dates = ["2026-03-21"], service or weekdays')
-            service = f"{name} ({place + 1})"
-            services[service] = Service(tuple(each in covers.weekdays for each in range(7)), *_ALL_DAYS)
+        if not table.has("dates") and not service and not covers.weekdays:
+            table.fault("", "the table names no days", 'add dates = ["2026-03-21"], service or weekdays')
         found.append(FreeDays(name, dates, service or EMPTY, covers))
         table.close()
     return tuple(found)

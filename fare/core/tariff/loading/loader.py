@@ -7,10 +7,14 @@ from dataclasses import dataclass
 
 from fare.core.tariff.loading import charging, entitling, settings
 from fare.core.tariff.loading.calendars import read_services, read_timeframes
+from fare.core.tariff.loading.coverage import check_coverage
 from fare.core.tariff.loading.fares import CATEGORIES, MEDIA, Fares, read_fares
 from fare.core.tariff.loading.findings import Findings, TariffFault
 from fare.core.tariff.loading.network import Network, read_network
+from fare.core.tariff.loading.oddities import warn_of_oddities
+from fare.core.tariff.loading.patterns import read_patterns
 from fare.core.tariff.loading.selecting import Known, rounding
+from fare.core.tariff.loading.soundness import check_soundness
 from fare.core.tariff.loading.tables import Tables
 from fare.core.tariff.loading.toml_table import Source, Table
 from fare.core.tariff.loading.toml_text import FILE, TomlText
@@ -28,16 +32,20 @@ class LoadedTariff:
     warnings: tuple[TariffFault, ...]
 
 
-def load_tariff(files: Mapping[str, bytes], version: int = 0) -> LoadedTariff:
-    """Read a tariff from the contents of its files by name. Never raises for what is in them."""
+def load_tariff(files: Mapping[str, bytes], version: int = 0, *, unfinished: bool = False) -> LoadedTariff:
+    """Read a tariff from the contents of its files by name. Never raises for what is in them.
+
+    `unfinished`: legs without a fare are no fault, for who tries a tariff that is still being written. What is
+    published is never read so.
+    """
     findings = Findings()
     tables = Tables(files, findings)
-    tariff = _built(tables, TomlText(tables.content(FILE), findings), version)
+    tariff = _built(tables, TomlText(tables.content(FILE), findings), version, unfinished)
     faults = findings.all_faults()
     return LoadedTariff(None if faults else tariff, faults, findings.all_warnings())
 
 
-def _built(tables: Tables, text: TomlText, version: int) -> Tariff:
+def _built(tables: Tables, text: TomlText, version: int, unfinished: bool) -> Tariff:
     source = Source(text, tables.findings)
     root = Table(source, (), text.values)
     basics = settings.read_settings(root)
@@ -90,12 +98,26 @@ def _built(tables: Tables, text: TomlText, version: int) -> Tariff:
         out_of_service=basics.out_of_service,
         overdraft=charging.read_overdraft(root),
         shortfall=charging.read_shortfall(root),
-        free_days=(free_days := entitling.read_free_days(root, known, services)),
+        free_days=(free_days := entitling.read_free_days(root, known)),
         services=_used(services, timeframes, {each.service_id for each in free_days}),
         card=charging.read_card(root),
     )
     root.close()
+    _check(tariff, fares, network, tables, text, unfinished)
     return tariff
+
+
+def _check(
+    tariff: Tariff, fares: Fares, network: Network, tables: Tables, text: TomlText, unfinished: bool
+) -> None:
+    """What the parts mean together. Warnings wait until there is a tariff: before that they only distract."""
+    findings = tables.findings
+    check_soundness(tariff, fares, findings)
+    patterns = read_patterns(tables, tariff)
+    if not unfinished:
+        check_coverage(tariff, patterns, findings)
+    if not findings.faults:
+        warn_of_oddities(tariff, fares, network, patterns, text, findings)
 
 
 def _known(

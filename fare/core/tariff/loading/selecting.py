@@ -89,13 +89,13 @@ def days(table: Table, key: str, calendar: Calendar) -> frozenset[int]:
     value = table.raw(key)
     if value is None:
         return frozenset()
-    if not isinstance(value, list) or len(cast("list[Any]", value)) > 1_000:
-        table.fault(
-            key, f"{shown(value)} is not a list of at most 1,000 dates", f'write {key} = ["2026-03-21"]'
-        )
+    dates = cast("list[Any]", value) if isinstance(value, list) else None
+    if dates is None or len(dates) > 1_000:
+        problem = f"{shown(table.values[key])} is not a list of at most 1,000 dates"
+        table.fault(key, problem, f'write {key} = ["2026-03-21"]')
         return frozenset()
     found: set[int] = set()
-    for each in cast("list[Any]", value):
+    for each in dates:
         one = _day(each)
         ordinals = {one} if one is not None else _every_year(each, calendar)
         if not ordinals:

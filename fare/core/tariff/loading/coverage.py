@@ -1,0 +1,171 @@
+"""Legs without a fare: no rule matches, or none at some time of day, or none for a rider category.
+
+"No match" is an unknown fare, never zero, so each of these is a fault unless `[default_fare]` gives a product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from itertools import chain
+from typing import Final
+
+from fare.core.tariff.loading.fares import LEG_RULES
+from fare.core.tariff.loading.findings import Findings, shown
+from fare.core.tariff.loading.naming_legs import named_legs
+from fare.core.tariff.loading.patterns import Areas, Patterns, PossibleLeg
+from fare.core.tariff.matching import LegIndex
+from fare.core.tariff.model import EMPTY, Boundary, LegRule, Tariff
+
+_DAY_S: Final = 86_400
+_MAX_DAYS: Final = 1_500
+"""Days of services that are looked at, from the first on."""
+_MAX_GAP_KINDS: Final = 5_000
+_MEND: Final = "add a leg rule, or a product under [default_fare] in mancard.toml"
+
+
+@dataclass(slots=True)
+class _Checked:
+    tariff: Tariff
+    index: LegIndex
+    patterns: Patterns
+    findings: Findings
+    days: dict[tuple[str, ...], int]
+    gaps: dict[frozenset[str], str]
+
+
+def check_coverage(tariff: Tariff, patterns: Patterns, findings: Findings) -> None:
+    """Note each leg that has no fare."""
+    if not tariff.leg_rules or not tariff.products:
+        return
+    if patterns.problem:
+        findings.warn("stop_times.txt", None, "", f"{patterns.problem}: legs without a fare may be overlooked",
+                      "give the trips to the check if the fares depend on areas")  # fmt: skip
+    checked = _Checked(tariff, LegIndex(tariff), patterns, findings, _days(tariff), {})
+    told: set[tuple[str, str]] = set()
+    covered: set[tuple[LegRule, ...]] = set()
+    for leg, route in chain(patterns.legs.items(), named_legs(tariff, checked.index, patterns)):
+        if _has_default(tariff, leg.network, route):
+            continue
+        rules = _matching(checked, leg)
+        where = _named(tariff, leg, route)
+        if not rules:
+            _unpriced(checked, leg, where)
+        elif rules not in covered:
+            covered.add(rules)
+            _check_riders(checked, rules, where, told)
+            gap = _gap(checked, leg, rules)
+            if gap and (gap, leg.network) not in told:
+                told.add((gap, leg.network))
+                problem = f"no rule gives a fare {where} {gap}"
+                findings.fault(LEG_RULES, None, "from_timeframe_group_id", problem, _MEND)
+
+
+def _unpriced(checked: _Checked, leg: PossibleLeg, where: str) -> None:
+    if leg.from_areas == leg.to_areas and (leg.network, leg.from_areas) in checked.patterns.closed:
+        checked.findings.warn(
+            LEG_RULES, None, "", f"no rule gives a fare {where}; most stops there allow either boarding or alighting "
+            "alone, but not all", "close the others too in stop_times.txt (pickup_type, drop_off_type), or add a leg rule",
+        )  # fmt: skip
+    else:
+        checked.findings.fault(LEG_RULES, None, "", f"no rule gives a fare {where}", _MEND)
+
+
+def _has_default(tariff: Tariff, network: str, route: str) -> bool:
+    return any(key in tariff.default_products for key in (EMPTY, network, route))
+
+
+def _matching(checked: _Checked, leg: PossibleLeg) -> tuple[LegRule, ...]:
+    if checked.tariff.tap_off is None:
+        return checked.index.candidates(leg.network, leg.from_areas, ())
+    return checked.index.candidates(leg.network, leg.from_areas, leg.to_areas)
+
+
+def _check_riders(
+    checked: _Checked, rules: Iterable[LegRule], where: str, told: set[tuple[str, str]]
+) -> None:
+    """Each rider category must be able to buy one of the rules' products with some medium."""
+    tariff = checked.tariff
+    passes = {each.product_id for each in tariff.passes}
+    products = {rule.fare_product_id for rule in rules}
+    buyers = {each.rider_category_id for each in tariff.products if each.product_id in products - passes}
+    for category in tariff.rider_categories:
+        category_id = category.rider_category_id
+        # A concession for the category is one of its fallback's fare.
+        conceded = any(category_id in each.covers.rider_categories for each in tariff.concessions)
+        if category_id in buyers or EMPTY in buyers or conceded or (category_id, "") in told:
+            continue
+        told.add((category_id, ""))
+        checked.findings.fault(
+            LEG_RULES, None, "fare_product_id",
+            f"rider category {shown(category_id)} has no fare {where}: its products are not sold to it",
+            "add a row to fare_products.txt for this category, or one without a category",
+        )  # fmt: skip
+
+
+def _named(tariff: Tariff, leg: PossibleLeg, route: str) -> str:
+    """On route 910 (network REG) from area GAT to area PNT: as far as it is known."""
+    parts = [f"on route {shown(route)[1:-1]}"] if route else []
+    if leg.network:
+        parts.append(f"on network {leg.network}" if not route else f"(network {leg.network})")
+    parts += [_place("from", leg.from_areas)] if leg.from_areas or tariff.area_ids else []
+    parts += [_place("to", leg.to_areas)] if leg.to_areas or tariff.area_ids else []
+    return " ".join(parts) or "on any route"
+
+
+def _place(word: str, areas: Areas) -> str:
+    if not areas:
+        return f"{word} outside all areas"
+    return f"{word} area {' and '.join(areas[:3])}"
+
+
+# --- times ------------------------------------------------------------------------------------------------
+
+
+def _days(tariff: Tariff) -> dict[tuple[str, ...], int]:
+    """The services that run together, -> the first day on which just these do. Days without any are left out."""
+    services = {frame.service_id for frames in tariff.timeframes.values() for frame in frames}
+    known = {one: tariff.services[one] for one in sorted(services) if one in tariff.services}
+    ends = [day for one in known.values() for day in (one.first_day, one.last_day, *one.added) if day]
+    found: dict[tuple[str, ...], int] = {}
+    if ends:
+        for day in range(min(ends), min(max(ends), min(ends) + _MAX_DAYS) + 1):
+            running = tuple(one for one, service in known.items() if service.runs_on(day))
+            if running:
+                found.setdefault(running, day)
+    return found
+
+
+def _gap(checked: _Checked, leg: PossibleLeg, rules: tuple[LegRule, ...]) -> str:
+    """A time at which none of the rules matches, as words; empty where there is none that matters."""
+    groups = frozenset(rule.from_timeframe_group_id for rule in rules)
+    if EMPTY in groups or len(checked.gaps) > _MAX_GAP_KINDS:
+        return ""
+    key = groups | {f"\0{leg.network}"}
+    if key not in checked.gaps:
+        minutes = checked.patterns.minutes.get(leg.network)
+        checked.gaps[key] = _first_gap(checked, groups, minutes)
+    return checked.gaps[key]
+
+
+def _first_gap(checked: _Checked, groups: frozenset[str], minutes: set[int] | None) -> str:
+    for running, day in checked.days.items():
+        spans = sorted(
+            (frame.start_s, frame.end_s + (frame.end_boundary is Boundary.INCLUSIVE))
+            for group in groups
+            for frame in checked.tariff.timeframes.get(group, ())
+            if frame.service_id in running
+        )
+        at = 0
+        for start, end in [*spans, (_DAY_S, _DAY_S)]:
+            if start > at and (minutes is None or any(at <= minute * 60 < start for minute in minutes)):
+                return (
+                    f"from {_clock(at)} to {_clock(start)} on days like {date.fromordinal(day).isoformat()}"
+                )
+            at = max(at, end)
+    return ""
+
+
+def _clock(second: int) -> str:
+    return f"{second // 3600:02}:{second // 60 % 60:02}"

@@ -1,0 +1,105 @@
+"""Faults that lie in what rows mean together: totals below zero, rounding, media that nothing stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from fare.core.tariff.loading.fares import PRODUCTS, TRANSFER_RULES, Fares
+from fare.core.tariff.loading.findings import Findings, shown
+from fare.core.tariff.model import EMPTY, ProductPrice, Tariff, TransferRule, TransferType
+
+_MAX_RIDERS: Final = 400
+_MEND: Final = "raise the amount, or limit the transfers with transfer_count"
+
+_Rider = tuple[str, str]  # category and medium
+_Lookup = Mapping[tuple[str, str, str], int]
+
+
+def check_soundness(tariff: Tariff, fares: Fares, findings: Findings) -> None:
+    """Note each leg and each transfer that would cost less than nothing."""
+    _legs(tariff, fares, findings)
+    if tariff.transfer_rules and any(each.amount < 0 for each in tariff.products):
+        _transfers(tariff, fares, findings)
+
+
+def _legs(tariff: Tariff, fares: Fares, findings: Findings) -> None:
+    paid = {rule.fare_product_id for rule in tariff.leg_rules} | set(tariff.default_products.values())
+    paid |= {each.product_id for each in tariff.passes}
+    paid |= {each.fare_product_id for each in tariff.concessions}
+    for product, line in zip(fares.products, fares.product_lines, strict=True):
+        if product.amount < 0 and product.product_id in paid:
+            findings.fault(PRODUCTS, line, "amount", f"a leg would cost less than nothing with {shown(product.product_id)}",
+                           "write an amount that is not below zero; only transfers may take something off")  # fmt: skip
+
+
+def _transfers(tariff: Tariff, fares: Fares, findings: Findings) -> None:
+    amounts = {
+        (each.product_id, each.rider_category_id, each.fare_media_id): each.amount for each in tariff.products
+    }
+    riders = sorted({(each.rider_category_id, each.fare_media_id) for each in tariff.products})[:_MAX_RIDERS]
+    groups: dict[str, set[str]] = {}
+    for rule in tariff.leg_rules:
+        groups.setdefault(rule.leg_group_id, set()).add(rule.fare_product_id)
+    from_listed = {rule.from_leg_group_id for rule in tariff.transfer_rules}
+    to_listed = {rule.to_leg_group_id for rule in tariff.transfer_rules}
+    for rule, line in zip(fares.transfer_rules, fares.transfer_lines, strict=True):
+        first = _products(groups, rule.from_leg_group_id, from_listed)
+        second = _products(groups, rule.to_leg_group_id, to_listed)
+        for rider in riders:
+            if _below_zero(
+                rule, _least(amounts, first, rider), _least(amounts, second, rider), amounts, rider
+            ):
+                who = f" for rider category {shown(rider[0])}" if rider[0] else ""
+                findings.fault(
+                    TRANSFER_RULES, line, "fare_product_id",
+                    f"a journey with this transfer could cost less than nothing{who}", _MEND,
+                )  # fmt: skip
+                break
+
+
+def _products(groups: Mapping[str, set[str]], group: str, listed: set[str]) -> set[str]:
+    if group:
+        return groups.get(group, set())
+    return {product for each, products in groups.items() if each not in listed for product in products}
+
+
+def _least(amounts: _Lookup, products: Iterable[str], rider: _Rider) -> int | None:
+    found = (_amount(amounts, product, rider) for product in products)
+    return min((amount for amount in found if amount is not None), default=None)
+
+
+def _amount(amounts: _Lookup, product: str, rider: _Rider) -> int | None:
+    category, medium = rider
+    for key in ((category, medium), (category, EMPTY), (EMPTY, medium), (EMPTY, EMPTY)):
+        if (product, *key) in amounts:
+            return amounts[(product, *key)]
+    return None
+
+
+def _below_zero(
+    rule: TransferRule, first: int | None, second: int | None, amounts: _Lookup, rider: _Rider
+) -> bool:
+    """Whether the total of the journey falls below zero, at the cheapest legs and the most transfers."""
+    transfer = _amount(amounts, rule.fare_product_id, rider) if rule.fare_product_id else 0
+    if transfer is None or first is None or second is None:
+        return False
+    if rule.transfer_type is TransferType.TRANSFER_ONLY:
+        return transfer < 0
+    each = transfer + (second if rule.transfer_type is TransferType.FIRST_TRANSFER_AND_SECOND else 0)
+    if each >= 0:
+        return False
+    if rule.count is not None and rule.count < 0:
+        return True
+    return first + each * (rule.count or 1) < 0
+
+
+def unsold(tariff: Tariff) -> list[ProductPrice]:
+    """Products that no rule, pass, concession or default names: nobody can buy them."""
+    named = {rule.fare_product_id for rule in tariff.leg_rules} | set(tariff.default_products.values())
+    named |= {rule.fare_product_id for rule in tariff.transfer_rules}
+    named |= {each.product_id for each in tariff.passes} | {
+        each.fare_product_id for each in tariff.concessions
+    }
+    once = {each.product_id: each for each in reversed(tariff.products) if each.product_id not in named}
+    return list(once.values())[::-1]
