@@ -96,7 +96,7 @@ class JourneyPart:
 
 @dataclass(frozen=True, slots=True)
 class ChainPart:
-    """The GTFS transfers so far. Digits: group, rule, count, first fare, then ages of one to four instants.
+    """The GTFS transfers so far. Digits: group, rule, count, first fare, alighted, one to four ages.
 
     An age of `longest_s` + 1 is "too long ago" for every rule. Instants that no rule of the tariff measures
     from are not written: arrivals unless a limit is measured from them, those of the last leg unless another
@@ -122,11 +122,12 @@ class ChainPart:
             len(self.rules),
             self.most + 2 if self.most else 1,
             self.dearest // self.unit + 1,
+            1 + self.arrivals,
             *(self.longest_s + 2,) * ages,
         )
 
     def digits(self, state: RiderState, at_s: int) -> tuple[int, ...] | None:
-        """Group, rule, count, first fare and ages."""
+        """Group, rule, count, first fare, alighted and ages."""
         chain = state.chain
         if chain is None or chain.pax != 1 or chain.group not in self.groups or chain.rule not in self.rules:
             return None
@@ -140,12 +141,18 @@ class ChainPart:
             instants += [chain.on_s] * self.departures + [off_s] * self.arrivals
         first_fare = _in_units(chain.first_fare, self.unit) if self.dearest else 0
         count = min(chain.count, self.most + 1) if self.most else 0
-        ages = (min(at_s - instant, self.longest_s + 1) for instant in instants)
-        return self.groups.index(chain.group), self.rules.index(chain.rule), count, first_fare, *ages
+        return (
+            self.groups.index(chain.group),
+            self.rules.index(chain.rule),
+            count,
+            first_fare,
+            int(self.arrivals and chain.off_s is not None),
+            *(min(at_s - instant, self.longest_s + 1) for instant in instants),
+        )
 
     def restore(self, digits: tuple[int, ...], at_s: int, found: Found) -> None:
         """The chain, instants that no rule measures from standing at the nearest that one does."""
-        group, rule, count, first_fare, *ages = digits
+        group, rule, count, first_fare, alighted, *ages = digits
         instants = iter([at_s - age for age in ages])
         since_on_s = next(instants) if self.departures else None
         since_off_s = next(instants) if self.arrivals else None
@@ -158,11 +165,11 @@ class ChainPart:
         found.chain = Chain(
             group=self.groups[group],
             on_s=_first(on_s, off_s, at_s),
-            off_s=off_s,
+            off_s=off_s if alighted else None,
             rule=self.rules[rule],
             count=count if self.most else int(rule > 0),
             since_on_s=since_on_s,
-            since_off_s=since_off_s,
+            since_off_s=since_off_s if alighted or rule else None,
             first_fare=first_fare * self.unit,
         )
 
