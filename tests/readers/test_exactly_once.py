@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from fare.core.tap import Outcome, Tap
+from fare.core.tariff.state_life import SAME_TRIP_S
 from readers.shown import Lamp, Shown
 from readers.torn_taps import RECOVERY_WINDOW_S
 from tests.readers.bus import Issuer, ManualClock
@@ -32,6 +33,8 @@ from tests.readers.exact_cards import (
 
 READS = ("FF CA", "5A", "71", "AF", "AD", "AD", "AB", "6C")
 FIELD_CUTS = (Cut.FIELD_BEFORE, Cut.FIELD_AFTER, Cut.REPLY_LOST)
+NEXT_RIDE_S = SAME_TRIP_S + 1
+"""Sooner, the same card at the same bus pays for a companion, whom no pass covers."""
 POWER_CUTS = (Cut.POWER_BEFORE, Cut.POWER_AFTER)
 
 
@@ -83,7 +86,7 @@ def run_trial(place: Place, trial: Trial) -> None:
     assert debited in (0, place.case.fare_rial or 0)
     if first is None or trial.power_cycle:
         here.power_cycle()
-    place.clock.pass_s(RECOVERY_WINDOW_S + 1 if trial.back is Back.LATER else 5)
+    place.clock.pass_s(NEXT_RIDE_S if trial.back is Back.LATER else 5)
     second = (there if trial.back is Back.ELSEWHERE else here).present(Torn(chip))
     assert second is not None
     taps = here.taps_after(heads[0]) + there.taps_after(heads[1])
