@@ -6,6 +6,7 @@ It knows JSON, times and whole numbers, and nothing of cases or tariffs.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import date, datetime
 from difflib import get_close_matches
@@ -13,6 +14,8 @@ from typing import Any, Final, TypeVar, cast
 
 MOST_TEXT: Final = 256
 MOST_FAULTS_TOLD: Final = 20
+_UNTELLABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""What no terminal and no UTF-8 file can show. Joiners stay: Persian is written with them."""
 _MOST_NAMES: Final = 8
 _YEARS: Final = range(1971, 2200)
 
@@ -76,6 +79,9 @@ class FieldReader:
             self.fault(
                 f"{place}.{key}", f"a text of 1 to {MOST_TEXT} characters is needed here. Do: mend it."
             )
+            return None
+        if _UNTELLABLE.search(value):
+            self.fault(f"{place}.{key}", "it holds a control character. Do: take it out.")
             return None
         return value
 
@@ -185,4 +191,5 @@ def kind_of(value: object) -> str:
 
 def shown(text: str) -> str:
     """A key or text of the file, short, and in quotes where it is no plain word."""
-    return text if len(text) <= 40 and text.isidentifier() else json.dumps(text[:40], ensure_ascii=False)
+    told = _UNTELLABLE.sub("\ufffd", text[:40])
+    return told if told == text and text.isidentifier() else json.dumps(told, ensure_ascii=False)

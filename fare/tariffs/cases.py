@@ -25,7 +25,7 @@ MOST_AMOUNT: Final = 10**15
 MOST_PERSONS: Final = 1_000
 MOST_METRES: Final = 10_000_000
 
-_CASE_KEYS: Final = (
+CASE_KEYS: Final = (
     "id",
     "rider_category",
     "fare_media",
@@ -35,8 +35,8 @@ _CASE_KEYS: Final = (
     "refund",
     "taps",
 )
-_PASS_KEYS: Final = ("product", "valid_from", "valid_until", "rides_left")
-_TAP_KEYS: Final = (
+PASS_KEYS: Final = ("product", "valid_from", "valid_until", "rides_left")
+TAP_KEYS: Final = (
     "at",
     "kind",
     "route_id",
@@ -183,7 +183,7 @@ def _parsed(raw: bytes) -> Any:
 
 def _read_case(entry: object, place: str, seen: dict[str, str]) -> Case:
     reader = FieldReader()
-    found = reader.keys(entry, place, _CASE_KEYS)
+    found = reader.keys(entry, place, CASE_KEYS)
     case_id = found.get("id")
     if isinstance(case_id, int) and not isinstance(case_id, bool) and abs(case_id) <= MOST_AMOUNT:
         found["id"] = str(case_id)
@@ -220,7 +220,7 @@ def _read_case(entry: object, place: str, seen: dict[str, str]) -> Case:
 
 
 def _read_pass(reader: FieldReader, entry: object, place: str) -> CasePass | None:
-    found = reader.keys(entry, place, _PASS_KEYS)
+    found = reader.keys(entry, place, PASS_KEYS)
     product = reader.text(found, "product", place)
     if product is None:
         if "product" not in found:
@@ -247,7 +247,7 @@ def _day_of(value: date | datetime) -> date:
 
 
 def _read_tap(reader: FieldReader, entry: object, place: str) -> CaseTap | None:
-    found = reader.keys(entry, place, _TAP_KEYS)
+    found = reader.keys(entry, place, TAP_KEYS)
     at = reader.instant(found, "at", place)
     if at is None and "at" not in found and isinstance(entry, dict):
         reader.fault(

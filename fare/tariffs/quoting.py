@@ -124,6 +124,8 @@ def _no_fare(tariff: Tariff, case: Case, unknown: Sequence[int]) -> str:
     nowhere = [stop for stop in stops if stop is not None and stop not in tariff.stop_areas]
     if nowhere and tariff.area_ids:
         return f'{told} The stop "{nowhere[0]}" lies in no area.{nearest(nowhere[0], tariff.stop_areas)}'
+    if case.fare_media is None and all(each.fare_media_id for each in tariff.products):
+        return f"{told} Every price of the tariff is for one fare medium. Do: say which, as fare_media."
     return f"{told} Do: add a leg rule or a [default_fare]."
 
 

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fare.core.tariff.context import TapKind
 from fare.tariffs import cases as cases_module
 from fare.tariffs.case_fields import MOST_FAULTS_TOLD
-from fare.tariffs.cases import CaseFileRefused, open_cases, read_cases
+from fare.tariffs.cases import CASE_KEYS, TAP_KEYS, CaseFileRefused, open_cases, read_cases
 
 TAP = {"at": "2026-03-04T08:00:00+03:30"}
 
@@ -91,6 +93,9 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
     (one(pax=True), "taps[0].pax: a whole number is needed here, not true"),
     (one(distance_m=1.5), "taps[0].distance_m: a whole number is needed here"),
     (one(route_id=5), "taps[0].route_id: a text is needed here, not 5. Do: put it"),
+    (one(stop_id="a\x1b[2J"), "taps[0].stop_id: it holds a control character"),
+    (one(trip_id="\ud800"), "taps[0].trip_id: it holds a control character"),
+    ({"\ud800\n": 1}, 'cases[0]."\ufffd\ufffd": there is no such key'),
     (one(stop_id=""), "taps[0].stop_id: a text of 1 to 256 characters"),
     ({"balance": "1000"}, 'balance: a whole number is needed here, not "1000"'),
     ({"balance": 10**18}, "balance: it must be"),
@@ -168,3 +173,33 @@ def test_a_file_that_cannot_be_read_is_told_by_name(tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_bytes(b"{")
     with pytest.raises(CaseFileRefused, match=r"bad\.json: it is no JSON"):
         open_cases(tmp_path / "bad.json")
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.just("2026-03-04T08:00:00Z"),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from((*CASE_KEYS, *TAP_KEYS, "x\ud800")), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.lists(JSON, max_size=3))
+@settings(max_examples=80, deadline=None)
+def test_whatever_stands_in_a_file_is_read_or_told(entries: list[object]) -> None:
+    for raw in (json.dumps({"cases": entries}), json.dumps({"cases": [{"id": "a", "taps": entries}]})):
+        try:
+            cases = read_cases(raw.encode())
+        except CaseFileRefused as refused:
+            told = [str(refused)]
+        else:
+            told = [fault for case in cases for fault in case.faults]
+        for sentence in told:
+            assert " Do: " in sentence
+            sentence.encode()
