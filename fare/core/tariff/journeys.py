@@ -57,7 +57,8 @@ def finish(
     """The tap-off: the leg is priced anew with both ends from the state before it, and the rest settled."""
     before = replace(state, journey=None)
     leg = leg_of(tariff, journey.tap, off)
-    gone = LastBoarding(off.at_s, journey.tap.vehicle, journey.tap.trip, alighted=True)
+    vehicle, trip = off.vehicle or journey.tap.vehicle, off.trip or journey.tap.trip
+    gone = LastBoarding(off.at_s, vehicle, trip, alighted=True)
     if _cancels(tariff, journey.tap, off):
         back = -journey.charged
         return Price(0, None, (Step(Rule.CANCELLED, "", 0),), adjustment=back), replace(before, last=gone)
