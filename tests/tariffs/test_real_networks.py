@@ -10,11 +10,13 @@ from fare.core.tariff.context import Rule
 from fare.core.tariff.loading import load_tariff
 from fare.tariffs.cases import read_cases
 from fare.tariffs.quoting import Quote, quote_cases
+from fare.tariffs.source import open_tariff
 from tests.tariffs.policies_as_cases import HERE
 
 METRORAIL = HERE / "data" / "r5_dc_metrorail_od.csv"
 """https://github.com/conveyal/r5, MIT: fares between each two of 91 stations."""
-TRANSCOLLINES = HERE.parent / "core" / "tariff" / "loading" / "data" / "transcollines.zip"
+TRANSCOLLINES = HERE.parent / "core" / "tariff" / "loading" / "data" / "gtfs-transcollines" / "feed.zip"
+"""A whole live feed, https://github.com/transcollines/GTFS; its terms are beside it."""
 
 # The whole difference between a senior's fares and everybody's.
 SENIORS = """
@@ -90,3 +92,51 @@ def test_one_concession_with_one_rounding_gives_all_8190_senior_fares_of_a_metro
     wrong = [(each.case_id, each.total, each.error) for each in found if each.total != expected[each.case_id]]
     assert not wrong
     assert {step.rule for step in found[0].taps[1].price.steps} >= {Rule.FARE, Rule.CONCESSION}
+
+
+# What fare_leg_rules.txt of the feed says, cents; from Gatineau to Gatineau nobody may ride.
+TRANSCOLLINES_FARES = {
+    ("GAT", "COL"): 500,
+    ("GAT", "PNT"): 2_000,
+    ("COL", "COL"): 500,
+    ("COL", "GAT"): 500,
+    ("COL", "PNT"): 500,
+    ("PNT", "COL"): 500,
+    ("PNT", "GAT"): 2_000,
+    ("PNT", "PNT"): 500,
+    ("GAT", "GAT"): None,
+}
+
+
+def test_a_whole_real_feed_prices_and_explains_each_pair_of_its_areas() -> None:
+    tariff = open_tariff(TRANSCOLLINES)
+    stops: dict[str, str] = {}
+    for stop, areas in sorted(tariff.stop_areas.items()):
+        for area in areas:
+            stops.setdefault(area, stop)
+    wednesday, saturday, after_the_feed = "2026-04-15", "2026-04-18", "2026-09-16"
+    cases = [
+        {
+            "id": f"{origin} {destination} {day}",
+            "taps": [
+                {"at": f"{day}T08:00:00-04:00", "kind": "on", "route_id": "910", "stop_id": stops[origin]},
+                {
+                    "at": f"{day}T08:40:00-04:00",
+                    "kind": "off",
+                    "route_id": "910",
+                    "stop_id": stops[destination],
+                },
+            ],
+        }
+        for origin, destination in TRANSCOLLINES_FARES
+        for day in (wednesday, saturday, after_the_feed)
+    ]
+    for quote in quotes(tariff, cases):
+        origin, destination, day = quote.case_id.split()
+        expected = None if day == after_the_feed else TRANSCOLLINES_FARES[origin, destination]
+        assert quote.total == expected, quote.case_id
+        assert (quote.error is None) == (expected is not None)
+        assert all(tap.why.endswith(".") for tap in quote.taps)
+        if expected is not None:
+            assert f"{expected / 100:.2f} CAD" in quote.taps[1].why
+            assert sum(tap.due or 0 for tap in quote.taps) == expected
