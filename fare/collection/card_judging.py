@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from fare.collection.asked import CardTap, price_made, priced_at_s, vehicle_at
 from fare.collection.card_proof import proof_fault, sequence_fault, spent_gap
 from fare.collection.doubts import card_not_before, is_contradicted, signed_entitlement, terms_differ
 from fare.collection.facts import Facts, own_key
@@ -21,12 +22,11 @@ from fare.collection.rides import (
 )
 from fare.collection.verdict import Verdict
 from fare.collection.words import Flag, ProofState, ProvenBy, SuspenseReason
-from fare.core.decision import Boarding, card_context
 from fare.core.proof.card import CardEvidence, CommitProof
 from fare.core.tap import Outcome
-from fare.core.tariff.card_state import from_card
 from fare.core.tariff.model import Tariff
-from fare.core.tariff.pricing import price
+from fare.core.tariff.pricing import is_memoryless
+from fare.core.tariff.state import RiderState
 
 
 def judge_card(verdict: Verdict, evidence: CardEvidence, facts: Facts) -> ProvenRide | ProvenCommit | None:
@@ -102,13 +102,14 @@ def _card_ride(
         held_back = SuspenseReason.RECORD_DIFFERS
     elif _revoked_and_alone(key, facts):
         held_back = SuspenseReason.DEVICE_REVOKED
-    _compare_price(verdict, evidence, facts)
+    tariff = facts.tariff(tap.tariff_version, verdict.tapped_at)
+    ceiling_rial = card_ceiling(evidence, tariff, tap.device, verdict.tapped_at, facts)
+    _compare_price(verdict, evidence, tariff, ceiling_rial, facts)
     earliest = card_not_before(evidence, facts, verdict.not_before)
     if is_contradicted(verdict.tapped_at, earliest):
         verdict.flags.append(Flag.CLOCK_CONTRADICTED)
         if held_back is None and terms_differ(tap.device, verdict.tapped_at, earliest, facts):
             held_back = SuspenseReason.RECORD_DIFFERS
-    tariff = facts.tariff(tap.tariff_version, verdict.tapped_at)
     return ProvenRide(
         key=key,
         source=verdict.source,
@@ -118,10 +119,12 @@ def _card_ride(
         fare_rial=evidence.debit_rial,
         proven_by=ProvenBy.TAP,
         proof=proof.tmv,
-        ceiling_rial=card_ceiling(evidence, tariff, tap.device, verdict.tapped_at, facts),
+        ceiling_rial=ceiling_rial,
         funds_left_rial=funds_left(evidence, facts),
         evidence=evidence,
         held_back=held_back,
+        tariff_version=tariff.version,
+        area=tap.area,
     )
 
 
@@ -146,23 +149,30 @@ def funds_left(evidence: CardEvidence, facts: Facts) -> int:
     return facts.limits_rial.get(evidence.serial, 0) - used_rial
 
 
-def _compare_price(verdict: Verdict, evidence: CardEvidence, facts: Facts) -> None:
-    """Flag a debit that is not what the tariff asks for; the chip's debit stands."""
+def _compare_price(
+    verdict: Verdict, evidence: CardEvidence, tariff: Tariff, ceiling_rial: int, facts: Facts
+) -> None:
+    """Flag a debit that is not what the tariff asks for at the bus's own time; the chip's debit stands."""
     tap = verdict.tap
     if tap.outcome is not Outcome.REFUSED and tap.fare_rial != evidence.debit_rial:
         verdict.flags.append(Flag.FARE_DIFFERS)
     written = readable_record(evidence.record_written or b"")
     if written is None:
         return
-    tariff = facts.tariff(tap.tariff_version, verdict.tapped_at)
-    asked_rial = _asked_rial(evidence, tariff, tap.device, written.at_s, facts)
+    asked_rial: int | None = ceiling_rial
+    if written.at_s != priced_at_s(written.at_s, verdict.tapped_at):
+        asked_rial = _asked_rial(evidence, tariff, tap.device, written.at_s, facts)
+    elif readable_record(evidence.record_read) is None:
+        asked_rial = None
     if asked_rial is not None and asked_rial != evidence.debit_rial:
         verdict.flags.append(Flag.PRICE_DIFFERS)
 
 
 def card_ceiling(evidence: CardEvidence, tariff: Tariff, device: int, at: datetime, facts: Facts) -> int:
     """The most that an owner is credited for this ride: what the tariff asks of this very card then."""
-    asked_rial = _asked_rial(evidence, tariff, device, int(at.timestamp()), facts)
+    written = readable_record(evidence.record_written or b"")
+    at_s = int(at.timestamp()) if written is None else priced_at_s(written.at_s, at)
+    asked_rial = _asked_rial(evidence, tariff, device, at_s, facts)
     # A card whose records cannot be read is let on by no honest bus.
     return 0 if asked_rial is None else asked_rial
 
@@ -173,7 +183,11 @@ def _asked_rial(evidence: CardEvidence, tariff: Tariff, device: int, at_s: int, 
     if written is None or before is None:
         return None
     in_force = signed_entitlement(facts.cards.entitlements[evidence.serial, version_after(evidence)])
-    boarding = Boarding(device, written.seq, at_s, written.line, written.area)
-    context = card_context(tariff, in_force, boarding, facts.city.zone)
-    asked, _ = price(tariff, from_card((tariff,), before.rider_state, before.at_s), context)
-    return asked.amount
+    tap = CardTap(before, written, in_force, device, at_s, evidence.spent_before)
+    places, zone = facts.assignments, facts.city.zone
+    if is_memoryless(tariff):
+        # It costs the same whatever was before it, and on whichever bus.
+        return price_made(tariff, RiderState(), tap.context(tariff, None, zone))[0].amount
+    vehicle = vehicle_at(places, device, at_s)
+    state = tap.state(facts.tariff, places, zone)
+    return price_made(tariff, state, tap.context(tariff, vehicle, zone))[0].amount

@@ -23,6 +23,7 @@ from fare.collection.card_register import proven_spent
 from fare.collection.earlier_tap import stands_alone
 from fare.collection.facts import Facts, gather
 from fare.collection.posting import Cause, deny_doubles, post_commits, post_rides, settle_earlier
+from fare.collection.repricing import reprice
 from fare.collection.rides import DESK, Double, ProvenCommit, TapSource, card_key, service_kind
 from fare.collection.unravelling import Witness, unravel
 from fare.collection.upload import City
@@ -200,8 +201,11 @@ def _settle(
 ) -> int:
     """Prove what can be proven now, and write all of it. Returns how many rides that was."""
     unravelled = unravel(witnesses, facts, now)
-    post_rides(session, _cause(witnesses, now), unravelled.rides, [], facts)
+    cause = _cause(witnesses, now)
+    post_rides(session, cause, unravelled.rides, [], facts)
     post_commits(session, [*own, *unravelled.commits], facts)
+    proven = [*own, *unravelled.commits]
+    reprice(session, unravelled.rides, proven, facts.tariff, f"{CAUSE}-{cause.name}", now)
     deny_doubles(session, [], facts, now)
     settle_earlier(session, unravelled, now)
     return len(unravelled.rides)

@@ -12,12 +12,13 @@ from sqlalchemy import Connection, bindparam, func, select, text
 
 from fare.collection.bulk import insert_if_missing, insert_new, insert_rows, table_of
 from fare.collection.earlier_tap import is_load
-from fare.collection.models import CardCommit, OpenEvidence, Quarantined, Ride
+from fare.collection.models import Adjustment, CardCommit, OpenEvidence, Quarantined, Ride
 from fare.collection.rides import Double, KnownCommit, ProvenCommit, RideKey, TapSource
-from fare.collection.words import CommitKind, MediumKind, QuarantineReason
+from fare.collection.words import CommitKind, MediumKind, QuarantineReason, RiderKind
 
 _RIDE = table_of(Ride)
 _COMMIT = table_of(CardCommit)
+_ADJUSTMENT = table_of(Adjustment)
 _OPEN = table_of(OpenEvidence)
 _QUARANTINE = table_of(Quarantined)
 _OPEN_KEY = ("medium_ref", "counter", "device_id", "journal_id", "seq")
@@ -122,15 +123,22 @@ def highest_counter(connection: Connection, ref: str) -> int:
 
 
 def credited(connection: Connection, refs: Sequence[str]) -> dict[str, int]:
-    """What owners and the city were credited for all rides of these cards, in rial."""
+    """What owners and the city were credited for all rides of these cards, in rial.
+
+    What an adjustment gave back to the card was credited all the same: it is loaded on the card again.
+    """
     if not refs:
         return {}
+    c = _ADJUSTMENT.c
+    of_cards = (c.rider_kind == RiderKind.CARD) & c.rider_ref.in_(sorted(refs))
+    sums = select(c.rider_ref, func.sum(c.suspense_rial)).where(of_cards).group_by(c.rider_ref)
+    released = {ref: int(rial) for ref, rial in connection.execute(sums)}
     rows = connection.execute(
         select(_RIDE.c.medium_ref, func.sum(_RIDE.c.fare_rial - _RIDE.c.suspense_rial))
         .where(_RIDE.c.medium_kind == MediumKind.CARD, _RIDE.c.medium_ref.in_(sorted(refs)))
         .group_by(_RIDE.c.medium_ref)
     )
-    return {ref: int(rial) for ref, rial in rows}
+    return {ref: int(rial) - released.get(ref, 0) for ref, rial in rows}
 
 
 def add_commits(connection: Connection, commits: Sequence[ProvenCommit]) -> set[RideKey]:

@@ -27,7 +27,7 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from fare.collection.bulk import table_of
-from fare.collection.disputed_rides import waiting_rial
+from fare.collection.disputed_rides import own_parts, waiting_rial
 from fare.collection.legs import shares
 from fare.collection.models import Ride, TicketConflict
 from fare.collection.ticket_claims import claim_of
@@ -107,7 +107,7 @@ def decide_conflict(
     is_last = not any(other.decision is None for other in same_ride if other is not row)
     if is_last and not _has_moved(same_ride):
         decisions = {other.conflict_id: other.decision or decision for other in same_ride}
-        settled = _divide(ride, waiting, same_ride, decisions, places)
+        settled = _divide(ride, own_parts(session, ride), waiting, same_ride, decisions, places)
         _settle(session, conflict_id, ride, same_ride, settled, now)
     return None
 
@@ -182,7 +182,12 @@ def _settle(
 
 
 def _divide(
-    ride: Any, waiting: int, same_ride: Sequence[Any], decisions: Mapping[str, str], places: AssignmentTable
+    ride: Any,
+    own: tuple[int, int],
+    waiting: int,
+    same_ride: Sequence[Any],
+    decisions: Mapping[str, str],
+    places: AssignmentTable,
 ) -> _Settled:
     """Share what waits of the ride out by its people: to second vehicles, in doubt, and back.
 
@@ -190,7 +195,7 @@ def _divide(
     """
     whole = claim_of(bytes(ride.proof)) or claims(bytes.fromhex(ride.medium_ref), ride.counter, 1)
     people = range(whole.first, whole.last + 1)
-    own_rial = ride.owner_rial + ride.commission_rial
+    own_rial, own_commission_rial = sum(own), own[1]
     elsewhere: set[int] = set()
     in_doubt: set[int] = set()
     seconds: dict[str, _Second] = {}
@@ -208,7 +213,7 @@ def _divide(
     if back and not in_doubt:
         # Shares are rounded down: what that leaves over is the ride's own bus's.
         back_rial = own_rial - own_rial * len(elsewhere) // len(people)
-    commission_rial = ride.commission_rial * back // len(people)
+    commission_rial = own_commission_rial * back // len(people)
     return _Settled(back_rial - commission_rial, commission_rial, seconds)
 
 

@@ -6,7 +6,7 @@ in suspense; a decision gives it back, or gives it to another vehicle's owner.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -14,8 +14,11 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlmodel import Session
 
+from fare.collection.adjusting import Parts
+from fare.collection.adjustments import net_of_rides
 from fare.collection.bulk import table_of
 from fare.collection.models import RegisteredTap, Ride, TicketConflict
+from fare.collection.rides import RideKey
 from fare.collection.store import has_flag
 from fare.collection.ticket_rides import taken_in
 from fare.collection.words import Flag, MediumKind, SuspenseReason
@@ -46,9 +49,10 @@ def corrections(
     """The corrections to the day's rides; only to those that these entries posted when given."""
     wanted = None if entry_ids is None else set(entry_ids)
     rides = [ride for ride in _disputed(session, day) if wanted is None or ride.entry_id in wanted]
-    for ride in rides:
-        parts_rial = ride.owner_rial + ride.commission_rial
-        yield Correction(ride.owner_id, 0, -ride.owner_rial, -ride.commission_rial, parts_rial)
+    for ride, net in _with_adjustments(session, rides):
+        owner_rial = ride.owner_rial + net.owner_rial
+        commission_rial = ride.commission_rial + net.commission_rial
+        yield Correction(ride.owner_id, 0, -owner_rial, -commission_rial, owner_rial + commission_rial)
     by_name = {(bytes.fromhex(ride.medium_ref), ride.counter): ride for ride in rides}
     for decided in _settled(session, sorted({cti for cti, _ in by_name})):
         ride = by_name.get((bytes(decided.cti), decided.ride_ctr))
@@ -71,7 +75,7 @@ def waiting_rial(session: Session, ride: Any) -> int:
     """What waits of a disputed ride's row for a decision: what its bus was credited with, or else what was
     held back because of that bus, as far as money of the ticket is behind it.
     """
-    own_rial = ride.owner_rial + ride.commission_rial
+    own_rial = sum(own_parts(session, ride))
     if own_rial > 0 or ride.suspense_reason not in _OF_ITS_BUS:
         return own_rial
     # Nobody asked for the money while nobody was paid: a late ride's hold may have been given back.
@@ -81,6 +85,12 @@ def waiting_rial(session: Session, ride: Any) -> int:
     return max(0, ride.suspense_rial - max(0, lacking_rial))
 
 
+def own_parts(session: Session, ride: Any) -> tuple[int, int]:
+    """What the ride's own bus earned with it, adjustments included: (owner's part, commission)."""
+    [(_, net)] = _with_adjustments(session, [ride])
+    return ride.owner_rial + net.owner_rial, ride.commission_rial + net.commission_rial
+
+
 def paid_elsewhere(session: Session, refs: Collection[str]) -> dict[tuple[str, int], int]:
     """What second vehicles were paid of these tickets' rides, by ticket (hexadecimal) and counter."""
     paid: dict[tuple[str, int], int] = {}
@@ -88,6 +98,12 @@ def paid_elsewhere(session: Session, refs: Collection[str]) -> dict[tuple[str, i
         key = bytes(row.cti).hex(), row.ride_ctr
         paid[key] = paid.get(key, 0) + row.owner_rial + row.commission_rial
     return paid
+
+
+def _with_adjustments(session: Session, rides: Sequence[Any]) -> list[tuple[Any, Parts]]:
+    keys = [RideKey(MediumKind(ride.medium_kind), ride.medium_ref, ride.counter) for ride in rides]
+    net = net_of_rides(session.connection(), keys)
+    return [(ride, net.get(key, Parts())) for ride, key in zip(rides, keys, strict=True)]
 
 
 def _disputed(session: Session, day: date) -> list[Any]:

@@ -25,6 +25,8 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from fare.collection import commits, store
+from fare.collection.adjusting import Parts
+from fare.collection.adjustments import net_of_rides
 from fare.collection.bulk import insert_if_missing, table_of
 from fare.collection.facts import Facts
 from fare.collection.models import TicketConflict
@@ -33,7 +35,7 @@ from fare.collection.rides import RideKey, TapSource
 from fare.collection.ticket_claims import Shown, shown
 from fare.collection.upload import Upload
 from fare.collection.verdict import Verdict
-from fare.collection.words import Flag
+from fare.collection.words import Flag, MediumKind
 from fare.core.replay import RideClaim
 from fare.issuing import deny_ticket
 from fare.issuing.phones import block_phone_of
@@ -106,15 +108,19 @@ def _hold_back(session: Session, upload: Upload, disputed: Sequence[RideKey]) ->
     """
     connection = session.connection()
     days: dict[date, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    adjusted = net_of_rides(connection, disputed)
     for ride in commits.ride_parts(connection, disputed):
         source = TapSource(ride.device_id, bytes(ride.journal_id), ride.seq)
         if not store.flag_once(connection, source, Flag.DISPUTED):
             continue
+        change = adjusted.get(RideKey(MediumKind.TICKET, ride.medium_ref, ride.counter), Parts())
+        owner_rial = ride.owner_rial + change.owner_rial
+        commission_rial = ride.commission_rial + change.commission_rial
         postings = days[ride.service_day]
         if ride.owner_id is not None:
-            postings[accounts.owner_payable(ride.owner_id)] += ride.owner_rial
-        postings[accounts.COMMISSION_REVENUE] += ride.commission_rial
-        postings[accounts.suspense(ride.device_id)] -= ride.owner_rial + ride.commission_rial
+            postings[accounts.owner_payable(ride.owner_id)] += owner_rial
+        postings[accounts.COMMISSION_REVENUE] += commission_rial
+        postings[accounts.suspense(ride.device_id)] -= owner_rial + commission_rial
     cause = Cause.disputes(upload)
     post_many(session, [cause.draft(day, legs) for day, legs in sorted(days.items())], cause.posted_at)
 

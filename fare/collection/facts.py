@@ -4,7 +4,7 @@ It judges nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -25,11 +25,10 @@ from fare.collection.rides import (
     card_key,
     readable_record,
 )
-from fare.collection.tariffs import tariffs
+from fare.collection.tariffs import Tariffs, tariffs
 from fare.collection.upload import City
 from fare.collection.words import MediumKind
 from fare.core.proof.card import CardEvidence, CommitProof
-from fare.core.tariff.model import Tariff
 from fare.fleet import AssignmentTable, DeviceKey, assignments_at, revocations
 from fare.issuing import card_identities, entitlement_bytes, newest_funds, ticket_entitlements
 from fare.issuing.denylist import inactive_cards
@@ -58,7 +57,7 @@ class Facts:
     tickets: Mapping[bytes, bytes]
     redemptions: Mapping[bytes, Redeemed]
     channel_keys: Mapping[bytes, Ed25519PublicKey]
-    tariff: Callable[[int | None, datetime], Tariff]
+    tariff: Tariffs
     city: City
     assignments: AssignmentTable
     known: dict[RideKey, KnownCommit]

@@ -1,7 +1,8 @@
 """Taking in one signed batch, in one transaction: verify, place, judge, register, post, then acknowledge.
 
     envelope -> signature -> stream row locked -> new taps -> proofs and prices -> rides -> one journal
-    entry a service day -> watermark -> (the caller commits) -> signed acknowledgement
+    entry a service day -> their riders' rides priced anew -> watermark -> (the caller commits) -> signed
+    acknowledgement
 
 It never reads a clock, never commits, and never loses what it cannot use: raw bytes go to quarantine with a
 reason. The acknowledgement it returns may leave only after the commit.
@@ -26,11 +27,13 @@ from fare.collection.facts import gather
 from fare.collection.judging import judge
 from fare.collection.posting import (
     Cause,
+    batch_name,
     deny_doubles,
     post_commits,
     post_rides,
     settle_earlier,
 )
+from fare.collection.repricing import reprice
 from fare.collection.rides import ProvenCommit, ProvenRide
 from fare.collection.store import StreamState
 from fare.collection.tap_time import tapped_at
@@ -166,9 +169,12 @@ def _register(
     blocks = [found for found in proven if isinstance(found, ProvenCommit)]
     witnesses = [witness for verdict in verdicts if (witness := _witness(verdict)) is not None]
     unravelled = unravel(witnesses, facts, upload.received_at)
-    entry_id = post_rides(session, Cause.batch(upload), [*rides, *unravelled.rides], verdicts, facts)
+    everything = [*rides, *unravelled.rides]
+    entry_id = post_rides(session, Cause.batch(upload), everything, verdicts, facts)
     post_commits(session, [*blocks, *unravelled.commits], facts)
     note_disputes(session, upload, verdicts, facts)
+    commits = [*blocks, *unravelled.commits]
+    reprice(session, everything, commits, facts.tariff, batch_name(upload), upload.received_at)
     deny_doubles(session, verdicts, facts, upload.received_at)
     _apply(verdicts, unravelled)
     store.register_taps(session.connection(), [_tap_row(verdict, upload) for verdict in verdicts])

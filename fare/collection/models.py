@@ -108,9 +108,9 @@ class Ride(SQLModel, table=True):
 class Adjustment(SQLModel, table=True):
     """A ride's fare, set right by all rides of its rider that are known: for ever, and never an edit.
 
-    `number` counts the adjustments of the ride; the legs are what this one changed of the ride's row and those
-    before, and `rider_rial` is their sum: negative goes back to the rider. (`rider_kind`, `rider_ref`) is
-    whose purse it is: a card's, or the wallet behind tickets. `is_held`: the ride was in dispute, so its
+    `number` counts the adjustments of the ride; the legs are what this one changed of the row and those
+    before it, and `rider_rial` is their sum: negative goes back to the rider. (`rider_kind`, `rider_ref`)
+    is whose purse it is: a card's, or the wallet behind tickets. `is_held`: the ride was in dispute, so its
     owner's part moved within suspense. `cause` is an AdjustmentCause, `steps` why, as the tariff tells it.
     """
 
@@ -158,7 +158,7 @@ class Rider(SQLModel, table=True):
 class KeptState(SQLModel, table=True):
     """What the tariff remembered of a rider after the ride at `place`, so that a new ride refolds few.
 
-    `place` is a card's counter, or unix seconds of a wallet's ride. Worked out from rides, thrown away freely.
+    `place` is a card's counter, or unix seconds of a wallet's ride. Worked out from rides, and thrown away.
     """
 
     __tablename__ = "travel_rider_state"  # pyright: ignore[reportAssignmentType]

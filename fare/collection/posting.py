@@ -49,12 +49,12 @@ class Cause:
     @classmethod
     def batch(cls, upload: Upload) -> Cause:
         """The rides of a batch that was taken in."""
-        return cls("batch", _batch_name(upload), "rides of one batch", upload.received_at)
+        return cls("batch", batch_name(upload), "rides of one batch", upload.received_at)
 
     @classmethod
     def disputes(cls, upload: Upload) -> Cause:
         """The tickets of a batch that another bus showed before."""
-        return cls("dispute", _batch_name(upload), "tickets shown on two buses", upload.received_at)
+        return cls("dispute", batch_name(upload), "tickets shown on two buses", upload.received_at)
 
     def draft(self, day: date, postings: Mapping[str, int]) -> EntryDraft:
         """The entry of one service day: rial by account, debit positive."""
@@ -182,7 +182,8 @@ def _overtaken(
             verdict.disputes = verdict.key
 
 
-def _batch_name(upload: Upload) -> str:
+def batch_name(upload: Upload) -> str:
+    """How entries name a batch."""
     return f"{upload.batch.device}:{upload.batch_id[:16]}"
 
 
@@ -256,4 +257,7 @@ def _ride_row(ride: ProvenRide, legs: Legs, entry_id: str) -> dict[str, Any]:
         "record_written": None if evidence is None else evidence.record_written,
         "proof": ride.proof,
         "sealed_entry_id": None,
+        "tariff_version": ride.tariff_version,
+        "tapped_line": ride.line,
+        "area": ride.area,
     }

@@ -14,6 +14,8 @@ from typing import Final
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from fare.collection.adjusting import Parts
+from fare.collection.adjustments import adjusting_entries, net_by_owner
 from fare.collection.bulk import table_of
 from fare.collection.disputed_rides import corrections
 from fare.collection.models import RegisteredTap, Ride
@@ -36,7 +38,10 @@ class DayCounts:
 
 @dataclass(frozen=True, slots=True)
 class OwnerRides:
-    """The rides of one owner on one day, summed; `owner_id` is None for rides of buses without an owner."""
+    """The rides of one owner on one day, summed; `owner_id` is None for rides of buses without an owner.
+
+    All of it is as the rides were priced anew; `adjustments_rial` is what that changed of `owner_rial`.
+    """
 
     owner_id: str | None
     rides: int
@@ -44,6 +49,7 @@ class OwnerRides:
     owner_rial: int
     commission_rial: int
     suspense_rial: int
+    adjustments_rial: int = 0
 
 
 # --- the day's figures ------------------------------------------------------------------------------------
@@ -98,9 +104,21 @@ def owner_rides(session: Session, day: date, entry_ids: Collection[str] | None =
         known[2] += change.owner_rial
         known[3] += change.commission_rial
         known[4] += change.suspense_rial
-    return [OwnerRides(owner, *totals[owner]) for owner in sorted(totals, key=lambda owner: owner or "")]
+    adjusted = net_by_owner(session, day, entry_ids)
+    for owner_id, net in adjusted.items():
+        known = totals.setdefault(owner_id, [0] * 5)
+        known[1] += net.rider_rial
+        known[2] += net.owner_rial
+        known[3] += net.commission_rial
+        known[4] += net.suspense_rial
+    return [
+        OwnerRides(owner, *totals[owner], adjustments_rial=adjusted.get(owner, Parts()).owner_rial)
+        for owner in sorted(totals, key=lambda owner: owner or "")
+    ]
 
 
 def batch_entries(session: Session, day: date) -> list[str]:
-    """The journal entries that posted the day's rides."""
-    return list(session.exec(select(Ride.entry_id).where(col(Ride.service_day) == day).distinct()))
+    """The journal entries that posted the day's rides, and those that adjusted them."""
+    return adjusting_entries(session, day) + list(
+        session.exec(select(Ride.entry_id).where(col(Ride.service_day) == day).distinct())
+    )

@@ -99,7 +99,7 @@ class Double:
 class ProvenRide:
     """A ride with a valid proof. `ceiling_rial` is the tariff's most for it; `funds_left_rial` what the
     medium's signed funds still covered before it, None where a hold covers it; `held_back` sends all of it
-    to suspense.
+    to suspense. `tariff_version` is what it was judged by.
     """
 
     key: RideKey
@@ -114,6 +114,8 @@ class ProvenRide:
     funds_left_rial: int | None
     evidence: CardEvidence | None
     held_back: SuspenseReason | None = None
+    tariff_version: int = 0
+    area: int = 0
 
     def known(self) -> KnownCommit:
         """This ride as the base of later proofs."""

@@ -5,7 +5,7 @@ It posts nothing: settlement posts what was marked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
@@ -13,10 +13,13 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from fare.collection.bulk import table_of
-from fare.collection.models import Ride
-from fare.collection.words import MediumKind
+from fare.collection.histories import RiderKey, lock_riders
+from fare.collection.models import Adjustment, Ride
+from fare.collection.words import MediumKind, RiderKind
 
 _RIDE: Final = table_of(Ride)
+_ADJUSTMENT: Final = table_of(Adjustment)
+ADJUSTED: Final = "adjusted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +63,67 @@ def mark_sealed(session: Session, day: date) -> list[SealedMedium]:
     return [SealedMedium(*medium, *marked[medium]) for medium in sorted(marked)]
 
 
+@dataclass(frozen=True, slots=True)
+class SealedRider:
+    """What one sealing marked of one rider's adjustments: in all, negative goes back to the rider."""
+
+    rider_kind: str
+    rider_ref: str
+    sealing: int
+    rider_rial: int
+
+    def entry_id(self, day: date) -> str:
+        """The journal entry that takes it to the rider's stored value."""
+        return f"{ADJUSTED}:{day.isoformat()}:{self.rider_kind}:{self.rider_ref}:{self.sealing}"
+
+
+def mark_adjusted(session: Session, day: date) -> list[SealedRider]:
+    """Mark the day's adjustments that are not sealed yet, and return what was marked, by rider.
+
+    The caller holds the service day's row. Each rider's row is locked: nobody prices these rides meanwhile.
+    """
+    connection = session.connection()
+    c = _ADJUSTMENT.c
+    of_day = (c.service_day == day) & c.sealed_entry_id.is_(None)
+    waiting = connection.execute(sa.select(c.rider_kind, c.rider_ref).where(of_day).distinct()).all()
+    if not waiting:
+        return []
+    riders = sorted(RiderKey(RiderKind(kind), ref) for kind, ref in waiting)
+    lock_riders(connection, riders)
+    marked: list[SealedRider] = []
+    for rider in riders:
+        one = (c.rider_kind == rider.kind) & (c.rider_ref == rider.ref)
+        before = sa.select(sa.func.count(sa.distinct(c.sealed_entry_id))).where(one, c.service_day == day)
+        sealing = int(connection.execute(before).scalar_one()) + 1
+        unnamed = SealedRider(str(rider.kind), rider.ref, sealing, 0)
+        statement = (
+            _ADJUSTMENT.update()
+            .where(one, of_day)
+            .values(sealed_entry_id=unnamed.entry_id(day))
+            .returning(c.rider_rial)
+        )
+        rial = sum(int(each) for each in connection.execute(statement).scalars())
+        marked.append(replace(unnamed, rider_rial=rial))
+    return marked
+
+
 def sealed_credit(session: Session, serial: str) -> int:
-    """What owners and the city were credited for the sealed rides of one card, in rial."""
+    """What owners and the city were credited for the sealed rides of one card, in rial.
+
+    What an adjustment gave back to the rider was loaded on the card, so it counts as credited: what was taken
+    out of suspense does, too.
+    """
     credit = sa.select(sa.func.sum(_RIDE.c.fare_rial - _RIDE.c.suspense_rial)).where(
         _RIDE.c.medium_kind == MediumKind.CARD,
         _RIDE.c.medium_ref == serial,
         _RIDE.c.sealed_entry_id.is_not(None),
     )
-    return int(session.connection().execute(credit).scalar() or 0)
+    c = _ADJUSTMENT.c
+    released = sa.select(sa.func.sum(c.suspense_rial)).where(
+        c.rider_kind == RiderKind.CARD, c.rider_ref == serial, c.sealed_entry_id.is_not(None)
+    )
+    connection = session.connection()
+    return int(connection.execute(credit).scalar() or 0) - int(connection.execute(released).scalar() or 0)
 
 
 def _mark(

@@ -15,12 +15,13 @@ from fare.collection.rides import KnownCommit, ProvenRide, RideKey
 from fare.collection.ticket_claims import claim_of, shown_by
 from fare.collection.verdict import Verdict, same_vehicle
 from fare.collection.words import Flag, MediumKind, ProofState, ProvenBy, SuspenseReason
-from fare.core.decision import Boarding, ticket_context
+from fare.core.boarding import Boarding, ticket_context
 from fare.core.proof.mc1 import PhoneTicket
 from fare.core.proof.mp1 import PaperTicket
 from fare.core.proof.paper import check_paper_window
 from fare.core.proof.refusal import TicketRefusal
 from fare.core.proof.tickets import AnyVerifiedTicket, examine_any_upload
+from fare.core.tariff.model import Tariff
 from fare.core.tariff.pricing import price
 from fare.core.tariff.state import RiderState
 
@@ -59,7 +60,8 @@ def judge_ticket(verdict: Verdict, text: str, facts: Facts) -> ProvenRide | None
 def _ride(
     verdict: Verdict, key: RideKey, ticket: AnyVerifiedTicket, held_back: SuspenseReason | None, facts: Facts
 ) -> ProvenRide:
-    asked_rial, ceiling_rial = _ticket_price(verdict, ticket, facts)
+    tariff = facts.tariff(verdict.tap.tariff_version, verdict.tapped_at)
+    asked_rial, ceiling_rial = _ticket_price(verdict, ticket, tariff)
     if verdict.tap.fare_rial != asked_rial:
         verdict.flags.append(Flag.PRICE_DIFFERS)
     return ProvenRide(
@@ -76,6 +78,8 @@ def _ride(
         funds_left_rial=facts.late.behind(ticket.cti),
         evidence=None,
         held_back=held_back,
+        tariff_version=tariff.version,
+        area=verdict.tap.area,
     )
 
 
@@ -150,9 +154,9 @@ def _meet(verdict: Verdict, ticket: AnyVerifiedTicket, key: RideKey, ride: Known
         verdict.flags.append(Flag.SIGNED_TWICE)
 
 
-def _ticket_price(verdict: Verdict, ticket: AnyVerifiedTicket, facts: Facts) -> tuple[int, int]:
+def _ticket_price(verdict: Verdict, ticket: AnyVerifiedTicket, tariff: Tariff) -> tuple[int, int]:
+    """What the bus had to ask, which knows nothing of the rides before, and the most that there is to ask."""
     tap = verdict.tap
-    tariff = facts.tariff(tap.tariff_version, verdict.tapped_at)
     boarding = Boarding(tap.device, tap.seq, int(verdict.tapped_at.timestamp()), tap.line, tap.area)
     asked, _ = price(tariff, RiderState(), ticket_context(tariff, ticket, boarding))
     return asked.amount, tariff.max_fare_rial * ticket.pax

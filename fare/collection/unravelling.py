@@ -271,6 +271,8 @@ def _ride(
         funds_left_rial=funds_left(evidence, facts),
         evidence=evidence,
         held_back=held_back,
+        tariff_version=tariff.version,
+        area=told.area,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
@@ -13,6 +14,11 @@ from sqlmodel import Session, col, select
 from fare.database.chunks import in_chunks
 from fare.issuing.models import Entitlement, Order, Replacement
 from fare.issuing.words import OrderState, Purse
+from fare.ledger import accounts
+from fare.ledger.models import Posting
+
+_GIVEN_BACK: Final = "adjusted"
+"""The cause of entries by which adjusted fares reach their riders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +69,8 @@ def load_trails_of(session: Session, psp_references: Collection[str]) -> list[Lo
 
 
 def unordered_loads(session: Session) -> list[UnorderedLoad]:
-    """Every entitlement that added money to a card although neither an order asked for it nor a lost card's
-    balance moved there, in just this amount.
+    """Every entitlement that added money to a card although neither an order asked for it, nor a lost card's
+    balance moved there, nor an entry gave fares back, in just this amount.
     """
     before = aliased(Entitlement)
     added = col(Entitlement.loaded_total_rial) - sa.func.coalesce(col(before.loaded_total_rial), 0)
@@ -87,6 +93,14 @@ def unordered_loads(session: Session) -> list[UnorderedLoad]:
                 col(Replacement.entry_id) == col(Entitlement.order_id),
                 col(Replacement.new_serial) == col(Entitlement.serial),
                 col(Replacement.moved_rial) == added,
+            ),
+            ~sa.exists().where(
+                col(Posting.entry_id) == col(Entitlement.order_id),
+                col(Posting.entry_id).startswith(f"{_GIVEN_BACK}:", autoescape=True),
+                col(Posting.account_id)
+                == sa.literal(accounts.stored_value(Purse.CARD, ""))
+                + sa.cast(col(Entitlement.serial), sa.String),
+                col(Posting.amount_rial) == -added,
             ),
         )
         .order_by(col(Entitlement.serial), col(Entitlement.version))

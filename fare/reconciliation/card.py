@@ -17,6 +17,7 @@ from typing import Final
 from sqlmodel import Session
 
 from fare.collection import card_register
+from fare.collection.adjustments import told_too_little
 from fare.collection.card_register import CardState, CardStep
 from fare.collection.conflicts import undecided
 from fare.collection.open_taps import (
@@ -36,6 +37,8 @@ SETTLED_WITHIN: Final = timedelta(hours=24)
 IMPOSSIBLE_WITHIN: Final = timedelta(seconds=60)
 """Nobody rides one bus and boards another within a minute: the doors of the first have to open, the second
 has to stand there, and its clock may be some seconds off. A relayed card does, and so does a copied one."""
+FALSE_WITHIN: Final = timedelta(days=30)
+"""A card that was charged too little twice within this is a case for a person."""
 _FRESH: Final = CardState(1, 0, 0, None, 0)
 """A card after its personalisation, where that was not reported."""
 _EXPLAINED_RIDES_MAX: Final = 6
@@ -68,6 +71,7 @@ def check_card(session: Session, day: date, now: datetime, *, is_closed: bool) -
     _beyond_funds(look, cloned)
     _steps(look, cloned)
     _ahead(look, cloned)
+    _false_states(look)
     for tap in unposted:
         _open_tap(look, tap, cloned)
     older = torn_taps_before(session, day)
@@ -230,6 +234,20 @@ def _ahead(look: _Look, cloned: set[str]) -> None:
             subject = f"{ref}:{counter}"
             day = min(look.day, at.date())
             look.findings.append(Finding(Kind.CARD_AHEAD, subject, day, jump, detail, Queue.FINANCE))
+
+
+def _false_states(look: _Look) -> None:
+    """Cards that told their buses of rides or caps that they do not have, more than once."""
+    since = look.day - FALSE_WITHIN
+    for card in told_too_little(look.session, look.day, since):
+        detail = (
+            f"card {card.serial} was charged too little on {card.times} rides since {since}, for a past that"
+            f" it does not have: {card.rider_rial:,} rial were charged afterwards"
+        )
+        subject = f"{card.serial}:{look.day}"
+        look.findings.append(
+            Finding(Kind.FALSE_STATE, subject, look.day, card.rider_rial, detail, Queue.FINANCE)
+        )
 
 
 def _open_tap(look: _Look, tap: OpenTap, cloned: set[str]) -> None:

@@ -67,6 +67,7 @@ class Kind(StrEnum):
     BEYOND_FUNDS = "beyond_funds"
     IMPOSSIBLE_TRAVEL = "impossible_travel"
     CARD_AHEAD = "card_ahead"
+    FALSE_STATE = "false_state"
     # channel
     PAYMENT_WITHOUT_ORDER = "payment_without_order"
     PAYMENT_REPEATED = "payment_repeated"

@@ -11,7 +11,8 @@ that wrote them would repeat its mistakes.
     deposit:…  + bank                   - PSP receivable                   of the bank line (its bank leg)
     payment:…  + owner                  - in transit                       of the payment
     paid:…     + in transit             - bank                             of the confirmed payment
-    hold:…, release:…, cover:… as in `raw_holds`; conflict:… as in `raw_conflicts`
+    hold:…, release:…, cover:… as in `raw_holds`; conflict:… as in `raw_conflicts`; adjust:…, adjusted:… as in
+    `raw_adjustments`
 """
 
 from __future__ import annotations
@@ -27,13 +28,19 @@ from sqlalchemy import Connection
 from sqlmodel import Session
 
 from fare.core.tap import Outcome
+from fare.reconciliation.raw_adjustments import (
+    adjustment_legs,
+    released_by_card,
+    sealed_by_wallet,
+    unsealed_adjustments,
+)
 from fare.reconciliation.raw_conflicts import conflict_legs
 from fare.reconciliation.raw_holds import TicketHold, hold_legs, ticket_holds
 
 Legs = Mapping[str, int]
 EXPLAINED_KINDS: Final = frozenset([
     "batch", "sighting", "seal", "load", "hold", "release", "cover", "conflict", "replacement", "late_fare",
-    "deposit", "payment", "paid",
+    "deposit", "payment", "paid", "adjust", "adjusted",
 ])  # fmt: skip
 """The causes of entries that can be worked out from other rows; an entry of another cause stands alone."""
 _QUEUED: Final = ("conflict", "pending", "bad")
@@ -123,7 +130,8 @@ def read_all(session: Session) -> RawRows:
     late = _late_fares(connection, expected, entries)
     _payments(connection, expected)
     tickets = ticket_holds(connection)
-    for entry_id, account, rial in (*conflict_legs(connection), *hold_legs(tickets, entries)):
+    adjusted = adjustment_legs(connection, _signed_by_cause(connection))
+    for entry_id, account, rial in (*conflict_legs(connection), *hold_legs(tickets, entries), *adjusted):
         expected[entry_id][account] += rial
     _deposits(connection, expected, entries)
     balances = _balances(entries)
@@ -232,11 +240,17 @@ def _late_fares(
     """
     credited = _ridden(connection, _RIDE.c.fare_rial - _RIDE.c.suspense_rial)
     funds = _funds(connection)
-    withdrawn = _withdrawn_by_cause(connection)
+    withdrawn = _signed_by_cause(connection)
+    released = released_by_card(connection)
     found: dict[int, tuple[int, int]] = {}
     for moved in connection.execute(sa.select(_REPLACEMENT).where(_REPLACEMENT.c.moved_rial.is_not(None))):
         old = moved.old_serial
-        beyond = credited.get(("card", str(old)), 0) + moved.moved_rial - funds.get(old, 0)
+        beyond = (
+            credited.get(("card", str(old)), 0)
+            + released.get(str(old), 0)
+            + moved.moved_rial
+            - funds.get(old, 0)
+        )
         in_all = min(moved.moved_rial, max(0, beyond))
         found[old] = moved.moved_rial, in_all
         prefix = f"late_fare:{old}:"
@@ -252,13 +266,14 @@ def _late_fares(
     return found
 
 
-def _withdrawn_by_cause(connection: Connection) -> dict[str, tuple[int, int]]:
-    """(card, rial) that a signed version withdrew, by the cause it names."""
+def _signed_by_cause(connection: Connection) -> dict[str, tuple[int, int]]:
+    """(card, rial) that a signed version withdrew, negative where it loaded, by the cause it names."""
     before: dict[int, int] = {}
     found: dict[str, tuple[int, int]] = {}
     for row in connection.execute(sa.select(_SIGNED).order_by(_SIGNED.c.serial, _SIGNED.c.version)):
-        grown = row.withdrawn_total_rial - before.get(row.serial, 0)
-        before[row.serial] = row.withdrawn_total_rial
+        taken = row.withdrawn_total_rial - row.loaded_total_rial
+        grown = taken - before.get(row.serial, 0)
+        before[row.serial] = taken
         if grown and row.order_id:
             found[row.order_id] = row.serial, grown
     return found
@@ -294,7 +309,10 @@ def _unsealed(connection: Connection) -> dict[date, int]:
         .where(_RIDE.c.sealed_entry_id.is_(None))
         .group_by(_RIDE.c.service_day)
     )
-    return {day: int(fare) for day, fare in rows}
+    unsealed = {day: int(fare) for day, fare in rows}
+    for day, rial in unsealed_adjustments(connection).items():
+        unsealed[day] = unsealed.get(day, 0) + rial
+    return unsealed
 
 
 def _unposted(connection: Connection) -> list[UnpostedTap]:
@@ -375,6 +393,8 @@ def _should_hold(
         # A card's paid orders are in its signed funds, except those that could not be signed.
         if order.medium_kind == "wallet" or order.state == "paid":
             should[f"stored_value:{order.medium_kind}:{order.medium_ref}"] += order.amount_rial
+    for wallet, rial in sealed_by_wallet(connection).items():
+        should[f"stored_value:wallet:{wallet}"] -= rial
     for ticket in tickets:
         should[ticket.wallet] -= ticket.sealed_rial
         should[ticket.account] = ticket.should_be_left(-balances.get(ticket.account, 0))

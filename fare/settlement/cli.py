@@ -81,6 +81,7 @@ def statements(day: DayArgument) -> None:
             f"{line.owner_id}  {line.owner_name}: {line.rides} rides, gross {line.gross_rial:,}, "
             f"commission {line.commission_rial:,}, suspense {line.suspense_rial:,}, net {line.net_rial:,}, "
             f"prior days {line.prior_days_rial:,} rial"
+            + (f" (adjustments {line.adjustments_rial:,} in the net)" if line.adjustments_rial else "")
         )
     print(f"{len(issued)} statements, {sum(line.payable_rial for line in issued):,} rial to pay.")
 

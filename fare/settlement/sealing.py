@@ -12,11 +12,13 @@ from datetime import date, datetime
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
+from fare.collection.repricing import close_journeys
 from fare.collection.sealing_marks import SealedMedium, mark_sealed, seal_entry_id
 from fare.collection.words import MediumKind
 from fare.issuing import cover_overdrawn_holds, lock_for_capture
 from fare.keys import KeyStore
 from fare.ledger import EntryDraft, accounts, clearing, post_many
+from fare.settlement.adjustments import settle_adjustments
 from fare.settlement.late_fares import charge_late_fares
 from fare.settlement.models import ServiceDay
 
@@ -40,10 +42,12 @@ class SealReport:
 def seal_day(session: Session, day: date, now: datetime, keys: KeyStore) -> SealReport:
     """Seal all rides of the day that are not sealed yet; call it again after late rides.
 
+    Journeys that were never tapped off are closed first; what fares were adjusted by goes to the riders.
     Late rides of lost cards are charged to the cards that have their balance now: `keys` sign that. Late
     rides of tickets whose hold was given back are taken from their wallets, as far as these reach.
     """
     row = _locked_day(session, day, now)
+    close_journeys(session, now)
     marked = mark_sealed(session, day)
     tickets = [
         bytes.fromhex(medium.medium_ref) for medium in marked if medium.medium_kind == MediumKind.TICKET
@@ -51,6 +55,7 @@ def seal_day(session: Session, day: date, now: datetime, keys: KeyStore) -> Seal
     lock_for_capture(session, tickets)
     post_many(session, [_entry(day, medium) for medium in marked], now)
     cards = [int(medium.medium_ref) for medium in marked if medium.medium_kind == MediumKind.CARD]
+    settle_adjustments(session, keys, day, now)
     charge_late_fares(session, keys, cards, day, now)
     cover_overdrawn_holds(session, tickets, day, now)
     return SealReport(

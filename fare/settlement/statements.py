@@ -30,6 +30,8 @@ _REFERENCE_DIGITS: Final = 10
 class OwnerStatement:
     """One owner's day in rial: `gross = commission + suspense + net`; `payable_rial` is net + prior days.
 
+    All of it as the day's rides were priced anew; `adjustments_rial` is what that changed of the net.
+
     `payment_reference` names the transfer, and is None when there is nothing to pay.
     """
 
@@ -44,6 +46,7 @@ class OwnerStatement:
     net_rial: int
     prior_days_rial: int
     payment_reference: str | None
+    adjustments_rial: int = 0
 
     @property
     def payable_rial(self) -> int:
@@ -100,6 +103,7 @@ def _statement(owner_id: str, day: date, earned: OwnerRides | None, prior_days_r
         commission_rial=ridden.commission_rial,
         suspense_rial=ridden.suspense_rial,
         net_rial=ridden.owner_rial,
+        adjustments_rial=ridden.adjustments_rial,
         prior_days_rial=prior_days_rial,
         payment_reference=payment_reference(owner_id, day) if payable > 0 else None,
     )
@@ -109,6 +113,7 @@ def _prior_days(session: Session, day: date) -> dict[str, int]:
     """What each owner earned on days before this one, by the journal, that no statement has said yet.
 
     By the whole rather than by a mark on each ride: whatever came late, and however often, the sum is right.
+    A statement of less than nothing was paid by nobody: the next one still says it.
     """
     prefix = accounts.owner_payable("")
     earned = session.connection().execute(
@@ -122,10 +127,11 @@ def _prior_days(session: Session, day: date) -> dict[str, int]:
         .group_by(col(Posting.account_id))
     )
     left = {account_id.removeprefix(prefix): -int(rial) for account_id, rial in earned}
+    payable = col(Statement.net_rial) + col(Statement.prior_days_rial)
     said = session.connection().execute(
         sa.select(
             col(Statement.owner_id),
-            sa.func.sum(col(Statement.net_rial)) + sa.func.sum(col(Statement.prior_days_rial)),
+            sa.func.sum(sa.case((payable > 0, payable), else_=0)),
         )
         .where(col(Statement.service_day) < day)
         .group_by(col(Statement.owner_id))
@@ -155,4 +161,5 @@ def _view(row: Statement, owner: OwnerView | None) -> OwnerStatement:
         net_rial=row.net_rial,
         prior_days_rial=row.prior_days_rial,
         payment_reference=row.payment_reference,
+        adjustments_rial=row.adjustments_rial,
     )
