@@ -12,8 +12,19 @@ from fare.core.decision import Reason
 from fare.core.proof.mp1 import PaperClaims, PaperTicket, sign_paper
 from fare.core.proof.refusal import TicketRefusal
 from fare.core.tap import BundleVersion
-from fare.core.tariff.model import FareProduct, flat_tariff
-from fare.core.ticket_decision import CLOCK_UNSYNCHRONISED, TicketRide, decide_ticket
+from fare.core.tariff.context import TapKind
+from fare.core.tariff.model import (
+    Companions,
+    Concession,
+    FareMedium,
+    FareProduct,
+    Selection,
+    TapOff,
+    TapOffCharge,
+    flat_tariff,
+)
+from fare.core.tariff.periods import local_time
+from fare.core.ticket_decision import CLOCK_UNSYNCHRONISED, TicketRide, decide_ticket, price_ticket
 from tests.core.proof.mc1_oracle import CTI, GOLDEN, ISSUER, KEYS, KID, NOW_S, Ticket
 
 FARE_RIAL = 400
@@ -70,6 +81,44 @@ def test_no_more_is_charged_than_the_ledger_holds() -> None:
     assert decide(paper(), dearer) is Reason.INSUFFICIENT_BALANCE
     assert isinstance(decide(paper(max_fare_rial=FARE_RIAL + 1), dearer), TicketRide)
     assert decide(Ticket(max_fare=2**32 - 1).text(), bundle(2**24)) is Reason.INSUFFICIENT_BALANCE
+
+
+def test_a_ticket_is_priced_by_its_kind_place_people_and_time() -> None:
+    tariff = flat_tariff(1, "flat", {0: FareProduct("adult", "adult", FARE_RIAL)})
+    paper_row = replace(tariff.products[0], amount=FARE_RIAL - 1, fare_media_id="strip")
+    named = replace(
+        tariff, media={FareMedium.PAPER: "strip"}, lines={3: "r3"}, products=(*tariff.products, paper_row)
+    )
+    half = Concession("fridays", "fridays", Selection(weekdays=frozenset({4})), percent=50)
+    friday_s = NOW_S + 86_400 * ((4 - local_time(named, NOW_S)[0] + 1) % 7)
+    for known in (named, named, replace(named, concessions=(half,))):  # asked twice, and once by the clock
+        for text, fare in ((Ticket(pax=3).text(), 3 * FARE_RIAL), (paper(), FARE_RIAL - 1)):
+            ride = decide(text, replace(bundle(), tariffs=((0, known),)))
+            assert isinstance(ride, TicketRide)
+            assert ride.price.amount == fare
+    ticket = decide(Ticket().text())
+    assert isinstance(ticket, TicketRide)
+    later = replace(BOARDING, at_s=friday_s)
+    assert price_ticket(named, ticket.ticket, later).amount == FARE_RIAL
+    assert price_ticket(replace(named, concessions=(half,)), ticket.ticket, later).amount == FARE_RIAL // 2
+
+
+def test_where_riders_pay_when_they_leave_a_ticket_pays_the_dearest_fare_and_is_not_tapped_off() -> None:
+    tariff = flat_tariff(1, "flat", {0: FareProduct("adult", "adult", FARE_RIAL)})
+    for charge in TapOffCharge:
+        known = replace(bundle(), tariffs=((0, replace(tariff, tap_off=TapOff(charge=charge))),))
+        ride = decide(Ticket(pax=2).text(), known)
+        assert isinstance(ride, TicketRide)
+        assert ride.price.amount == 2 * FARE_RIAL
+        leaving = replace(BOARDING, kind=TapKind.OFF)
+        assert decide_ticket(Ticket().text(), leaving, VEHICLE, known, KEYS, NOW_S, True) is Reason.EXIT_DOOR
+
+
+def test_more_people_than_the_tariff_lets_on_one_ticket_are_refused() -> None:
+    tariff = flat_tariff(1, "flat", {0: FareProduct("adult", "adult", FARE_RIAL)})
+    alone = replace(bundle(), tariffs=((0, replace(tariff, companions=Companions(most=2))),))
+    assert decide(Ticket(pax=3).text(), alone) is Reason.TOO_MANY_RIDERS
+    assert isinstance(decide(Ticket(pax=2).text(), alone), TicketRide)
 
 
 def test_price_and_hold_are_asked_last() -> None:
