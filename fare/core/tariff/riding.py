@@ -104,15 +104,20 @@ def ride(
 def _cheapest(
     tariff: Tariff, state: RiderState, leg: Leg, rules: tuple[LegRule, ...], *, alone: bool
 ) -> Offer | None:
-    """The cheapest offer; of equal ones a transfer comes before the full fare, then the cheaper product."""
+    """The cheapest offer; of equal ones a transfer comes before the full fare, then the cheaper product.
+
+    A GTFS transfer rule that applies is what the leg costs, dearer than the full fare or not: the reference
+    says that it "must be processed". The windows of `mancard.toml` are offers beside it.
+    """
     best: Offer | None = None
     for candidate in choices(tariff, leg, rules, leg.category):
-        offers = [Offer(candidate, candidate.amount, candidate.product_id)]
-        if not alone:
-            if state.chain is not None:
-                offers += transfers(tariff, state.chain, leg, candidate)
-            if state.windows:
-                offers += window_offers(tariff, state.windows, leg, candidate)
+        offers: list[Offer] = []
+        if not alone and state.chain is not None:
+            offers += transfers(tariff, state.chain, leg, candidate)
+        if not offers:
+            offers.append(Offer(candidate, candidate.amount, candidate.product_id))
+        if not alone and state.windows:
+            offers += window_offers(tariff, state.windows, leg, candidate)
         for offer in offers:
             if best is None or _order(offer) < _order(best):
                 best = offer
