@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -44,7 +44,7 @@ def publication_payload(tariff: Tariff, starts_at: datetime) -> dict[str, Any]:
     return {
         "version": tariff.version,
         "tariff": tariff.name,
-        "starts_at": starts_at.isoformat(),
+        "starts_at": starts_at.astimezone(UTC).isoformat(),
         "sha256": publication_sha256(canonical(tariff.to_document()), starts_at),
     }
 

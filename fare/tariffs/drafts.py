@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlmodel import Session, col, delete, select
 
@@ -20,9 +21,9 @@ from fare.distribution import tariff_of
 from fare.tariffs.models import TariffDraft
 from fare.tariffs.source import read_tariff_zip
 
-MAX_UPLOAD_BYTES = 16 << 20
+MAX_UPLOAD_BYTES: Final = 8 << 20
 """Of a zip sent to the page. A larger feed is published from its folder, with the command."""
-MAX_NAME_CHARACTERS = 80
+MAX_NAME_CHARACTERS: Final = 80
 
 
 @dataclass(frozen=True, slots=True)

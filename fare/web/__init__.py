@@ -12,7 +12,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from fare.settings import LedgerSettings
-from fare.web import conflicts, day, second_person, signing_in, start
+from fare.web import conflicts, day, second_person, signing_in, start, tariffs
 from fare.web.console import STATIC_FOLDER, Console
 from fare.web.security import HEADERS
 
@@ -22,7 +22,7 @@ __all__ = ["mount"]
 def mount(app: FastAPI, engine: Engine, settings: LedgerSettings, clock: Callable[[], datetime]) -> None:
     """Add the console's pages to an application. `clock` returns an aware instant."""
     console = Console(engine, settings, clock)
-    for room in (start, signing_in, day, second_person, conflicts):
+    for room in (start, signing_in, day, second_person, conflicts, tariffs):
         app.include_router(room.routes(console))
     app.mount("/static", _Static(directory=STATIC_FOLDER), name="static")
 

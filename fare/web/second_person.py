@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from fare.database.engine import read, write
-from fare.staff import FOUR_EYES, ApprovalView, Right, SignedIn, approvals, approve
+from fare.staff import FOUR_EYES, Action, ApprovalView, Right, SignedIn, approval, approvals, approve
 from fare.web.console import Console
 from fare.web.security import from_own_page, protect
 
@@ -40,6 +40,11 @@ def routes(console: Console) -> APIRouter:
             return console.to_sign_in(request)
         if not (from_own_page(request) and who.csrf_matches(csrf)):
             return console.refuse(request, who, 403, "refusal.stale_form")
+        with read(console.engine) as session:
+            asked = approval(session, approval_id)
+        if asked is not None and asked.action is Action.PUBLISH_TARIFF:
+            # A tariff is published with the yes to it, and its own page says what that does.
+            return protect(RedirectResponse(f"/tariffs/requests/{approval_id}", 303))
         try:
             looked_at = bytes.fromhex(sha256)
         except ValueError:

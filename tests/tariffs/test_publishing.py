@@ -6,6 +6,7 @@ import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
@@ -34,7 +35,7 @@ from tests.staff.people import add_people
 
 SAMPLE = Path(__file__).parents[2] / "fare" / "tariffs" / "samples" / "urmia"
 AT = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
-SPRING = datetime(2027, 3, 21, tzinfo=UTC)
+SPRING = datetime(2027, 3, 21, 4, 0, tzinfo=ZoneInfo("Asia/Tehran"))
 
 
 @pytest.fixture

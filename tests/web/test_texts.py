@@ -10,6 +10,7 @@ import fare.web
 from fare.collection import ConflictDecision, ConflictRefusal
 from fare.core.decision import Reason
 from fare.core.proof.refusal import TicketRefusal
+from fare.core.tariff.model import FareMedium
 from fare.reconciliation.findings import Kind
 from fare.staff import Action, ApprovalRefusal, Role
 from fare.web.texts import LOCALES, texts
@@ -25,6 +26,7 @@ COMPOSED = (
     | {f"approval.refused.{refusal}" for refusal in ApprovalRefusal}
     | {f"conflict.decide.{decision}{rest}" for decision in ConflictDecision for rest in ("", ".about")}
     | {f"conflict.refused.{refusal}" for refusal in ConflictRefusal if refusal != "unknown_conflict"}
+    | {f"medium.{medium}" for medium in FareMedium}
     | {f"unit.{unit}" for unit in ("toman", "rial")}
     | {f"proof.{name}{rest}" for name in ("device", "card", "channel", "bank") for rest in ("", ".about")}
     | {f"proof.{state}" for state in ("good", "bad", "nothing")}
