@@ -126,6 +126,16 @@ def test_another_rule_measures_from_its_own_first_leg_or_from_the_journeys() -> 
     assert costs(three(*rules, transfer_limit_from=LimitFrom.JOURNEY), *taps) == [100, 0, 170]
 
 
+def test_a_tap_off_nobody_has_to_make_tells_when_the_first_leg_arrived() -> None:
+    from_arrival = DurationLimitType.ARRIVAL_TO_DEPARTURE
+    for limit_from in LimitFrom:
+        tariff = flat(
+            transfer_rules=(repeated(-1, 300, limit_type=from_arrival),), transfer_limit_from=limit_from
+        )
+        assert costs(tariff, on(0), off(5), on(10)) == [200, 0, 0]
+        assert costs(tariff, on(0), on(10)) == [200, 200], "an unknown arrival stands at its departure"
+
+
 def test_companions_share_a_transfer_as_many_as_began_it() -> None:
     tariff = flat(transfer_rules=(repeated(),))
     assert costs(tariff, on(0, pax=3), on(5, pax=4), on(9, pax=2)) == [600, 200, 0]

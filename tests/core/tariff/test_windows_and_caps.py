@@ -91,6 +91,12 @@ def test_a_free_leg_opens_no_window() -> None:
     assert costs(tariff, on(0, "shuttle"), on(1, "bus"), on(2, "shuttle"), on(3, "bus")) == [0, 100, 0, 0]
 
 
+def test_a_ride_that_was_free_in_one_window_opens_no_other() -> None:
+    rail = TransferWindow("rail", "", 3600, Boundary.EXCLUSIVE, Selection(networks=frozenset({"rail"})))
+    tariff = networks({"bus": 100, "rail": 300}, windows=(HOUR, rail))
+    assert costs(tariff, on(0, "bus"), on(50, "rail"), on(70, "rail")) == [100, 0, 300]
+
+
 def test_the_last_tap_of_a_cap_pays_the_rest_or_all() -> None:
     taps = [on(minute) for minute in range(4)]
     assert costs(flat(caps=(cap(500),)), *taps) == [200, 200, 100, 0]
