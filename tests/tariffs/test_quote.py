@@ -150,7 +150,9 @@ def test_pass_back_companions_and_persons() -> None:
     quote = quoted(bus("08:00:00", "v1"), bus("08:00:04", "v1"), bus("08:00:05", "v1"), bus("12:00", pax=2))
     assert dues(quote)[:3] == [35_000, 0, 35_000]
     assert rules(quote)[1:3] == ["pass_back", "companions"]
-    assert quoted(bus("08:00", pax=3)).total == 105_000
+    three = quoted(bus("08:00", pax=3))
+    assert three.total == 105_000
+    assert "105,000" in three.taps[0].why
     assert not quoted(bus("08:00", pax=11)).taps[0].boards
 
 

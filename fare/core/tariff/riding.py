@@ -67,7 +67,7 @@ def ride(
     if pax > 1:
         others = _companions(tariff, state, leg, rules, offer)
         fare += others
-        steps = (*steps, Step(Rule.COMPANIONS, str(pax - 1), others))
+        steps = (*steps, Step(Rule.COMPANIONS, str(pax - 1), fare))
         if tariff.companions.count_to_caps:
             counted += others
         else:
