@@ -105,7 +105,7 @@ def _priced(tariff: Tariff, ticket: AnyVerifiedTicket, boarding: Boarding) -> Pr
 
 
 def _is_timeless(tariff: Tariff) -> bool:
-    """Whether a ticket costs the same at any time: nothing in the tariff looks at a clock or at taps before."""
+    """Whether a ticket costs the same always: nothing in the tariff looks at a clock or at earlier taps."""
     known: bool | None = tariff.derived.get(_TIMELESS)
     if known is None:
         timed = any(each.from_timeframe_group_id or each.to_timeframe_group_id for each in tariff.leg_rules)
