@@ -18,8 +18,10 @@ from fare.core.errors import OperatorError
 from fare.core.tariff.context import TapKind
 from fare.tariffs.case_fields import FieldReader, nearest, shown
 
-MOST_BYTES: Final = 64 * 1024 * 1024
-MOST_TAPS: Final = 500_000
+MOST_BYTES: Final = 32 * 1024 * 1024
+MOST_TAPS: Final = 200_000
+MOST_OBJECTS: Final = 1_000_000
+"""Objects and lists together: of empty ones a small file could hold more than memory does."""
 MOST_TAPS_A_CASE: Final = 20_000
 MOST_AMOUNT: Final = 10**15
 MOST_PERSONS: Final = 1_000
@@ -126,6 +128,10 @@ def read_cases(raw: bytes) -> tuple[Case, ...]:
     if len(raw) > MOST_BYTES:
         raise CaseFileRefused(
             f"it has more than {MOST_BYTES // 1024 // 1024} MiB. Do: split it into several files."
+        )
+    if raw.count(b"{") + raw.count(b"[") > MOST_OBJECTS:
+        raise CaseFileRefused(
+            f"it has more than {MOST_OBJECTS:,} objects and lists. Do: split it into several files."
         )
     document = _parsed(raw)
     if not isinstance(document, dict):

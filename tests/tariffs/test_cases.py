@@ -148,7 +148,8 @@ REFUSED: list[tuple[bytes, str]] = [
     (b'{"cases": [{"id": "a", "balance": ' + b"9" * 5_000 + b"}]}", "a number in it has too many digits"),
     (b'{"cases": ' + b"[" * 100_000, "it is nested too deeply"),
     ("{\"cases\": [{\"id\": \"ü\"}]}".encode("latin-1"), "byte 20 is not UTF-8"),
-    (b'{"cases": []}' + b" " * (1 << 26), "it has more than 64 MiB"),
+    (b'{"cases": []}' + b" " * (1 << 25), "it has more than 32 MiB"),
+    (b'{"cases": [' + b"{}," * 1_000_000 + b"{}]}", "it has more than 1,000,000 objects"),
 ]  # fmt: skip
 
 
