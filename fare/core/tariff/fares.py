@@ -38,6 +38,8 @@ _PERCENT: Final = 100
 _KM: Final = 1_000
 _KEPT: Final = 20_000
 """Answers that one index remembers; more are found again."""
+Situation = tuple[int, str, str]
+_ANYWHERE: Final[Situation] = (0, EMPTY, EMPTY)
 
 
 @dataclass(slots=True, eq=False)
@@ -84,11 +86,21 @@ class PriceIndex:
         tables += [level.covers for cap in tariff.caps for level in cap.levels]
         self.picks_products = any(each.leg_groups or each.products for each in tables)
         """Whether a window or a cap holds for some of a leg's products and not for others."""
-        self.plain = not (tariff.distance_fares or tariff.concessions or tariff.free_days)
+        by_day = [each.covers for each in (*tariff.concessions, *tariff.free_days)]
+        self.plain = not (tariff.distance_fares or by_day)
+        self._by_place = bool(tariff.distance_fares) or any(
+            each.from_areas or each.to_areas or each.areas or each.timeframes for each in by_day
+        )
         turning = (*tariff.distance_fares, *tariff.concessions, *tariff.free_days)
         self.by_the_clock = any(each.covers.timeframes for each in turning)
         self._listed: dict[tuple[str, str, str], ProductPrice | None] = {}
-        self.made: dict[tuple[str, str, str, str, Rule], Candidate | None] = {}
+        self.made: dict[tuple[str, str, str, str, Rule, Situation], Candidate | None] = {}
+
+    def situation(self, leg: Leg) -> Situation | None:
+        """What of a leg decides about fares beside rider and medium; None: nearly everything does."""
+        if self.plain:
+            return _ANYWHERE
+        return None if self._by_place else (leg.day, leg.route, leg.network)
 
     def row(self, product_id: str, category: str, medium: str) -> ProductPrice | None:
         """The most specific price of a product; None: it is not for sale to this rider with this medium."""
@@ -187,9 +199,10 @@ def _candidate(
     index = prices_of(tariff)
     if product_id in index.passes:
         return None  # a tap never buys a pass
-    if not index.plain:
+    situation = index.situation(leg)
+    if situation is None:
         return _make(tariff, leg, product_id, group, category, rule)
-    key = (product_id, group, category, leg.medium, rule)
+    key = (product_id, group, category, leg.medium, rule, situation)
     if key not in index.made:
         if len(index.made) >= _KEPT:
             index.made.clear()

@@ -218,6 +218,6 @@ def test_steps_tell_the_amount_as_it_became() -> None:
     )
     told = [[(step.rule.value, step.ref, step.amount) for step in each.steps] for each in priced]
     assert told == [
-        [("fare", "single", 200), ("concession", "half", 100), ("companions", "1", 200)],
+        [("fare", "single", 200), ("concession", "half", 100), ("companions", "1", 300)],
         [("fare", "single", 200), ("concession", "half", 100), ("window", "hour", 0)],
     ]
