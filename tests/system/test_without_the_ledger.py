@@ -12,10 +12,10 @@ pytestmark = pytest.mark.xdist_group("system-no-ledger")
 
 
 def test_taps_made_without_a_ledger_arrive_once(city: City) -> None:
-    bus = city.bus(1)
+    before, bus = city.bus(2), city.bus(1)
     fresh = city.card()
-    assert bus.tap(fresh)["lamp"] == "green"
-    bus.wait_until_sent()
+    assert before.tap(fresh)["lamp"] == "green"
+    before.wait_until_sent()
     city.kill_ledger()
 
     shown = [bus.tap(card) for card in (fresh, ADULT, DENIED, BLANK)]
@@ -31,12 +31,12 @@ def test_taps_made_without_a_ledger_arrive_once(city: City) -> None:
     bus.wait_until_sent()
 
     register = [tap for tap in city.register() if tap.device_id == bus.number]
-    assert [tap.seq for tap in register] == [1, 2, 3, 4, 5, 6]
-    assert [tap.outcome for tap in register].count(Outcome.ACCEPTED) == 4
+    assert [tap.seq for tap in register] == [1, 2, 3, 4, 5]
+    assert [tap.outcome for tap in register].count(Outcome.ACCEPTED) == 3
     assert {tap.proof_state for tap in register if tap.outcome == Outcome.ACCEPTED} == {"valid"}
     twice = city.rides(city.serial(fresh))
     assert [ride.fare_rial for ride in twice] == [ADULT_FARE_RIAL, ADULT_FARE_RIAL]
-    assert len([ride for ride in city.rides() if ride.device_id == bus.number]) == 4
+    assert len([ride for ride in city.rides() if ride.device_id == bus.number]) == 3
     assert city.spent_rial(fresh) == 2 * ADULT_FARE_RIAL
 
 
