@@ -219,6 +219,7 @@ def test_a_ride_without_its_end_costs_what_the_tariff_says_once_until_has_come()
     on = {"at": "2023-01-22T09:20:00+00:00", "kind": "on", "stop_id": "Stop3"}
     still_open = quoted(on, folder=three_stops)
     assert dues(still_open) == [0]
+    assert "settled at tap-off" in still_open.taps[0].why
     closed = quoted(on, folder=three_stops, until="2023-01-22T10:00:00+00:00")
     assert [(tap.charge, tap.adjustment) for tap in closed.taps] == [(0, 730)]
     assert closed.total == 730

@@ -214,6 +214,7 @@ WORDS: Final[Mapping[str, str]] = {
     "why_distance": "by the distance it is {amount}",
     "why_concession": "with {name} it is {amount}",
     "why_maximum": "{amount} is held for the dearest ride from here; what is too much comes back at tap-off",
+    "why_maximum_free": "nothing is taken at boarding, and the fare is settled at tap-off",
     "why_incomplete": "the journey has no second tap and costs {amount}",
     "why_cancelled": "tapped on and off at the same stop, so nothing is charged",
     "why_completed": "the journey was left open and ends where the next one begins",
