@@ -1,6 +1,6 @@
 """Legs without a fare: no rule matches, or none at some time of day, or none for a rider category.
 
-"No match" is an unknown fare, never zero, so each of these is a fault unless `[default_fare]` gives a product.
+"No match" is an unknown fare, never zero, so each is a fault unless `[default_fare]` gives a product.
 """
 
 from __future__ import annotations
@@ -40,8 +40,13 @@ def check_coverage(tariff: Tariff, patterns: Patterns, findings: Findings) -> No
     if not tariff.leg_rules or not tariff.products:
         return
     if patterns.problem:
-        findings.warn("stop_times.txt", None, "", f"{patterns.problem}: legs without a fare may be overlooked",
-                      "give the trips to the check if the fares depend on areas")  # fmt: skip
+        findings.warn(
+            "stop_times.txt",
+            None,
+            "",
+            f"{patterns.problem}: legs without a fare may be overlooked",
+            "give the trips to the check if the fares depend on areas",
+        )
     checked = _Checked(tariff, LegIndex(tariff), patterns, findings, _days(tariff), {})
     told: set[tuple[str, str]] = set()
     covered: set[tuple[LegRule, ...]] = set()
@@ -65,9 +70,13 @@ def check_coverage(tariff: Tariff, patterns: Patterns, findings: Findings) -> No
 def _unpriced(checked: _Checked, leg: PossibleLeg, where: str) -> None:
     if leg.from_areas == leg.to_areas and (leg.network, leg.from_areas) in checked.patterns.closed:
         checked.findings.warn(
-            LEG_RULES, None, "", f"no rule gives a fare {where}; most stops there allow either boarding or alighting "
-            "alone, but not all", "close the others too in stop_times.txt (pickup_type, drop_off_type), or add a leg rule",
-        )  # fmt: skip
+            LEG_RULES,
+            None,
+            "",
+            f"no rule gives a fare {where}; most stops there allow either boarding or alighting "
+            "alone, but not all",
+            "close the others too in stop_times.txt (pickup_type, drop_off_type), or add a leg rule",
+        )
     else:
         checked.findings.fault(LEG_RULES, None, "", f"no rule gives a fare {where}", _MEND)
 
@@ -98,10 +107,12 @@ def _check_riders(
             continue
         told.add((category_id, ""))
         checked.findings.fault(
-            LEG_RULES, None, "fare_product_id",
+            LEG_RULES,
+            None,
+            "fare_product_id",
             f"rider category {shown(category_id)} has no fare {where}: its products are not sold to it",
             "add a row to fare_products.txt for this category, or one without a category",
-        )  # fmt: skip
+        )
 
 
 def _named(tariff: Tariff, leg: PossibleLeg, route: str) -> str:
@@ -124,7 +135,7 @@ def _place(word: str, areas: Areas) -> str:
 
 
 def _days(tariff: Tariff) -> dict[tuple[str, ...], int]:
-    """The services that run together, -> the first day on which just these do. Days without any are left out."""
+    """The services that run together, -> the first day on which just these do; no day without any."""
     services = {frame.service_id for frames in tariff.timeframes.values() for frame in frames}
     known = {one: tariff.services[one] for one in sorted(services) if one in tariff.services}
     ends = [day for one in known.values() for day in (one.first_day, one.last_day, *one.added) if day]

@@ -207,7 +207,7 @@ def _leg_rules(tables: Tables, network: Network, groups: frozenset[str], fares: 
     known = (network.listed_networks, network.listed_areas, network.listed_areas, groups, groups)
     files = ("networks.txt" if tables.has("networks.txt") else "routes.txt", "areas.txt", "areas.txt")
     files = (*files, "timeframes.txt", "timeframes.txt")
-    products = frozenset(fares.product_names)
+    products = None if PRODUCTS in tables.broken else frozenset(fares.product_names)
     checks = tuple(zip(_LEG_KEYS, known, files, strict=True))
     keys: dict[Hashable, int] = {}
     shared: dict[str, str] = {}  # one text for each id, however many rules name it
@@ -256,8 +256,9 @@ def _join_rules(tables: Tables, network: Network, fares: Fares) -> None:
 def _transfer_rules(tables: Tables, fares: Fares, boundary: Boundary) -> None:
     optional = ("from_leg_group_id", "to_leg_group_id", "transfer_count", "duration_limit",
                 "duration_limit_type", "fare_product_id")  # fmt: skip
-    groups = frozenset(rule.leg_group_id for rule in fares.leg_rules if rule.leg_group_id)
-    products = frozenset(fares.product_names)
+    groups = {rule.leg_group_id for rule in fares.leg_rules if rule.leg_group_id}
+    known_groups = None if LEG_RULES in tables.broken else frozenset(groups)
+    products = None if PRODUCTS in tables.broken else frozenset(fares.product_names)
     keys: dict[Hashable, int] = {}
     for row in tables.rows(TRANSFER_RULES, ("fare_transfer_type",), optional):
         first, second, product_id = (
@@ -265,7 +266,7 @@ def _transfer_rules(tables: Tables, fares: Fares, boundary: Boundary) -> None:
         )  # fmt: skip
         for column, value in (("from_leg_group_id", first), ("to_leg_group_id", second)):
             if value:
-                listed(row, column, value, groups, LEG_RULES)
+                listed(row, column, value, known_groups, LEG_RULES)
         if product_id:
             listed(row, "fare_product_id", product_id, products, PRODUCTS)
         kind = row_integer(row, "fare_transfer_type", 0, 2) if row.required("fare_transfer_type") else None

@@ -97,6 +97,6 @@ def shown(value: object) -> str:
 def _sorted(found: list[TariffFault], uncounted: int, what: str) -> tuple[TariffFault, ...]:
     ordered = sorted(found, key=lambda each: (each.file, each.row or 0))
     if uncounted:
-        more = f"{uncounted} more {what} were found and are not listed"
+        more = f"there are more {what} than the {MAX_KEPT:,} that are listed"
         ordered.append(TariffFault("the folder", None, "", more, "mend those above and check again"))
     return tuple(ordered)

@@ -35,8 +35,8 @@ class LoadedTariff:
 def load_tariff(files: Mapping[str, bytes], version: int = 0, *, unfinished: bool = False) -> LoadedTariff:
     """Read a tariff from the contents of its files by name. Never raises for what is in them.
 
-    `unfinished`: legs without a fare are no fault, for who tries a tariff that is still being written. What is
-    published is never read so.
+    `unfinished`: legs without a fare are no fault, for who tries a tariff that is still being written. What
+    is published is never read so.
     """
     findings = Findings()
     tables = Tables(files, findings)
@@ -112,6 +112,8 @@ def _check(
 ) -> None:
     """What the parts mean together. Warnings wait until there is a tariff: before that they only distract."""
     findings = tables.findings
+    if findings.uncounted_faults:
+        return
     check_soundness(tariff, fares, findings)
     patterns = read_patterns(tables, tariff)
     if not unfinished:

@@ -18,8 +18,8 @@ Orders = Mapping[tuple[str, tuple[Areas, ...]], str]
 def monotone(tariff: Tariff, orders: Orders | None = None) -> bool:
     """Whether a complete journey never costs more than the same one continued further.
 
-    Fares by distance say it themselves. Fares by area need `orders`, the areas in which vehicles pass them: without
-    those, whether one area lies beyond another is not known, and the answer is False.
+    Fares by distance say it themselves. Fares by area need `orders`, the areas in which vehicles pass them:
+    without those, whether one area lies beyond another is not known, and the answer is False.
     """
     return not finding(tariff, orders)
 

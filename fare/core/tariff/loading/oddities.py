@@ -70,8 +70,14 @@ def _never_matching(tariff: Tariff, fares: Fares, network: Network, findings: Fi
             ("to_timeframe_group_id", rule.to_timeframe_group_id),
         ):
             if group and group not in running:
-                findings.warn(LEG_RULES, line, column, f"the services of {shown(group)} in {TIMEFRAMES} run on no day, so "
-                              "the rule can never match", "correct the calendar or delete the rule")  # fmt: skip
+                findings.warn(
+                    LEG_RULES,
+                    line,
+                    column,
+                    f"the services of {shown(group)} in {TIMEFRAMES} run on no day, so "
+                    "the rule can never match",
+                    "correct the calendar or delete the rule",
+                )
         values = (rule.network_id, rule.from_area_id, rule.to_area_id)
         columns = ("network_id", "from_area_id", "to_area_id")
         for place, (column, value, there) in enumerate(zip(columns, values, everything, strict=True)):
@@ -79,8 +85,13 @@ def _never_matching(tariff: Tariff, fares: Fares, network: Network, findings: Fi
                 continue
             if value and value not in there:
                 what = "route" if place == 0 else "stop"
-                findings.warn(LEG_RULES, line, column, f"{shown(value)} has no {what}, so the rule can never match",
-                              f"give it a {what} or delete the rule")  # fmt: skip
+                findings.warn(
+                    LEG_RULES,
+                    line,
+                    column,
+                    f"{shown(value)} has no {what}, so the rule can never match",
+                    f"give it a {what} or delete the rule",
+                )
             listed = named[place]
             if (
                 not value
@@ -89,8 +100,14 @@ def _never_matching(tariff: Tariff, fares: Fares, network: Network, findings: Fi
                 and there <= listed
                 and not outside[place > 0]
             ):
-                findings.warn(LEG_RULES, line, column, "an empty field means all that is not listed in this column, and all "
-                              "is listed, so the rule can never match", "delete the rule, or add rule_priority")  # fmt: skip
+                findings.warn(
+                    LEG_RULES,
+                    line,
+                    column,
+                    "an empty field means all that is not listed in this column, and all "
+                    "is listed, so the rule can never match",
+                    "delete the rule, or add rule_priority",
+                )
 
 
 def _runs(tariff: Tariff, service_id: str) -> bool:
@@ -104,7 +121,7 @@ def _runs(tariff: Tariff, service_id: str) -> bool:
 
 
 def _shadowed(fares: Fares, findings: Findings) -> None:
-    """A rule is never chosen where one of higher priority asks for nothing that it does not ask for itself."""
+    """A rule is never chosen where one of higher priority asks for nothing beyond what it asks for."""
     highest: dict[tuple[str, ...], tuple[int, int]] = {}
     for rule, line in zip(fares.leg_rules, fares.leg_lines, strict=True):
         key = _key(rule)
@@ -113,15 +130,24 @@ def _shadowed(fares: Fares, findings: Findings) -> None:
         wider = product(*({value, EMPTY} for value in _key(rule)))
         above = [highest[key] for key in wider if key in highest and highest[key][0] > rule.priority]
         if above:
-            findings.warn(LEG_RULES, line, "rule_priority", f"row {max(above)[1]} holds for the same legs with a higher "
-                          "priority, so the rule can never match", "raise its priority or delete it")  # fmt: skip
+            findings.warn(
+                LEG_RULES,
+                line,
+                "rule_priority",
+                f"row {max(above)[1]} holds for the same legs with a higher "
+                "priority, so the rule can never match",
+                "raise its priority or delete it",
+            )
 
 
 def _key(rule: LegRule) -> tuple[str, ...]:
     return (
-        rule.network_id, rule.from_area_id, rule.to_area_id,
-        rule.from_timeframe_group_id, rule.to_timeframe_group_id,
-    )  # fmt: skip
+        rule.network_id,
+        rule.from_area_id,
+        rule.to_area_id,
+        rule.from_timeframe_group_id,
+        rule.to_timeframe_group_id,
+    )
 
 
 def _transfers(tariff: Tariff, fares: Fares, findings: Findings) -> None:
@@ -131,8 +157,14 @@ def _transfers(tariff: Tariff, fares: Fares, findings: Findings) -> None:
         listed = {getattr(rule, column) for rule in tariff.transfer_rules} - {EMPTY}
         for rule, line in zip(fares.transfer_rules, fares.transfer_lines, strict=True):
             if not getattr(rule, column) and groups <= listed and not without_group:
-                findings.warn(TRANSFER_RULES, line, column, "an empty field means all groups that are not listed in this "
-                              "column, and all are listed, so the rule can never match", "delete the rule")  # fmt: skip
+                findings.warn(
+                    TRANSFER_RULES,
+                    line,
+                    column,
+                    "an empty field means all groups that are not listed in this "
+                    "column, and all are listed, so the rule can never match",
+                    "delete the rule",
+                )
 
 
 def _unsold(tariff: Tariff, fares: Fares, findings: Findings) -> None:
@@ -141,24 +173,44 @@ def _unsold(tariff: Tariff, fares: Fares, findings: Findings) -> None:
         for each, line in zip(reversed(fares.products), reversed(fares.product_lines), strict=True)
     }
     for each in unsold(tariff):
-        findings.warn(PRODUCTS, lines[each.product_id], "fare_product_id", f"no rule, pass or concession names "
-                      f"{shown(each.product_id)}, so nobody can buy it", "name it in a rule, or delete it")  # fmt: skip
+        findings.warn(
+            PRODUCTS,
+            lines[each.product_id],
+            "fare_product_id",
+            f"no rule, pass or concession names {shown(each.product_id)}, so nobody can buy it",
+            "name it in a rule, or delete it",
+        )
     standing = set(tariff.media.values())
     for medium in sorted(fares.media_ids - standing):
-        findings.warn("fare_media.txt", None, "fare_media_id", f"no tap here is made with {shown(medium)}, so its prices "
-                      "are never charged", "say under [media] in mancard.toml what it stands for")  # fmt: skip
+        findings.warn(
+            "fare_media.txt",
+            None,
+            "fare_media_id",
+            f"no tap here is made with {shown(medium)}, so its prices are never charged",
+            "say under [media] in mancard.toml what it stands for",
+        )
 
 
 def _tap_off(tariff: Tariff, fares: Fares, text: TomlText, findings: Findings) -> None:
     if not needs_tap_off(fares):
         return
     if tariff.tap_off is None:
-        findings.warn(FILE, text.line(("tap_off", "enabled")), "tap_off.enabled", "some rules ask where or when riders "
-                      "alight, but nobody taps off, so they match as if nobody alighted",
-                      "enable tap_off or rewrite those rules")  # fmt: skip
+        findings.warn(
+            FILE,
+            text.line(("tap_off", "enabled")),
+            "tap_off.enabled",
+            "some rules ask where or when riders "
+            "alight, but nobody taps off, so they match as if nobody alighted",
+            "enable tap_off or rewrite those rules",
+        )
     elif "tap_off" not in text.values:
-        findings.warn(FILE, None, "tap_off", "some rules ask where or when riders alight, so riders have to tap off at a "
-                      "reader at the exit", "write a table [tap_off] that says how, or enabled = false")  # fmt: skip
+        findings.warn(
+            FILE,
+            None,
+            "tap_off",
+            "some rules ask where or when riders alight, so riders have to tap off at a reader at the exit",
+            "write a table [tap_off] that says how, or enabled = false",
+        )
 
 
 def _left_off_card(tariff: Tariff, text: TomlText, findings: Findings) -> None:
@@ -166,9 +218,14 @@ def _left_off_card(tariff: Tariff, text: TomlText, findings: Findings) -> None:
         kind, _, one = ref.partition(":")
         path = _path(tariff, kind, one)
         file = FILE if path else LEG_RULES if kind == "joins" else TRANSFER_RULES
-        findings.warn(file, text.line(path) if path else None, "", f"the card's record has no room for "
-                      f"{ref.replace(':', ' ')}: the bus does not apply it, and the ledger settles the difference later",
-                      "nothing if that is meant; fewer or simpler tables leave more room")  # fmt: skip
+        findings.warn(
+            file,
+            text.line(path) if path else None,
+            "",
+            f"the card's record has no room for {ref.replace(':', ' ')}: the bus does not apply it, and the "
+            "ledger settles the difference later",
+            "nothing if that is meant; fewer or simpler tables leave more room",
+        )
 
 
 def _path(tariff: Tariff, kind: str, one: str) -> Path:

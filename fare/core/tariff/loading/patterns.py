@@ -1,7 +1,7 @@
 """Which legs a feed's trips make possible: from where to where on which network, and when vehicles leave.
 
-From trips and stop_times, which may be missing, large or faulty: then nothing is known of them, and the check says
-so instead of refusing the tariff.
+From trips and stop_times, which may be missing, large or faulty: then nothing is known of them, and the check
+says so instead of refusing the tariff.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from fare.core.tariff.loading.tables import Tables
 from fare.core.tariff.loading.values import time_of_day
 from fare.core.tariff.model import Tariff
 
-MAX_STOP_TIMES: Final = 500_000
+MAX_STOP_TIMES: Final = 200_000
 MAX_LEGS: Final = 200_000
 _MAX_PAIRS: Final = 3_000_000
 _DAY_MINUTES: Final = 1_440
@@ -35,11 +35,11 @@ class PossibleLeg:
 
 @dataclass(slots=True)
 class Patterns:
-    """`legs` -> a route that makes them; `minutes`: network -> minutes of the day at which its vehicles leave.
+    """`legs` -> a route that makes them; `minutes`: network -> minutes of the day at which vehicles leave.
 
     `orders`: network and areas passed, for each distinct trip. `closed`: network and areas within which trips
-    carry nobody, as most of their calls there allow either boarding or alighting alone. `problem` says why trips were not looked at, or
-    not all of them; empty otherwise.
+    carry nobody, as most of their calls there allow either boarding or alighting alone. `problem` says why
+    trips were not looked at, or not all of them; empty otherwise.
     """
 
     legs: dict[PossibleLeg, str] = field(default_factory=dict[PossibleLeg, str])

@@ -1,7 +1,7 @@
 """The tables of `mancard.toml` that say how the city counts, and what its ids mean here.
 
-`[tariff] [transfers] [timeframes] [media] [rider_categories] [numbers] [default_fare]`; docs/tariff.md tells what
-their keys are. It prices nothing.
+`[tariff] [transfers] [timeframes] [media] [rider_categories] [numbers] [default_fare]`; docs/tariff.md tells
+what their keys are. It prices nothing.
 """
 
 from __future__ import annotations

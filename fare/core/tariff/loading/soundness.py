@@ -29,8 +29,13 @@ def _legs(tariff: Tariff, fares: Fares, findings: Findings) -> None:
     paid |= {each.fare_product_id for each in tariff.concessions}
     for product, line in zip(fares.products, fares.product_lines, strict=True):
         if product.amount < 0 and product.product_id in paid:
-            findings.fault(PRODUCTS, line, "amount", f"a leg would cost less than nothing with {shown(product.product_id)}",
-                           "write an amount that is not below zero; only transfers may take something off")  # fmt: skip
+            findings.fault(
+                PRODUCTS,
+                line,
+                "amount",
+                f"a leg would cost less than nothing with {shown(product.product_id)}",
+                "write an amount that is not below zero; only transfers may take something off",
+            )
 
 
 def _transfers(tariff: Tariff, fares: Fares, findings: Findings) -> None:
@@ -52,9 +57,12 @@ def _transfers(tariff: Tariff, fares: Fares, findings: Findings) -> None:
             ):
                 who = f" for rider category {shown(rider[0])}" if rider[0] else ""
                 findings.fault(
-                    TRANSFER_RULES, line, "fare_product_id",
-                    f"a journey with this transfer could cost less than nothing{who}", _MEND,
-                )  # fmt: skip
+                    TRANSFER_RULES,
+                    line,
+                    "fare_product_id",
+                    f"a journey with this transfer could cost less than nothing{who}",
+                    _MEND,
+                )
                 break
 
 

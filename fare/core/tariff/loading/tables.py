@@ -16,8 +16,10 @@ from typing import Final, Protocol
 from fare.core.tariff.loading.findings import Findings, shown
 
 MAX_FIELD_CHARACTERS: Final = 64_000
-MAX_ROWS: Final = 1_000_000
-"""Rows of one file: more is no tariff of one city."""
+MAX_ROWS: Final = 250_000
+"""Lines of one file: more is no tariff of one city."""
+MAX_ALL_ROWS: Final = 1_000_000
+"""Lines of all files that are read, together."""
 
 _NO_CELLS: Final[list[str]] = []
 _SAVE_AS_CSV: Final = "save the file again as comma-separated text (CSV) in UTF-8"
@@ -60,6 +62,9 @@ class Tables:
     def __init__(self, files: Mapping[str, bytes], findings: Findings) -> None:
         self._files = files
         self.findings = findings
+        self.broken: set[str] = set()
+        """Files that could not be read to their end: what they do not list may still be in them."""
+        self._lines_left = MAX_ALL_ROWS
 
     def has(self, file: str) -> bool:
         """Whether the file is there."""
@@ -84,9 +89,13 @@ class Tables:
         content = self._files.get(file)
         if content is None:
             return
-        if content.count(b"\n") > MAX_ROWS:
+        lines = content.count(b"\n")
+        self._lines_left -= lines
+        if lines > MAX_ROWS or self._lines_left < 0:
+            most = MAX_ROWS if lines > MAX_ROWS else MAX_ALL_ROWS
+            self.broken.add(file)
             self.findings.fault(
-                file, None, "", f"the file has more than {MAX_ROWS:,} lines",
+                file, None, "", f"there are more than {most:,} lines",
                 "leave out what the tariff does not need",
             )  # fmt: skip
             return
@@ -94,6 +103,7 @@ class Tables:
         try:
             yield from self._records(file, reader, required, optional)
         except csv.Error as fault:
+            self.broken.add(file)
             problem = f"this is not well-formed CSV ({fault})"
             if "field larger" in str(fault):
                 problem = f"a field is longer than {MAX_FIELD_CHARACTERS:,} characters"
@@ -101,6 +111,7 @@ class Tables:
                 file, reader.line_num or 1, "", problem, "check the quotes around this row's values"
             )
         except UnicodeDecodeError:
+            self.broken.add(file)
             self.findings.fault(file, _line_of_bad_text(content), "", "the text is not UTF-8", _SAVE_AS_CSV)
 
     def _records(
@@ -108,12 +119,16 @@ class Tables:
     ) -> Iterator[Row]:
         header = _header(next(reader, _NO_CELLS))
         if not self._good_header(file, header, required, optional):
+            self.broken.add(file)
             return
         index = {name: place for place, name in enumerate(header) if name}
         width, findings = len(header), self.findings
         line = reader.line_num
         for cells in reader:
             first, line = line + 1, reader.line_num
+            if findings.uncounted_faults:
+                self.broken.add(file)
+                return  # more faults than anybody mends at once: no need to look for others
             stripped = [cell.strip() for cell in cells]
             if not any(stripped):
                 continue

@@ -19,6 +19,7 @@ from fare.core.tariff.loading.values import decimal_amount, time_of_day
 
 _Word = TypeVar("_Word", bound=StrEnum)
 _MAX_TABLES = 1_000
+_MAX_ODD_KEYS = 1_000
 
 
 @dataclass(slots=True)
@@ -207,13 +208,17 @@ class Table:
 
     def close(self) -> None:
         """Tell of each key that nobody reads, with the nearest that somebody does."""
-        for key in self.values:
-            if key not in self.asked:
-                near = get_close_matches(key[:60], sorted(self.asked - self.values.keys()), 1, 0.5)
-                mend = f"write {near[0]} if that is meant" if near else "delete it"
-                if not near and self.asked:
-                    mend += "; known here are " + ", ".join(sorted(self.asked))
-                self.fault(key, "this key is not known here", mend)
+        for place, key in enumerate(each for each in self.values if each not in self.asked):
+            if place >= _MAX_ODD_KEYS:
+                self.fault(
+                    "", f"there are more than {_MAX_ODD_KEYS} keys that are not known here", "delete them"
+                )
+                return
+            near = get_close_matches(key[:60], sorted(self.asked - self.values.keys()), 1, 0.5)
+            mend = f"write {near[0]} if that is meant" if near else "delete it"
+            if not near and self.asked:
+                mend += "; known here are " + ", ".join(sorted(self.asked))
+            self.fault(key, "this key is not known here", mend)
 
     def _example(self) -> str:
         exponent = self.source.exponent
