@@ -115,16 +115,22 @@ def _merged(rules: Iterable[LegRule]) -> list[_Legs]:
 
 def _few(kept: LegRule, by_origin: Mapping[str, set[str]]) -> list[_Legs]:
     """Origins that share their destinations; of these what stays in one area, and what holds both ways."""
-    shared: dict[frozenset[str], list[str]] = {}
+    alike: dict[frozenset[str], list[str]] = {}
     for origin, destinations in by_origin.items():
-        for some in _empty_apart(destinations):
-            shared.setdefault(some, []).append(origin)
-    ways = [(few, some) for some, origins in shared.items() for few in _empty_apart(origins)]
-    inside = frozenset(area for few, some in ways if few == some and len(few) == 1 for area in few if area)
-    told = [_Legs(kept, inside, inside, within=True)] if inside else []
-    for few, some in ways:
-        if few == some and few <= inside and len(few) == 1:
+        alike.setdefault(frozenset(destinations), []).append(origin)
+    shared: dict[frozenset[str], list[str]] = {}
+    inside: list[str] = []
+    for destinations, origins in alike.items():
+        if len(origins) > 1 and destinations == frozenset(origins):
+            shared[destinations] = origins  # from each to each, itself included
             continue
+        for origin in origins:
+            inside += [origin] if origin and origin in destinations else []
+            for some in _empty_apart(destinations - {origin} if origin else destinations):
+                shared.setdefault(some, []).append(origin)
+    ways = [(few, some) for some, origins in shared.items() for few in _empty_apart(origins)]
+    told = [_Legs(kept, frozenset(inside), frozenset(inside), within=True)] if inside else []
+    for few, some in ways:
         back = few != some and any(few) and any(some) and (some, few) in ways
         if not back or sorted(few) < sorted(some):
             told.append(_Legs(kept, few, some, both_ways=back))
