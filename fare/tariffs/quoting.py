@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -17,7 +17,7 @@ import typer
 
 from fare.core.errors import OperatorError
 from fare.core.money import Unit
-from fare.core.tariff.context import Price, Rule
+from fare.core.tariff.context import Price, Rule, Step
 from fare.core.tariff.history import PricedTap, price_history
 from fare.core.tariff.model import Tariff
 from fare.core.tariff.sentences import explain
@@ -37,17 +37,23 @@ _LONG_AFTER_S: Final = 1 << 33
 class QuotedTap:
     """One tap's price in minor units: `charge` at the validator, `adjustment` by the ledger.
 
-    `charge` None: no rule prices the ride. `why` is a sentence in the language asked for; `rule` the word of
-    the rule that decided last.
+    `charge` None: no rule prices the ride. `rule` is the word of the rule that decided last, `steps` all of
+    them, `tell` what makes a sentence of them in the language asked for.
     """
 
     charge: int | None
     adjustment: int
     product: str | None
-    why: str
     rule: Rule
     boards: bool
     price: Price
+    steps: tuple[Step, ...]
+    tell: Callable[[tuple[Step, ...]], str] = field(repr=False, compare=False)
+
+    @property
+    def why(self) -> str:
+        """The reasons as a rider reads them: made when asked for, since a comparison asks for few."""
+        return self.tell(self.steps)
 
     @property
     def due(self) -> int | None:
@@ -101,9 +107,13 @@ def quote_case(tariff: Tariff, case: Case, language: Language = "en", unit: Unit
     order = sorted(range(len(taps)), key=lambda index: case.taps[index].at)
     closes_s = None if case.until is None else _LONG_AFTER_S
     priced, _ = price_history(lambda _: tariff, [taps[index] for index in order], closes_s, as_given=True)
+
+    def tell(steps: tuple[Step, ...]) -> str:
+        return explain(tariff, steps, language, unit)
+
     quoted: list[QuotedTap | None] = [None] * len(taps)
     for index, each in zip(order, priced, strict=True):
-        quoted[index] = _quoted(tariff, each, language, unit)
+        quoted[index] = _quoted(each, tell)
     found = tuple(tap for tap in quoted if tap is not None)
     unknown = [index for index, tap in enumerate(found) if tap.charge is None]
     return Quote(
@@ -134,16 +144,17 @@ def quote_cases(tariff: Tariff, cases: Iterable[Case], language: Language = "en"
     return [quote_case(tariff, case, language) for case in cases]
 
 
-def _quoted(tariff: Tariff, each: PricedTap, language: Language, unit: Unit) -> QuotedTap:
+def _quoted(each: PricedTap, tell: Callable[[tuple[Step, ...]], str]) -> QuotedTap:
     price = each.price
     return QuotedTap(
         charge=price.amount if price.known else None,
         adjustment=each.adjustment,
         product=price.product_id,
-        why=explain(tariff, each.steps, language, unit),
         rule=each.steps[-1].rule if each.steps else price.rule,
         boards=price.boards,
         price=price,
+        steps=each.steps,
+        tell=tell,
     )
 
 

@@ -192,7 +192,7 @@ JSON = st.recursive(
 
 
 @given(st.lists(JSON, max_size=3))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_whatever_stands_in_a_file_is_read_or_told(entries: list[object]) -> None:
     for raw in (json.dumps({"cases": entries}), json.dumps({"cases": [{"id": "a", "taps": entries}]})):
         try:
