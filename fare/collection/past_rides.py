@@ -60,7 +60,7 @@ def past_rides(session: Session, since: date, until: date, most: int) -> list[Pa
                 rider_category=categories(row),
                 boarded_at=row.boarded_at,
                 line=row.line,
-                area=0 if record is None else record.area,
+                area=_area(row, record),
                 vehicle_id=row.vehicle_id,
                 fare_rial=row.fare_rial,
                 alighting=record is not None and record.alighting,
@@ -89,6 +89,13 @@ def _categories(session: Session, rows: Sequence[Ride]) -> Callable[[Ride], int]
         return _DEFAULT_CATEGORY if lapsed else found.rider_category
 
     return category
+
+
+def _area(row: Ride, record: card_record.CardRecord | None) -> int:
+    """Where the tap was: as it was judged, or from before that was kept, as it is on the card."""
+    if row.area is not None:
+        return row.area
+    return 0 if record is None else record.area
 
 
 def _record(raw: bytes | None) -> card_record.CardRecord | None:
