@@ -143,6 +143,8 @@ def test_the_page_gives_the_record_as_the_code_packs_it() -> None:
     assert plain.encode()[0] & ~masks["layout version, 1 on this page"] == 0
     assert replace(plain, blocked=True).encode()[0] & 0x0F == masks["blocked"]
     assert replace(plain, on_pass=True).encode()[0] & 0x0F == masks["ridden on a pass"]
+    alighting = masks["alighting: the tap ended a ride and began none"]
+    assert replace(plain, alighting=True).encode()[0] & 0x0F == alighting
     spare = bytes([plain.encode()[0] | masks["zero"]]) + plain.encode()[1:]
     with pytest.raises(MalformedDocument):
         card_record.decode(spare)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -52,6 +53,7 @@ from fare.core.tariff.state import (
     RiderState,
     WindowUse,
 )
+from fare.tariffs import open_tariff
 
 MORNING: Final = 1_763_800_000
 TODAY: Final = 739_577
@@ -280,6 +282,15 @@ def test_what_has_no_room_is_named() -> None:
     assert not_on_card(tariff) == ["cap:month", "cap:rolling", "joins"]
     assert [part.ref for part in layout(tariff).parts] == ["window:w", "cap:day"]
     assert layout(tariff).bits <= 56
+
+
+def test_the_page_gives_the_bits_that_each_sample_tariff_uses() -> None:
+    root = Path(__file__).parents[3]
+    page = (root / "docs" / "card-layout.md").read_text(encoding="utf-8")
+    for sample in ("urmia", "zones", "distance"):
+        written = layout(open_tariff(root / "fare" / "tariffs" / "samples" / sample))
+        assert written.left_out == ()
+        assert f"| `{sample}` | {written.bits} |" in page
 
 
 def test_amounts_are_counted_in_what_divides_all_of_them() -> None:
