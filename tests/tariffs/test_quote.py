@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from fare.core.tariff.loading import TariffFaults
 from fare.tariffs.cases import read_cases
 from fare.tariffs.quoting import Quote, quote_cases
 from fare.tariffs.source import open_tariff
@@ -95,6 +96,12 @@ def test_what_cannot_be_read_is_one_sentence_and_status_2(tariff_command: Run, t
     assert "fare_leg_rules.txt" in err
     assert "row 2" in err
     assert "Traceback" not in err
+
+
+def test_a_tariff_that_is_not_finished_can_be_tried_but_not_used() -> None:
+    with pytest.raises(TariffFaults, match=r"no rule gives a fare on route .*ferry"):
+        open_tariff(CITY)
+    assert quoted(bus("08:00")).total == 35_000
 
 
 def test_a_faulty_case_is_told_and_the_others_are_priced(tariff_command: Run, tmp_path: Path) -> None:
