@@ -124,7 +124,7 @@ def bars(differences: list[int]) -> tuple[Bar, ...]:
     for each in differences:
         index = -(-abs(each) // step) * (1 if each > 0 else -1) if each else 0
         counts[index] = counts.get(index, 0) + 1
-    ends = range(min(counts, default=0), max(counts, default=0) + 1)
+    ends = range(min([0, *counts]), max([0, *counts]) + 1)
     return tuple(_bar(index, step, counts.get(index, 0)) for index in ends)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time
+from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
 
 from fare.core.calendar import BadCalendarText, parse_day
@@ -14,7 +14,7 @@ class BadStart(ValueError):
 
 
 def read_start(day: str, at: str, zone: ZoneInfo) -> datetime:
-    """The instant of `1406/01/01` or `2027-03-21` and `04:00` in the city's zone. Raises BadStart.
+    """The instant, in UTC, of `1406/01/01` or `2027-03-21` and `04:00` in the city's zone. Raises BadStart.
 
     A time that the clock skips is not one, and of one that it shows twice the first is meant.
     """
@@ -26,4 +26,4 @@ def read_start(day: str, at: str, zone: ZoneInfo) -> datetime:
     back = datetime.fromtimestamp(found.timestamp(), zone)
     if local.tzinfo is not None or back.replace(fold=0) != found.replace(fold=0):
         raise BadStart
-    return found
+    return found.astimezone(UTC)
