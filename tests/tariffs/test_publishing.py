@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 from fare.core.errors import OperatorError
@@ -199,7 +200,7 @@ def test_what_was_asked_for_cannot_be_changed(city: Engine, settings: LedgerSett
         "UPDATE travel_tariff_request SET document = x'00'",
         "DELETE FROM travel_tariff_request",
     ):
-        with pytest.raises(sa.exc.DBAPIError, match="append-only"), city.begin() as connection:
+        with pytest.raises(DBAPIError, match="append-only"), city.begin() as connection:
             connection.execute(sa.text(statement))
 
 
@@ -226,5 +227,5 @@ def test_a_draft_keeps_a_folder_with_its_faults(city: Engine) -> None:
     with write(city) as session:
         discard_draft(session, bad.draft_id)
         assert draft(session, bad.draft_id) is None
-    with pytest.raises(sa.exc.DBAPIError, match="append-only"), city.begin() as connection:
+    with pytest.raises(DBAPIError, match="append-only"), city.begin() as connection:
         connection.execute(sa.text("UPDATE travel_tariff_draft SET document = x'00'"))

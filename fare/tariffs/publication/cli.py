@@ -18,9 +18,9 @@ from fare.core.errors import OperatorError
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from fare.core.money import Locale
     from fare.core.tariff.loading import TariffFault
     from fare.core.tariff.model import Tariff
+    from fare.core.tariff.naming import TariffLocale
     from fare.settings import LedgerSettings
     from fare.tariffs.effects import Effect
     from fare.tariffs.publishing import PublicationRequest
@@ -68,7 +68,7 @@ def publish_command(
         raise OperatorError(f"There is no language {language!r} here: choose fa or en.")
     settings = LedgerSettings()
     engine = open_engine(settings.database_url)
-    locale: Locale = "fa" if language == "fa" else "en"
+    locale: TariffLocale = "fa" if language == "fa" else "en"
     if approve is not None and folder is None and starts is None:
         _allow(engine, approve, _name(by, "Your name"), locale)
     elif approve is None and folder is not None and starts is not None:
@@ -89,7 +89,7 @@ def _ask(
     by: str | None,
     accept_warnings: bool,
     days: int,
-    locale: Locale,
+    locale: TariffLocale,
 ) -> PublicationRequest:
     from fare.database.engine import read, write
     from fare.distribution import check_publication
@@ -155,7 +155,7 @@ def _effect(engine: Engine, settings: LedgerSettings, ready: Tariff, days: int) 
     return effect_on(with_categories_of(old, ready), ready, real) if real.cases else None
 
 
-def _allow(engine: Engine, approval_id: str, name: str, locale: Locale) -> None:
+def _allow(engine: Engine, approval_id: str, name: str, locale: TariffLocale) -> None:
     from fare.database.engine import read
     from fare.tariffs.publishing import publication_request
 
@@ -191,7 +191,7 @@ def _give(engine: Engine, asked: PublicationRequest, name: str) -> None:
     print("Buses get it with their next sync, and switch to it by themselves.")
 
 
-def _show(asked: PublicationRequest, locale: Locale) -> None:
+def _show(asked: PublicationRequest, locale: TariffLocale) -> None:
     """Exactly what is to be approved: version, start, digest, the tariff in sentences, its effect."""
     from fare.core.tariff.sentences import sentences
     from fare.tariffs.effects import decode
