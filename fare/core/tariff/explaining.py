@@ -9,7 +9,7 @@ from fare.core.tariff.context import Price, Rule, Step
 from fare.core.tariff.model import Tariff, TransferWindow
 from fare.core.tariff.naming import Speech, TariffLocale
 
-_FREE_IS_SAID = {Rule.TRANSFER, Rule.WINDOW, Rule.CAP, Rule.MAXIMUM}
+_FREE_IS_SAID = {Rule.TRANSFER, Rule.WINDOW, Rule.CAP, Rule.MAXIMUM, Rule.INCOMPLETE}
 
 
 def explain(tariff: Tariff, priced: Price | Sequence[Step], locale: TariffLocale, unit: Unit = "rial") -> str:

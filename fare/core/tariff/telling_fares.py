@@ -261,7 +261,10 @@ def _timeframe(speech: Speech, frame: Timeframe) -> str:
         ends = speech.clock(frame.end_s)
         times = speech.say("clock_range", start=speech.clock(frame.start_s), end=ends)
     service = speech.tariff.services.get(frame.service_id)
-    return f"{times} {_service_days(speech, frame.service_id, service)}"
+    days = _service_days(speech, frame.service_id, service)
+    if times == speech.say("all_day") and days == speech.say("every_day"):
+        return speech.say("always")
+    return f"{times} {days}"
 
 
 def _service_days(speech: Speech, service_id: str, service: Service | None) -> str:

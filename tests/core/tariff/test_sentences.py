@@ -142,8 +142,14 @@ def test_every_part_of_a_tariff_is_told() -> None:
         service_day_starts_s=4 * 3_600,
         rounding=Rounding(500, Direction.DOWN),
         default_products={"": "single"},
-        timeframes={"peak": (Timeframe(25_200, 36_000, "week"),)},
-        services={"week": Service((True,) * 5 + (False, False), 1, 9**6)},
+        timeframes={
+            "peak": (Timeframe(25_200, 36_000, "week"),),
+            "ever": (Timeframe(0, 86_400, "all"),),
+        },
+        services={
+            "week": Service((True,) * 5 + (False, False), 1, 9**6),
+            "all": Service((True,) * 7, 1, 9**6),
+        },
         join_rules=(JoinRule("line-5", "line-5"),),
         windows=(
             replace(WINDOW, transfers=1, pays=WindowPays.AMOUNT, amount=5_000, covers=seniors),
@@ -179,6 +185,7 @@ def test_every_part_of_a_tariff_is_told() -> None:
             "Two legs, in line 5 and then in line 5, count as one journey.",
         ],
         Topic.TIMES: [
+            "“ever” is all day, every day.",
             "“peak” is 07:00 to 10:00 on Monday, Tuesday, Wednesday, Thursday and Friday.",
             "The service day begins at 04:00.",
         ],
@@ -257,6 +264,9 @@ def test_a_price_is_explained_in_the_order_in_which_it_was_made() -> None:
         "The fare of “Single” is 35,000 rial; “Day cap” leaves 15,000 rial to pay.": (
             paid,
             Step(Rule.CAP, "day", 15_000),
+        ),
+        "The journey had no second tap in time, and nothing more is charged.": (
+            Step(Rule.INCOMPLETE, "", 0),
         ),
         "Nothing is charged.": (),
     }
