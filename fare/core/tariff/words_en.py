@@ -13,7 +13,6 @@ WORDS: Final[Mapping[str, str]] = {
     "semicolon": "; ",
     "full_stop": ".",
     "quoted": "“{text}”",
-    "range": "{first} to {last}",
     "more": "and {count} more",
     # quantities
     "seconds": "{count} seconds",

@@ -23,7 +23,6 @@ WORDS: Final[Mapping[str, str]] = {
     "semicolon": "؛ ",
     "full_stop": ".",
     "quoted": "«{text}»",
-    "range": "{first} تا {last}",
     "more": "{count} مورد دیگر",
     # quantities
     "seconds": "{count} ثانیه",
