@@ -92,14 +92,12 @@ def _from_folder(folder: Path) -> dict[str, bytes]:
             problem = "it is a link" if linked else f"it cannot be read ({fault.strerror})"
             faults.append(TariffFault(name, None, "", problem, "put the file itself into the folder"))
             continue
+        if not stat.S_ISREG(os.fstat(opened).st_mode):
+            os.close(opened)
+            problem = "it is no ordinary file"
+            faults.append(TariffFault(name, None, "", problem, "put the file itself into the folder"))
+            continue
         with os.fdopen(opened, "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                faults.append(
-                    TariffFault(
-                        name, None, "", "it is no ordinary file", "put the file itself into the folder"
-                    )
-                )
-                continue
             content = _read(file, name, left, faults)
         if content is not None:
             files[name] = content

@@ -11,7 +11,7 @@ from datetime import date
 from itertools import chain
 from typing import Final
 
-from fare.core.tariff.loading.fares import LEG_RULES
+from fare.core.tariff.loading.fares import CATEGORIES, LEG_RULES, PRODUCTS
 from fare.core.tariff.loading.findings import Findings, shown
 from fare.core.tariff.loading.naming_legs import named_legs
 from fare.core.tariff.loading.patterns import Areas, Patterns, PossibleLeg
@@ -21,6 +21,7 @@ from fare.core.tariff.model import EMPTY, Boundary, LegRule, Tariff
 _DAY_S: Final = 86_400
 _MAX_DAYS: Final = 1_500
 """Days of services that are looked at, from the first on."""
+_MAX_SERVICE_DAYS: Final = 300_000
 _MAX_GAP_KINDS: Final = 5_000
 _MEND: Final = "add a leg rule, or a product under [default_fare] in mancard.toml"
 
@@ -48,6 +49,7 @@ def check_coverage(tariff: Tariff, patterns: Patterns, findings: Findings) -> No
             "give the trips to the check if the fares depend on areas",
         )
     checked = _Checked(tariff, LegIndex(tariff), patterns, findings, _days(tariff), {})
+    prices_read = not any(each.file in (PRODUCTS, CATEGORIES) for each in findings.faults)
     told: set[tuple[str, str]] = set()
     covered: set[tuple[LegRule, ...]] = set()
     for leg, route in chain(patterns.legs.items(), named_legs(tariff, checked.index, patterns)):
@@ -59,7 +61,8 @@ def check_coverage(tariff: Tariff, patterns: Patterns, findings: Findings) -> No
             _unpriced(checked, leg, where)
         elif rules not in covered:
             covered.add(rules)
-            _check_riders(checked, rules, where, told)
+            if prices_read:
+                _check_riders(checked, rules, where, told)
             gap = _gap(checked, leg, rules)
             if gap and (gap, leg.network) not in told:
                 told.add((gap, leg.network))
@@ -140,8 +143,9 @@ def _days(tariff: Tariff) -> dict[tuple[str, ...], int]:
     known = {one: tariff.services[one] for one in sorted(services) if one in tariff.services}
     ends = [day for one in known.values() for day in (one.first_day, one.last_day, *one.added) if day]
     found: dict[tuple[str, ...], int] = {}
+    most = min(_MAX_DAYS, _MAX_SERVICE_DAYS // max(1, len(known)))
     if ends:
-        for day in range(min(ends), min(max(ends), min(ends) + _MAX_DAYS) + 1):
+        for day in range(min(ends), min(max(ends), min(ends) + most) + 1):
             running = tuple(one for one, service in known.items() if service.runs_on(day))
             if running:
                 found.setdefault(running, day)

@@ -139,14 +139,16 @@ def _products(tables: Tables, fares: Fares, currency: str | None, exponent: int 
             listed(row, "rider_category_id", category, known_categories, CATEGORIES)
         if medium:
             listed(row, "fare_media_id", medium, known_media, MEDIA)
-        if not product_id or amount is None:
+        if not product_id:
+            continue
+        name = row.get("fare_product_name") or fares.product_names.get(product_id) or product_id
+        fares.product_names.setdefault(product_id, name)  # even if it has no price: others may name it
+        if amount is None:
             continue
         if not _once(
             row, "fare_product_id", (product_id, category, medium), keys, "product, category and medium"
         ):
             continue
-        name = row.get("fare_product_name") or fares.product_names.get(product_id) or product_id
-        fares.product_names.setdefault(product_id, name)
         fares.products.append(ProductPrice(product_id, name, amount, category, medium))
         fares.product_lines.append(row.line)
     if not fares.products and tables.has(PRODUCTS) and not tables.findings.faults:

@@ -47,10 +47,11 @@ class TomlText:
             )
         except (ValueError, ArithmeticError) as fault:
             found = _AT_LINE.search(str(fault))
+            last = len(text.rstrip().split("\n")) if "end of document" in str(fault) else None
             problem = "this is not well-formed TOML"
             if isinstance(fault, tomllib.TOMLDecodeError):
                 problem += f": {re.sub(r' ?[(]at .*', '', str(fault))[:120]}"
-            findings.fault(FILE, int(found[1]) if found else None, "", problem, "correct this line")
+            findings.fault(FILE, int(found[1]) if found else last, "", problem, "correct this line")
         else:
             self._lines = _located(text)
 
