@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from fare.collection.adjustments import (
+    AdjustmentView,
+    adjustments_of_card,
+    adjustments_of_day,
+    adjustments_of_tickets,
+)
 from fare.collection.conflict_decisions import ConflictRefusal, decide_conflict
 from fare.collection.conflicts import ConflictSide, ConflictView, conflict, count_open, open_conflicts
 from fare.collection.intake import MAX_ENVELOPE_BYTES, leaf_hash, take_in
-from fare.collection.past_rides import PastRide, past_rides
+from fare.collection.past_rides import PastRide, PastRides, past_rides
 from fare.collection.redemptions import RedemptionAnswer, redeem
 from fare.collection.ticket_rides import RidePlace, TakenIn, TicketRideView, rides_of_tickets, taken_in
 from fare.collection.words import (
+    AdjustmentCause,
     BatchRefusal,
     ConflictDecision,
     Flag,
@@ -21,6 +28,8 @@ from fare.collection.words import (
 
 __all__ = [
     "MAX_ENVELOPE_BYTES",
+    "AdjustmentCause",
+    "AdjustmentView",
     "BatchRefusal",
     "ConflictDecision",
     "ConflictRefusal",
@@ -29,6 +38,7 @@ __all__ = [
     "Flag",
     "MediumKind",
     "PastRide",
+    "PastRides",
     "ProofState",
     "ProvenBy",
     "QuarantineReason",
@@ -37,6 +47,9 @@ __all__ = [
     "SuspenseReason",
     "TakenIn",
     "TicketRideView",
+    "adjustments_of_card",
+    "adjustments_of_day",
+    "adjustments_of_tickets",
     "conflict",
     "count_open",
     "decide_conflict",

@@ -76,6 +76,11 @@ def adjustments_of_tickets(session: Session, ctis: Collection[bytes]) -> list[Ad
     return sorted(found, key=lambda view: (view.adjusted_at, view.number), reverse=True)
 
 
+def adjustments_of_day(session: Session, day: date) -> list[AdjustmentView]:
+    """The adjustments of a service day's rides, the newest first."""
+    return _views(session, _ADJUSTMENT.c.service_day == day, None)
+
+
 def net_of_rides(connection: Connection, keys: Iterable[RideKey]) -> dict[RideKey, Parts]:
     """What the adjustments of these rides come to, held ones too; rides without are left out."""
     c = _ADJUSTMENT.c

@@ -75,7 +75,8 @@ def fold(rides: Sequence[PastRide], state: RiderState, since_s: int, until_s: in
                 folded.open_ride = None
         # Clocks differ by seconds and a card's counter does not lie: time never goes back.
         at_s = max(at_s, ride.tap.at_s)
-        state = _one(ride, replace(ride.tap, at_s=at_s), state, folded)
+        tap = ride.tap if ride.tap.at_s == at_s else replace(ride.tap, at_s=at_s)
+        state = _one(ride, tap, state, folded)
         folded.states.append(state)
         folded.times_s.append(at_s)
     if folded.open_ride is not None and state.journey is not None:

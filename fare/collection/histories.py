@@ -209,7 +209,9 @@ def disputes(connection: Connection, refs: Collection[str]) -> tuple[set[RideKey
 
 def _rows_after(connection: Connection, name: str, after: Mapping[str, int], table: sa.Table) -> list[Any]:
     rows: list[Any] = []
-    statement = text(_AFTER[connection.dialect.name].format(table=name)).columns(*table.columns)
+    statement = text(_AFTER[connection.dialect.name].format(table=name)).columns(
+        **{column.name: column.type for column in table.columns}
+    )
     for chunk in in_chunks(after):
         places = json.dumps([{"ref": ref, "place": after[ref]} for ref in chunk])
         rows += connection.execute(statement, {"places": places}).all()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlmodel import Session
@@ -53,7 +54,7 @@ class Past:
     disputed: AbstractSet[RideKey] = field(default_factory=set[RideKey])
     moved: AbstractSet[RideKey] = field(default_factory=set[RideKey])
     funds_rial: int = 0
-    spent_rial: int = 0
+    spent_rial: Callable[[], int] = lambda: 0
 
 
 def read_pasts(
@@ -118,10 +119,16 @@ def _cards(
                 rides.append(RowRide(card_key(int(ref), row.counter), row, ride))
         funds_rial = funds.get(int(ref), (0, 0))[0] + in_versions.get(ref, 0)
         # Whose balance has moved to another card is charged no more; what goes back goes there.
-        spent_rial = funds_rial if int(ref) in replaced else proven_spent(session, int(ref))
+        spent = (
+            partial(_all_of, funds_rial) if int(ref) in replaced else partial(proven_spent, session, int(ref))
+        )
         of_rider = {key for key in adjusted if key.ref == ref and key.kind is MediumKind.CARD}
-        found.append((ref, Past(rides, of_rider, funds_rial=funds_rial, spent_rial=spent_rial)))
+        found.append((ref, Past(rides, of_rider, funds_rial=funds_rial, spent_rial=spent)))
     return found
+
+
+def _all_of(rial: int) -> int:
+    return rial
 
 
 def _version(row: Any) -> int:

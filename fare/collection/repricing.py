@@ -185,7 +185,7 @@ def _room(past: Past, dues: Sequence[int], so_far: Mapping[RideKey, tuple[Parts,
     here = {each.key for each in past.rides}
     before_rial = sum(parts.rider_rial for key, (parts, _) in so_far.items() if key in past.of_rider - here)
     back_rial = sum(max(0, _base(each.row) - due) for each, due in zip(past.rides, dues, strict=True))
-    return past.funds_rial - past.spent_rial - before_rial + back_rial
+    return past.funds_rial - past.spent_rial() - before_rial + back_rial
 
 
 def _posted(row: Any) -> Parts:

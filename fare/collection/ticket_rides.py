@@ -6,7 +6,8 @@ tickets: asking for somebody else's is for the caller to refuse.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -14,6 +15,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlmodel import Session
 
+from fare.collection.adjustments import AdjustmentView, adjustments_of_tickets
 from fare.collection.bulk import table_of
 from fare.collection.models import Ride, TicketConflict
 from fare.collection.ticket_claims import claim_of
@@ -39,6 +41,7 @@ class TicketRideView:
     """One boarding that a ticket paid for. `disputed`: another bus showed it too and nobody has decided yet.
 
     `line` is the line's number; the rider paid `fare_rial` for `pax` people, once, disputed or not.
+    `adjusted_rial` is what that was adjusted by, negative where it came back, and `adjustment` the last one.
     """
 
     place: RidePlace
@@ -46,6 +49,8 @@ class TicketRideView:
     pax: int
     fare_rial: int
     disputed: bool
+    adjusted_rial: int = 0
+    adjustment: AdjustmentView | None = None
 
     @property
     def boarded_at(self) -> datetime:
@@ -89,8 +94,12 @@ def rides_of_tickets(
         rows += session.connection().execute(statement).all()
     rows.sort(key=_place, reverse=True)
     shown = rows[:limit]
-    open_ones = _disputed(session, {bytes.fromhex(row.medium_ref) for row in shown})
-    return [_view(row, open_ones) for row in shown]
+    shown_ctis = {bytes.fromhex(row.medium_ref) for row in shown}
+    open_ones = _disputed(session, shown_ctis)
+    adjusted: dict[tuple[str, int], list[AdjustmentView]] = defaultdict(list)
+    for each in adjustments_of_tickets(session, shown_ctis):
+        adjusted[each.medium_ref, each.counter].append(each)
+    return [_view(row, open_ones, adjusted[row.medium_ref, row.counter]) for row in shown]
 
 
 def taken_in(session: Session, ctis: Iterable[bytes]) -> dict[bytes, TakenIn]:
@@ -118,10 +127,18 @@ def _disputed(session: Session, ctis: Collection[bytes]) -> set[tuple[bytes, int
     return {(bytes(cti), ctr) for cti, ctr in rows}
 
 
-def _view(row: Any, disputed: Collection[tuple[bytes, int]]) -> TicketRideView:
+def _view(
+    row: Any, disputed: Collection[tuple[bytes, int]], adjusted: Sequence[AdjustmentView]
+) -> TicketRideView:
     place = _place(row)
     return TicketRideView(
-        place, row.line, _pax(row), row.fare_rial, disputed=(place.cti, place.ctr) in disputed
+        place,
+        row.line,
+        _pax(row),
+        row.fare_rial,
+        disputed=(place.cti, place.ctr) in disputed,
+        adjusted_rial=sum(each.rider_rial for each in adjusted),
+        adjustment=adjusted[0] if adjusted else None,
     )
 
 

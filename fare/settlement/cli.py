@@ -1,6 +1,6 @@
 """Closing a service day and paying the owners.
 
-`mancard settlement seal DAY` · `statements DAY` · `pay DAY --out FILE.csv`
+`mancard settlement seal DAY` · `adjustments DAY` · `statements DAY` · `pay DAY --out FILE.csv`
 """
 
 from __future__ import annotations
@@ -84,6 +84,42 @@ def statements(day: DayArgument) -> None:
             + (f" (adjustments {line.adjustments_rial:,} in the net)" if line.adjustments_rial else "")
         )
     print(f"{len(issued)} statements, {sum(line.payable_rial for line in issued):,} rial to pay.")
+
+
+@app.command()
+def adjustments(
+    day: DayArgument,
+    card: Annotated[int | None, typer.Option("--card", metavar="SERIAL", help="Of this card alone.")] = None,
+    language: Annotated[str, typer.Option("--language", metavar="fa|en", help="Of the reasons.")] = "fa",
+) -> None:
+    """Print what the day's fares were adjusted by after all rides of their riders were known, and why."""
+    from typing import get_args
+
+    from fare.collection import adjustments_of_day
+    from fare.core.errors import OperatorError
+    from fare.core.tariff.explaining import explain
+    from fare.core.tariff.naming import TariffLocale
+    from fare.database.engine import open_engine, read
+    from fare.distribution import tariff_history
+    from fare.settings import LedgerSettings
+    from fare.settlement.days import read_day
+
+    locale: TariffLocale | None = next((each for each in get_args(TariffLocale) if each == language), None)
+    if locale is None:
+        raise OperatorError(f"Reasons are not told in '{language}': say --language fa or --language en.")
+    with read(open_engine(LedgerSettings().database_url)) as session:
+        found = adjustments_of_day(session, read_day(day))
+        known = {tariff.version: tariff for _, tariff in tariff_history(session)}
+    shown = [
+        each for each in found if card is None or (each.medium_kind, each.medium_ref) == ("card", str(card))
+    ]
+    for each in shown:
+        why = explain(known[each.tariff_version], each.steps, locale)
+        print(
+            f"{each.medium_kind} {each.medium_ref}, ride {each.counter}, line {each.line}: charged"
+            f" {each.charged_rial:,}, adjusted by {each.rider_rial:+,} rial ({each.cause}): {why}"
+        )
+    print(f"{len(shown)} adjustments, {sum(each.rider_rial for each in shown):+,} rial.")
 
 
 @app.command()

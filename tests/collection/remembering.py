@@ -59,7 +59,8 @@ def pay(
     deliver: bytes | None = None,
 ) -> Tap:
     """A whole tap as a validator makes it; `leaves` is what the card tells from then on,
-    instead of the truth."""
+    instead of the truth.
+    """
 
     def places(session: Session) -> tuple[Tariff, Tariff]:
         known = tariffs(session)
@@ -70,7 +71,7 @@ def pay(
 
     with read(bus.city.engine) as session:
         tariff, flat = places(session)
-    opened = bus._open(card)  # noqa: SLF001 - the bus of these tests
+    opened = bus._open(card)
     last = card_record.decode(opened.newest_record)
     in_force = entitlement.decode(deliver or opened.entitlement)
     at_s = int(at.timestamp())

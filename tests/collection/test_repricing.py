@@ -1,10 +1,14 @@
-"""Rides priced anew by all that is known: differences as rows and entries of their own, whatever the order."""
+"""Rides priced anew by all that is known: differences as rows and entries of their own, in any order."""
 
 from __future__ import annotations
 
 from datetime import date, timedelta
 from itertools import permutations
 from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from fare.core import entitlement
 from fare.core.tariff.context import TapKind
@@ -17,6 +21,7 @@ from fare.reconciliation.audit import audit
 from fare.reconciliation.card import check_card
 from fare.reconciliation.findings import Kind
 from fare.settlement import make_statements, seal_day
+from hardware.city.corruption import _without_triggers
 from tests.collection.bus import EVENING, FARE_RIAL, NOON, OWNER_RIAL, SHARE_BPS, City
 from tests.collection.remembering import HOUR_FREE, day_cap, pay, remember
 
@@ -96,7 +101,7 @@ def test_a_phone_pays_each_bus_in_full_and_gets_its_transfer_back(city: City) ->
 def test_any_order_and_any_duplicates_come_to_the_same_ledger(city: City) -> None:
     """The same five rides of one wallet, in six cities that hear of them in six orders."""
     remember(city, windows=(HOUR_FREE,), caps=(day_cap(30_000),))
-    found: list[tuple[dict[str, int], list[int]]] = []
+    found: list[tuple[dict[str, int], list[tuple[int, int]]]] = []
     for n, order in enumerate(permutations(range(3))):
         buses = [city.bus(10 * n + i + 1, f"o-{i % 2 + 1}") for i in range(3)]
         rider = city.rider()
@@ -113,13 +118,12 @@ def test_any_order_and_any_duplicates_come_to_the_same_ledger(city: City) -> Non
             name: after.get(name, 0) - before.get(name, 0)
             for name in ("owner_payable:o-1", "owner_payable:o-2")
         }
-        ref = city.rows("SELECT medium_ref FROM travel_adjustment ORDER BY adjusted_at, rider_ref")
-        assert ref
         back = city.rows(
-            "SELECT counter, sum(rider_rial) FROM travel_adjustment WHERE rider_ref = :w GROUP BY 1 ORDER BY 1",
-            w=rider.wallet_id,
+            "SELECT counter, sum(rider_rial) FROM travel_adjustment WHERE rider_ref = :wallet"
+            " GROUP BY counter ORDER BY counter",
+            wallet=rider.wallet_id,
         )
-        found.append((owners, [tuple(each) for each in back if each[1]]))
+        found.append((owners, [(counter, int(rial)) for counter, rial in back if rial]))
     assert all(each == found[0] for each in found)
     assert found[0][1] == [(2, -FARE_RIAL), (3, -10_000), (4, -FARE_RIAL), (5, -FARE_RIAL)]
     assert_books(city)
@@ -294,3 +298,35 @@ def test_a_flat_tariff_folds_nothing(city: City) -> None:
     bus.send()
     assert city.rows("SELECT * FROM travel_rider") == []
     assert adjustments(city) == []
+
+
+def test_an_adjustment_that_was_tampered_with_is_named(city: City, owner_engine: Engine) -> None:
+    remember(city, windows=(HOUR_FREE,))
+    first, second = city.bus(1, "o-1"), city.bus(2, "o-2")
+    phone = city.phone()
+    first.scan(phone, 1, tariff_version=2)
+    second.scan(phone, 2, NOON + LATER, tariff_version=2)
+    for bus in (first, second):
+        bus.send()
+    seal(city)
+    assert_books(city)
+    with owner_engine.begin() as connection, _without_triggers(connection, "travel_adjustment"):
+        connection.execute(
+            text("UPDATE travel_adjustment SET rider_rial = rider_rial - 1, owner_rial = owner_rial - 1")
+        )
+    with read(city.engine) as session:
+        found = audit(session)
+    assert {each.subject.split(":")[0] for each in found.findings} >= {"entry adjust", "entry adjusted"}
+
+
+def test_parts_that_do_not_add_up_are_refused_by_the_database(city: City) -> None:
+    columns = (
+        "medium_kind, medium_ref, counter, number, rider_kind, rider_ref, service_day, rider_rial,"
+        " owner_rial, commission_rial, suspense_rial, is_held, cause, steps, tariff_version, entry_id, adjusted_at"
+    )
+    row = (
+        "'card', '1', 2, 1, 'card', '1', '2026-11-22', 1, 1, 1, 0, false, 'repriced', '', 1, 'adjust:x',"
+        " '2026-11-22 00:00:00'"
+    )
+    with pytest.raises(DBAPIError), city.engine.begin() as connection:
+        connection.execute(text(f"INSERT INTO travel_adjustment ({columns}) VALUES ({row})"))

@@ -13,8 +13,9 @@ sees none of the rides since.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from fastapi import APIRouter
 from sqlmodel import Session
@@ -24,7 +25,11 @@ from starlette.responses import JSONResponse, Response
 from fare.collection import RidePlace, TicketRideView, rides_of_tickets
 from fare.core.identifiers import parse_cti
 from fare.core.proof.possession import check_possession
+from fare.core.tariff.explaining import explain
+from fare.core.tariff.model import Tariff
+from fare.core.tariff.naming import TariffLocale
 from fare.database.engine import read, write
+from fare.distribution import tariff_history
 from fare.issuing import (
     BY_OLD_PHONE,
     PhoneStatus,
@@ -44,6 +49,7 @@ from fare.web.rider.guard import GuardedRoute
 from fare.web.rider.refusals import RiderError, RiderRefused
 
 RIDES_A_PAGE: Final = 20
+_TOLD_IN: Final[tuple[TariffLocale, ...]] = get_args(TariffLocale)
 _MAX_CURSOR_CHARS: Final = 60
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -121,10 +127,11 @@ def _add_rides(router: APIRouter, riders: Riders) -> None:
             phone_id = phone_of(riders.visitor(session, token_of(request), riders.now()))
             found = rides_of_tickets(session, _tickets_to_see(session, phone_id), place, RIDES_A_PAGE + 1)
             names = line_names(session)
+            by_version = {tariff.version: tariff for _, tariff in tariff_history(session)}
         page = found[:RIDES_A_PAGE]
         more = len(found) > RIDES_A_PAGE
         return {
-            "rides": [_ride(ride, names.get(ride.line, str(ride.line))) for ride in page],
+            "rides": [_ride(ride, names.get(ride.line, str(ride.line)), by_version) for ride in page],
             "next": _cursor(page[-1].place) if more else None,
         }
 
@@ -140,8 +147,8 @@ def _tickets_to_see(session: Session, phone_id: str) -> list[bytes]:
     return [cti for each in seen for cti in tickets_of_phone(session, each.phone_id)]
 
 
-def _ride(ride: TicketRideView, line_name: str) -> dict[str, Any]:
-    return {
+def _ride(ride: TicketRideView, line_name: str, by_version: Mapping[int, Tariff]) -> dict[str, Any]:
+    told: dict[str, Any] = {
         "at_ms": int(ride.boarded_at.timestamp() * 1000),
         "line": ride.line,
         "line_name": line_name,
@@ -149,6 +156,18 @@ def _ride(ride: TicketRideView, line_name: str) -> dict[str, Any]:
         "fare_rial": ride.fare_rial,
         "disputed": ride.disputed,
     }
+    if ride.adjusted_rial:
+        told |= {"adjusted_rial": ride.adjusted_rial, "adjusted_why": _why(ride, by_version)}
+    return told
+
+
+def _why(ride: TicketRideView, by_version: Mapping[int, Tariff]) -> dict[str, str]:
+    """Why a ride came to another fare, by language."""
+    last = ride.adjustment
+    tariff = None if last is None else by_version.get(last.tariff_version)
+    if last is None or tariff is None:
+        return {}
+    return {locale: explain(tariff, last.steps, locale, unit="toman") for locale in _TOLD_IN}
 
 
 def _cursor(place: RidePlace) -> str:

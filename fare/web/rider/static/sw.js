@@ -2,7 +2,7 @@
 // what belongs to a rider is not in this cache. SHELL names the files' content: a test says the value to write here
 // when a file has changed, and with it every phone fetches the new files, all or none.
 "use strict";
-const SHELL = "d0ef118894751370";
+const SHELL = "1a30fb6210bf836c";
 const CACHE = `mancard-rider-${SHELL}`;
 const FILES = [
   "/rider/",
@@ -53,9 +53,10 @@ self.addEventListener("activate", (event) => {
   event.waitUntil(tidy());
 });
 
-// The page asks for this when it is opened, never while a code is shown.
+// The page asks for these when it is opened, never while a code is shown.
 self.addEventListener("message", (event) => {
   if (event.data === "take over") self.skipWaiting();
+  if (event.data === "hold this page") event.waitUntil(self.clients.claim());
 });
 
 self.addEventListener("fetch", (event) => {

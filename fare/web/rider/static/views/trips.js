@@ -2,7 +2,7 @@
 import { ask } from "../api.js";
 import { now_ms } from "../clock.js";
 import { h } from "../element.js";
-import { digits, moment, t, toman } from "../words.js";
+import { digits, moment, spoken, t, toman } from "../words.js";
 import { backTo, button, heading, problemPlace, tellProblem, problemOf, working } from "./pieces.js";
 
 export function tripsView({ go }) {
@@ -27,6 +27,12 @@ export function tripsView({ go }) {
   return { title: t("trips.title"), body: [backTo(go), heading(t("trips.title")), problem, empty, list, more] };
 }
 
+// The tariff's reasons are told in Persian or English: other languages read the Persian ones.
+function cameBack(ride) {
+  const why = ride.adjusted_why[spoken()] ?? ride.adjusted_why.fa ?? "";
+  return `${t("trips.back", { amount: toman(-ride.adjusted_rial) })} ${why}`.trim();
+}
+
 function trip(ride) {
   return h(
     "li",
@@ -42,6 +48,7 @@ function trip(ride) {
       { class: "note" },
       moment(ride.at_ms, now_ms()) + (ride.pax > 1 ? ` · ${t("trips.people", { n: digits(ride.pax) })}` : ""),
     ),
+    ride.adjusted_rial < 0 && h("p", { class: "note trip-back" }, cameBack(ride)),
     ride.disputed && h("p", { class: "notice" }, t("trips.disputed")),
   );
 }
