@@ -322,7 +322,8 @@ def test_an_adjustment_that_was_tampered_with_is_named(city: City, owner_engine:
 def test_parts_that_do_not_add_up_are_refused_by_the_database(city: City) -> None:
     columns = (
         "medium_kind, medium_ref, counter, number, rider_kind, rider_ref, service_day, rider_rial,"
-        " owner_rial, commission_rial, suspense_rial, is_held, cause, steps, tariff_version, entry_id, adjusted_at"
+        " owner_rial, commission_rial, suspense_rial, is_held, cause, steps, tariff_version, entry_id,"
+        " adjusted_at"
     )
     row = (
         "'card', '1', 2, 1, 'card', '1', '2026-11-22', 1, 1, 1, 0, false, 'repriced', '', 1, 'adjust:x',"
