@@ -35,8 +35,8 @@ class LoadedTariff:
 def load_tariff(files: Mapping[str, bytes], version: int = 0, *, unfinished: bool = False) -> LoadedTariff:
     """Read a tariff from the contents of its files by name. Never raises for what is in them.
 
-    `unfinished`: legs without a fare are no fault, for who tries a tariff that is still being written. What
-    is published is never read so.
+    `unfinished`: legs without a fare are no fault and nothing is warned of, for who tries a tariff that is
+    still being written. What is published is never read so.
     """
     findings = Findings()
     tables = Tables(files, findings)
@@ -115,9 +115,10 @@ def _check(
     if findings.uncounted_faults:
         return
     check_soundness(tariff, fares, findings)
+    if unfinished:
+        return
     patterns = read_patterns(tables, tariff)
-    if not unfinished:
-        check_coverage(tariff, patterns, findings)
+    check_coverage(tariff, patterns, findings)
     if not findings.faults:
         warn_of_oddities(tariff, fares, network, patterns, text, findings)
 
