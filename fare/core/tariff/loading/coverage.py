@@ -123,8 +123,8 @@ def _named(tariff: Tariff, leg: PossibleLeg, route: str) -> str:
     parts = [f"on route {shown(route)[1:-1]}"] if route else []
     if leg.network:
         parts.append(f"on network {leg.network}" if not route else f"(network {leg.network})")
-    parts += [_place("from", leg.from_areas)] if leg.from_areas or tariff.area_ids else []
-    parts += [_place("to", leg.to_areas)] if leg.to_areas or tariff.area_ids else []
+    if leg.from_areas or leg.to_areas:
+        parts += [_place("from", leg.from_areas), _place("to", leg.to_areas)]
     return " ".join(parts) or "on any route"
 
 
