@@ -5,16 +5,19 @@ Who rode stays unknown: a medium has a number here that is good for this one ans
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from fare.collection.models import Ride
 from fare.collection.words import MediumKind
 from fare.core import card_record, entitlement
 from fare.core.errors import MalformedDocument
+from fare.database.chunks import in_chunks
 from fare.issuing import entitlement_bytes
 
 _DEFAULT_CATEGORY = 0
@@ -40,34 +43,64 @@ class PastRide:
     on_pass: bool
 
 
-def past_rides(session: Session, since: date, until: date, most: int) -> list[PastRide]:
-    """Rides of the service days from `since` to `until`, both included: the newest `most`, by time."""
-    rows = session.exec(
-        select(Ride)
-        .where(col(Ride.service_day) >= since, col(Ride.service_day) <= until)
-        .order_by(col(Ride.boarded_at).desc(), col(Ride.medium_ref), col(Ride.counter))
-        .limit(most)
+@dataclass(frozen=True, slots=True)
+class PastRides:
+    """Rides by time, of all media or of a sample of them; `in_all` counts those that there were."""
+
+    rides: tuple[PastRide, ...]
+    in_all: int
+
+
+def past_rides(session: Session, since: date, until: date, most: int) -> PastRides:
+    """Rides of the service days from `since` to `until`, both included.
+
+    Where there are more than `most`, all rides of some media, so that caps and transfers are told rightly:
+    always the same media for the same rides, and none is likelier than another.
+    """
+    days = (col(Ride.service_day) >= since, col(Ride.service_day) <= until)
+    counted = session.exec(
+        select(Ride.medium_kind, Ride.medium_ref, sa.func.count())
+        .where(*days)
+        .group_by(col(Ride.medium_kind), col(Ride.medium_ref))
     ).all()
+    in_all = sum(count for _, _, count in counted)
+    media = _numbered(counted, min(in_all, most))
+    rows: list[Ride] = []
+    for chunk in in_chunks({ref for _, ref in media}):
+        rows += session.exec(select(Ride).where(*days, col(Ride.medium_ref).in_(chunk))).all()
+    rows = [row for row in rows if (row.medium_kind, row.medium_ref) in media]
+    rows.sort(key=lambda row: (row.boarded_at, row.medium_ref, row.counter))
     categories = _categories(session, rows)
-    media: dict[tuple[str, str], int] = {}
-    found: list[PastRide] = []
-    for row in reversed(rows):
-        record = _record(row.record_written)
-        found.append(
-            PastRide(
-                medium=media.setdefault((row.medium_kind, row.medium_ref), len(media) + 1),
-                medium_kind=MediumKind(row.medium_kind),
-                rider_category=categories(row),
-                boarded_at=row.boarded_at,
-                line=row.line,
-                area=_area(row, record),
-                vehicle_id=row.vehicle_id,
-                fare_rial=row.fare_rial,
-                alighting=record is not None and record.alighting,
-                on_pass=record is not None and record.on_pass,
-            )
-        )
+    return PastRides(
+        tuple(_past(row, media[row.medium_kind, row.medium_ref], categories(row)) for row in rows), in_all
+    )
+
+
+def _numbered(counted: Sequence[tuple[str, str, int]], most: int) -> dict[tuple[str, str], int]:
+    """Media with at most so many rides together, numbered from 1 in an order that says nothing of them."""
+    drawn = sorted(counted, key=lambda each: hashlib.sha256(f"{each[0]} {each[1]}".encode()).digest())
+    found: dict[tuple[str, str], int] = {}
+    for kind, ref, count in drawn:
+        if count <= most:
+            most -= count
+            found[kind, ref] = len(found) + 1
     return found
+
+
+def _past(row: Ride, medium: int, category: int) -> PastRide:
+    record = _record(row.record_written)
+    return PastRide(
+        medium=medium,
+        medium_kind=MediumKind(row.medium_kind),
+        rider_category=category,
+        boarded_at=row.boarded_at,
+        line=row.line,
+        area=_area(row, record),
+        vehicle_id=row.vehicle_id,
+        fare_rial=row.fare_rial,
+        alighting=record is not None and record.alighting,
+        on_pass=record is not None and record.on_pass,
+    )
 
 
 def _categories(session: Session, rows: Sequence[Ride]) -> Callable[[Ride], int]:

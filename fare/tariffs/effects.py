@@ -33,19 +33,27 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """Rial over all days. `total`, `by_category` count riders, `by_line` rides (key: the line's number)."""
+    """Rial over all days. `total`, `by_category` count riders, `by_line` rides (key: the line's number).
+
+    `in_all`: the rides that there were, where `rides` and `on_passes` are those of a sample of the riders.
+    """
 
     since: date
     until: date
     rides: int
     on_passes: int
     not_compared: int
-    cut: bool
+    in_all: int
     total: Group
     by_category: tuple[Group, ...]
     by_line: tuple[Group, ...]
     bars: tuple[Bar, ...]
     why_not: str = ""
+
+    @property
+    def sampled(self) -> bool:
+        """Whether only a sample of the riders was looked at."""
+        return self.rides + self.on_passes < self.in_all
 
     def encode(self) -> bytes:
         """Canonical CBOR, for the database."""
@@ -56,7 +64,7 @@ class Effect:
                 "rides": self.rides,
                 "on_passes": self.on_passes,
                 "not_compared": self.not_compared,
-                "cut": self.cut,
+                "in_all": self.in_all,
                 "total": _group_row(self.total),
                 "by_category": [_group_row(each) for each in self.by_category],
                 "by_line": [_group_row(each) for each in self.by_line],
@@ -76,7 +84,7 @@ def decode(raw: bytes) -> Effect:
             rides=found["rides"],
             on_passes=found["on_passes"],
             not_compared=found["not_compared"],
-            cut=found["cut"],
+            in_all=found["in_all"],
             total=Group(*found["total"]),
             by_category=tuple(Group(*each) for each in found["by_category"]),
             by_line=tuple(Group(*each) for each in found["by_line"]),
@@ -107,7 +115,7 @@ def effect_on(
         rides=real.rides,
         on_passes=real.on_passes,
         not_compared=summed.not_compared,
-        cut=real.cut,
+        in_all=real.in_all,
         total=summed.total,
         by_category=_largest_first(summed.categories),
         by_line=_largest_first(summed.lines),

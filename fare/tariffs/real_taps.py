@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from sqlmodel import Session
 
@@ -18,15 +18,15 @@ from fare.core.tariff.model import FareMedium, Tariff
 from fare.network import lines
 from fare.tariffs.cases import Case, CaseTap
 
-MOST_RIDES = 20_000
-"""So many are compared in less than a minute; the newest of the days asked for."""
+MOST_RIDES: Final = 100_000
+"""So many are compared in less than a minute."""
 
-_CATEGORY_KEYS = frozenset({"rider_category_id", "falls_back_to"})
+_CATEGORY_KEYS: Final = frozenset({"rider_category_id", "falls_back_to"})
 
 
 @dataclass(frozen=True, slots=True)
 class RealTaps:
-    """Cases for one tariff, one a medium. `lines`: route_id -> line number; `cut`: there were more rides."""
+    """Cases for one tariff, one a medium. `lines`: route_id -> line number; `in_all`: rides there were."""
 
     cases: tuple[Case, ...]
     lines: dict[str, int]
@@ -34,14 +34,18 @@ class RealTaps:
     until: date
     rides: int
     on_passes: int
-    cut: bool
+    in_all: int
 
 
 def cases_from_register(
     session: Session, tariff: Tariff, since: date, until: date, most: int = MOST_RIDES
 ) -> RealTaps:
-    """The proven rides of these service days, both included, in the words of `tariff`."""
-    found = past_rides(session, since, until, most)
+    """The proven rides of these service days, both included, in the words of `tariff`.
+
+    Where there are more than `most`, all rides of a sample of the riders.
+    """
+    past = past_rides(session, since, until, most)
+    found = past.rides
     routes = {line.line: line.route_id for line in lines(session)} | dict(tariff.lines)
     by_medium: dict[int, list[PastRide]] = {}
     for ride in found:
@@ -55,7 +59,7 @@ def cases_from_register(
         until=until,
         rides=sum(len(rides) for rides in by_medium.values()),
         on_passes=sum(ride.on_pass for ride in found),
-        cut=len(found) == most,
+        in_all=past.in_all,
     )
 
 

@@ -215,6 +215,8 @@ def _show(asked: PublicationRequest, locale: TariffLocale) -> None:
         f"{_count(total.more, 'rider')} pay more, {total.less:,} less, {total.same:,} the same; "
         f"revenue {total.difference:+,} rial."
     )
+    if effect.sampled:
+        print(f"  There were {effect.in_all:,} rides: these are all those of a sample of the riders.")
     if effect.not_compared:
         print(f"  {_count(effect.not_compared, 'rider')} could not be compared: {effect.why_not}")
 
