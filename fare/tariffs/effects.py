@@ -1,7 +1,7 @@
 """What a tariff would have done to the rides of past days: to riders, lines, rider categories and revenue.
 
-A sum over `comparing.compare`, small enough to be kept with a draft and shown to the second person. Nobody's
-single rides are in it. Riders are taken to ride as they did: it forecasts nothing.
+The sum over riders priced by both tariffs, small enough to be kept with a draft and shown to the second
+person. Nobody's single rides are in it. Riders are taken to ride as they did: it forecasts nothing.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from typing import Any, Final
 
 from fare.core.errors import MalformedDocument
 from fare.core.signed import canonical, decode_canonical
-from fare.core.tariff.model import Tariff
-from fare.tariffs.comparing import CaseChange, Group, compare
-from fare.tariffs.real_taps import RealTaps
+from fare.core.tariff.model import EMPTY, Tariff
+from fare.tariffs.cases import Case
+from fare.tariffs.comparing import CaseChange, Group, NotComparable
+from fare.tariffs.quoting import quote_case
+from fare.tariffs.real_taps import RealTaps, in_words_of
 
 _AT_ONCE: Final = 50
 _BARS_EACH_SIDE: Final = 8
@@ -98,14 +100,22 @@ def decode(raw: bytes) -> Effect:
 def effect_on(
     old: Tariff, new: Tariff, real: RealTaps, progress: Callable[[int, int], None] | None = None
 ) -> Effect:
-    """Price all rides under both tariffs. `progress` hears (riders done, riders in all)."""
+    """Price all rides under both tariffs. `progress` hears (riders done, riders in all).
+
+    Raises NotComparable for tariffs of two currencies.
+    """
+    if (old.currency, old.exponent) != (new.currency, new.exponent):
+        raise NotComparable(
+            f"The tariff in force is in {old.currency}, this one in {new.currency}: they cannot be compared."
+        )
     summed = _Sums()
     done = 0
     for start in range(0, len(real.cases), _AT_ONCE):
         part = real.cases[start : start + _AT_ONCE]
-        found = compare(old, new, part)
-        for case, change in zip(part, found.cases, strict=True):
-            summed.add(change, [real.lines.get(tap.route_id or "", NO_LINE) for tap in case.taps])
+        for case in part:
+            summed.add(
+                _change(old, new, case), [real.lines.get(tap.route_id or "", NO_LINE) for tap in case.taps]
+            )
         done += len(part)
         if progress is not None:
             progress(done, len(real.cases))
@@ -134,6 +144,11 @@ def bars(differences: list[int]) -> tuple[Bar, ...]:
         counts[index] = counts.get(index, 0) + 1
     ends = range(min([0, *counts]), max([0, *counts]) + 1)
     return tuple(_bar(index, step, counts.get(index, 0)) for index in ends)
+
+
+def _change(old: Tariff, new: Tariff, case: Case) -> CaseChange:
+    before, after = quote_case(old, in_words_of(old, new, case)), quote_case(new, case)
+    return CaseChange(case.case_id, case.rider_category or EMPTY, before.total, after.total, before, after)
 
 
 @dataclass(slots=True)

@@ -5,23 +5,20 @@ Riders are numbers in it. Rides on a pass are left out: they cost nothing before
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, Final, cast
+from typing import Final
 
 from sqlmodel import Session
 
 from fare.collection import MediumKind, PastRide, past_rides
 from fare.core.tariff.context import TapKind
-from fare.core.tariff.document import from_document, to_document
 from fare.core.tariff.model import FareMedium, Tariff
 from fare.network import lines
 from fare.tariffs.cases import Case, CaseTap
 
 MOST_RIDES: Final = 100_000
 """So many are compared in less than a minute."""
-
-_CATEGORY_KEYS: Final = frozenset({"rider_category_id", "falls_back_to"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,41 +60,20 @@ def cases_from_register(
     )
 
 
-def with_categories_of(old: Tariff, new: Tariff) -> Tariff:
-    """The old tariff with the new one's ids for rider categories: cards know both by their number alone."""
-    ids = {each.number: each.rider_category_id for each in new.rider_categories}
-    changed = {
-        each.rider_category_id: ids[each.number]
-        for each in old.rider_categories
-        if ids.get(each.number, each.rider_category_id) != each.rider_category_id
-    }
-    if not changed:
-        return old
-    # An id of the old tariff that the new one uses for another number must not become that one's.
-    taken = set(ids.values())
-    for each in old.rider_categories:
-        own = each.rider_category_id
-        if own in taken and own not in changed and ids.get(each.number) != own:
-            changed[own] = f"{own} ({each.number})"
-    return from_document(_renamed(to_document(old), changed))
+def in_words_of(old: Tariff, new: Tariff, case: Case) -> Case:
+    """A case for `new` as one for `old`: cards and taps know categories and areas by their numbers alone.
 
-
-def _renamed(value: Any, ids: dict[str, str]) -> Any:
-    if isinstance(value, list):
-        return [_renamed(each, ids) for each in cast("list[Any]", value)]
-    if not isinstance(value, dict):
-        return value
-    found: dict[Any, Any] = {}
-    for key, each in cast("dict[Any, Any]", value).items():
-        if key in _CATEGORY_KEYS:
-            found[key] = ids.get(each, each)
-        elif key == "rider_categories" and all(isinstance(one, str) for one in each):
-            found[key] = sorted(ids.get(one, one) for one in cast("list[str]", each))
-        elif key == "percents":
-            found[key] = {ids.get(one, one): percent for one, percent in each.items()}
-        else:
-            found[key] = _renamed(each, ids)
-    return found
+    A category that the old tariff does not know rides as its default one, as it did.
+    """
+    categories = {each.number: each.rider_category_id for each in old.rider_categories}
+    numbers = {each.rider_category_id: each.number for each in new.rider_categories}
+    areas = {name: old.areas.get(number) for number, name in new.areas.items()}
+    category = numbers.get(case.rider_category or "")
+    return replace(
+        case,
+        rider_category=None if category is None else categories.get(category),
+        taps=tuple(replace(tap, area_id=areas.get(tap.area_id or "")) for tap in case.taps),
+    )
 
 
 def _case(

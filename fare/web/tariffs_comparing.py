@@ -17,7 +17,7 @@ from fare.distribution import current_tariff
 from fare.tariffs.drafts import draft, keep_comparison
 from fare.tariffs.effects import effect_on
 from fare.tariffs.publishing import with_network
-from fare.tariffs.real_taps import cases_from_register, with_categories_of
+from fare.tariffs.real_taps import cases_from_register
 from fare.web.console import Console
 
 MOST_DAYS: Final = 366
@@ -86,6 +86,6 @@ class Comparisons:
             with self._lock:
                 self._progress[draft_id] = Progress(done, riders)
 
-        effect = effect_on(with_categories_of(old, new), new, real, heard)
+        effect = effect_on(old, new, real, heard)
         with write(console.engine) as session:
             keep_comparison(session, draft_id, effect.encode(), console.clock())

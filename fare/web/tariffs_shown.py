@@ -119,7 +119,7 @@ def plot(effect: Effect, reader: Reader) -> Plot:
     thousands = all(bar.up_to % (1000 * rial_each) == 0 for bar in effect.bars)
     scale = rial_each * (1000 if thousands else 1)
     return Plot(
-        width=max(len(effect.bars) * _PLOT_STEP + 8, 8 * _PLOT_STEP),
+        width=len(effect.bars) * _PLOT_STEP + 8,
         thousands=thousands,
         bars=tuple(_plotted(index, bar, tallest, scale, reader) for index, bar in enumerate(effect.bars)),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -17,10 +18,11 @@ from fare.core.tariff.model import FareProduct, Tariff, flat_tariff
 from fare.database.engine import read, write
 from fare.issuing.models import Entitlement
 from fare.network.models import Line
-from fare.tariffs.comparing import Group
+from fare.tariffs.cases import Case, CaseTap
+from fare.tariffs.comparing import Group, NotComparable
 from fare.tariffs.effects import Bar, bars, decode, effect_on
 from fare.tariffs.publishing import with_network
-from fare.tariffs.real_taps import RealTaps, cases_from_register, with_categories_of
+from fare.tariffs.real_taps import RealTaps, cases_from_register, in_words_of
 from fare.tariffs.source import open_tariff
 
 SAMPLE = Path(__file__).parents[2] / "fare" / "tariffs" / "samples" / "urmia"
@@ -107,9 +109,7 @@ def test_who_pays_more_and_what_it_earns(city: Engine) -> None:
     heard: list[tuple[int, int]] = []
     with read(city) as session:
         new, old = with_network(session, open_tariff(SAMPLE)), with_network(session, FLAT)
-    effect = effect_on(
-        with_categories_of(old, new), new, real(city, new), lambda done, riders: heard.append((done, riders))
-    )
+    effect = effect_on(old, new, real(city, new), lambda done, riders: heard.append((done, riders)))
     # By hand: the adult paid 2 x 30,000 and pays 35,000; the student 20,000 and 17,500; the one of yesterday
     # 30,000 and 35,000.
     assert effect.total == Group("", 3, 110_000, 87_500, 1, 2)
@@ -126,17 +126,33 @@ def test_who_pays_more_and_what_it_earns(city: Engine) -> None:
     assert decode(effect.encode()) == effect
 
 
-def test_categories_go_by_the_number_on_the_card() -> None:
-    new = open_tariff(SAMPLE)
-    old = with_categories_of(FLAT, new)
-    assert [each.rider_category_id for each in old.rider_categories] == ["adult", "student"]
-    assert [each.rider_category_id for each in old.products] == ["adult", "student"]
-    assert with_categories_of(new, new) is new
-    swapped = flat_tariff(2, "x", {0: FareProduct("a", "a", 1), 1: FareProduct("b", "b", 2)})
-    turned = with_categories_of(swapped, with_categories_of(FLAT, new))
-    assert [(each.number, each.rider_category_id) for each in turned.rider_categories] == [
-        (0, "adult"), (1, "student"),
-    ]  # fmt: skip
+def test_categories_and_areas_go_by_their_numbers() -> None:
+    new = replace(open_tariff(SAMPLE), areas={1: "north", 2: "new-area"})
+    old = replace(FLAT, areas={1: "shomal"})
+    taps = tuple(CaseTap(MORNING, area_id=area) for area in ("north", "new-area", None))
+    told = {
+        category: in_words_of(old, new, Case("1", taps, rider_category=category))
+        for category in ("adult", "student", "senior", None)
+    }
+    assert {category: case.rider_category for category, case in told.items()} == {
+        "adult": "category-0", "student": "category-1", "senior": None, None: None,
+    }  # fmt: skip
+    assert [tap.area_id for tap in told["adult"].taps] == ["shomal", None, None]
+
+
+def test_a_category_that_is_new_paid_as_the_default_one(city: Engine) -> None:
+    with read(city) as session:
+        new, old = with_network(session, open_tariff(SAMPLE)), with_network(session, FLAT)
+    seniors = replace(
+        real(city, new), cases=(Case("1", (CaseTap(MORNING),), rider_category="senior", fare_media="card"),)
+    )
+    assert effect_on(old, new, seniors).total == Group("", 1, 30_000, 0, 0, 1)
+
+
+def test_tariffs_of_two_currencies_are_not_compared(city: Engine) -> None:
+    new = replace(open_tariff(SAMPLE), currency="EUR")
+    with pytest.raises(NotComparable, match="EUR"):
+        effect_on(FLAT, new, real(city, new))
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,7 @@ def _effect(engine: Engine, settings: LedgerSettings, ready: Tariff, days: int) 
     from fare.distribution import NoTariffInForce, current_tariff
     from fare.tariffs.effects import effect_on
     from fare.tariffs.publishing import with_network
-    from fare.tariffs.real_taps import cases_from_register, with_categories_of
+    from fare.tariffs.real_taps import cases_from_register
 
     if days == 0:
         return None
@@ -152,7 +152,7 @@ def _effect(engine: Engine, settings: LedgerSettings, ready: Tariff, days: int) 
         except NoTariffInForce:
             return None
         real = cases_from_register(session, ready, today - timedelta(days=days), today)
-    return effect_on(with_categories_of(old, ready), ready, real) if real.cases else None
+    return effect_on(old, ready, real) if real.cases else None
 
 
 def _allow(engine: Engine, approval_id: str, name: str, locale: TariffLocale) -> None:
