@@ -54,8 +54,8 @@ class Phone:
         self.page.wait_for_function("(language) => document.documentElement.lang === language", arg=language)
 
     def wait_until_offline_works(self) -> None:
-        """The service worker has the page's files."""
-        self.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        """The service worker has the page's files and holds the page."""
+        self.page.wait_for_function("() => Boolean(navigator.serviceWorker.controller)")
 
     def show_code(self) -> None:
         """Press the big button; a code is drawn."""

@@ -124,13 +124,24 @@ function changed() {
 }
 
 // New files are taken up when the page is opened, before anything is shown of it for long; a page in use is left
-// alone.
-async function keepOffline() {
-  if (!navigator.serviceWorker) return;
-  const registration = await navigator.serviceWorker.register("/rider/sw.js", { scope: "/rider/" });
-  if (!registration.waiting) return;
-  navigator.serviceWorker.addEventListener("controllerchange", () => {
-    if (standing && ["home", "more"].includes(standing.name)) location.reload();
+// alone. `answered` settles when the ledger has told of the account.
+async function keepOffline(answered) {
+  const workers = navigator.serviceWorker;
+  if (!workers) return;
+  const opened = standing.name;
+  const registration = await workers.register("/rider/sw.js", { scope: "/rider/" });
+  if (!registration.waiting) {
+    // A page that was on its way while the worker began to hold pages is not held by it.
+    if (registration.active && !workers.controller) registration.active.postMessage("hold this page");
+    return;
+  }
+  // Not while the page still asks for anything: a worker that is told to go with requests in its hands stays for half a
+  // minute, or goes and leaves them without an answer.
+  if (document.readyState !== "complete") await new Promise((go) => addEventListener("load", go, { once: true }));
+  await answered;
+  if (standing.name !== opened || !registration.waiting) return;
+  workers.addEventListener("controllerchange", () => {
+    if (["home", "more"].includes(standing.name)) location.reload();
   });
   registration.waiting.postMessage("take over");
 }
@@ -148,8 +159,8 @@ async function start() {
   document.documentElement.dataset.ready = "yes";
   account.keepFresh();
   setInterval(() => !document.hidden && redraw(), AGE_MS);
-  if (account.state.account) refresh();
-  keepOffline().catch(() => {}); // without it the page works, only not offline
+  const answered = account.state.account ? refresh() : null;
+  keepOffline(answered).catch(() => {}); // without it the page works, only not offline
 }
 
 start();
