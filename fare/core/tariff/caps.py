@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from fare.core.tariff.context import Rule, Step
@@ -21,6 +22,8 @@ def capped(
     """What is left of `due` (minor units), why, and the caps after it is paid; below zero it lessens them."""
     counted: list[tuple[Cap, CapUse]] = []
     left, step = due, None
+    # A cap counts by service days: its weekdays are theirs, not those of the date after midnight.
+    leg = replace(leg, day=service_day(tariff, leg.decided_s))
     for cap in tariff.caps:
         candidate = offer.candidate
         if not covers(tariff, cap.covers, leg, candidate.group, candidate.product_id, leg.category):
@@ -37,7 +40,7 @@ def capped(
     if not counted:
         return due, (), uses
     now = dict(uses)
-    today = service_day(tariff, leg.decided_s) if any(_rolls(cap) for cap, _ in counted) else 0
+    today = leg.day if any(_rolls(cap) for cap, _ in counted) else 0
     for cap, use in counted:
         after = _add(cap, use, left, today)
         if after is None:

@@ -62,6 +62,8 @@ def _changes_at(tariff: Tariff, rule: JoinRule, off: TapContext, on: TapContext)
             rule.from_stop_id in (EMPTY, off.stop, _station(tariff, off))
             and rule.to_stop_id in (EMPTY, on.stop, _station(tariff, on))
         )  # fmt: skip
+    if tariff.join_anywhere:
+        return True
     if off.stop is not None and on.stop is not None:
         return off.stop == on.stop or _station(tariff, off) == _station(tariff, on)
     return areas_of(tariff, off) == areas_of(tariff, on)

@@ -130,7 +130,8 @@ class Tariff:
     route id, or EMPTY for all, -> the product charged when no rule matches. `media`: FareMedium -> the
     fare_media_id it stands for. `names`: display names by kind and id, such as "route:5", "area:north",
     "media:card". `stations`: stop_id -> its parent_station, where legs may join;
-    `join_within_s`: how long a change between two legs that join may take.
+    `join_within_s`: how long a change between two legs that join may take; `join_anywhere`: between any two
+    stops, where the rule names none.
     """
 
     version: int
@@ -174,6 +175,7 @@ class Tariff:
     card: CardTerms = NO_CARD_TERMS
     stations: Mapping[str, str] = field(default_factory=dict[str, str])
     join_within_s: int = 1_800
+    join_anywhere: bool = False
 
     @cached_property
     def zone(self) -> ZoneInfo:

@@ -242,14 +242,17 @@ def _rounding(speech: Speech, rounding: Rounding) -> str:
 
 
 def _joins(speech: Speech) -> Iterator[Sentence]:
+    within = speech.say("joined_within", duration=speech.duration(speech.tariff.join_within_s))
+    anywhere = "" if speech.tariff.join_anywhere else speech.say("joined_station")
     for rule in speech.tariff.join_rules:
         stops = dict.fromkeys(each for each in (rule.from_stop_id, rule.to_stop_id) if each)
-        at = speech.say("joined_at", names=speech.names("stop", stops)) if stops else ""
+        at = speech.say("joined_at", names=speech.names("stop", stops)) if stops else anywhere
         text = speech.say(
-            "joined",
+            "joined" if rule.from_network_id else "joined_any",
             first=speech.network(rule.from_network_id),
             second=speech.network(rule.to_network_id),
             at=at,
+            within=within,
         )
         yield Sentence(speech.sentence(text), "join_rules", Topic.FARES)
 

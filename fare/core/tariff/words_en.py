@@ -99,8 +99,11 @@ WORDS: Final[Mapping[str, str]] = {
     "all_day": "all day",
     "always": "all day, every day",
     "service": "on days of {name}",
-    "joined": "Two legs, in {first} and then in {second}, count as one journey{at}",
+    "joined": "Two legs, in {first} and then in {second}, count as one journey{at}{within}",
+    "joined_any": "Two legs one after the other count as one journey{at}{within}",
     "joined_at": " when changing at {names}",
+    "joined_station": " when changing at the same stop or station",
+    "joined_within": ", within {duration} of alighting",
     # distance and concessions
     "distance": "{name}{scope}: {bands}",
     "band_up_to": "up to {distance} {amount}",

@@ -109,8 +109,11 @@ WORDS: Final[Mapping[str, str]] = {
     "all_day": "تمام روز",
     "always": "همیشه",
     "service": "در روزهای {name}",
-    "joined": "دو سفر، در {first} و سپس در {second}، یک سفر به شمار می‌آیند{at}",
+    "joined": "دو سفر، در {first} و سپس در {second}، یک سفر به شمار می‌آیند{at}{within}",
+    "joined_any": "دو سفر پشت سر هم یک سفر به شمار می‌آیند{at}{within}",
     "joined_at": "، اگر جابه‌جایی در {names} باشد",
+    "joined_station": "، اگر جابه‌جایی در همان ایستگاه باشد",
+    "joined_within": "، تا {duration} پس از پیاده شدن",
     # distance and concessions
     "distance": "{name}{scope}: {bands}",
     "band_up_to": "تا {distance} {amount}",

@@ -182,7 +182,8 @@ def test_every_part_of_a_tariff_is_told() -> None:
         Topic.FARES: [
             "Fares are rounded down to whole 500 rial.",
             "Every line: “Single”, where no rule fits; such rides are marked for finance.",
-            "Two legs, in line 5 and then in line 5, count as one journey.",
+            "Two legs, in line 5 and then in line 5, count as one journey"
+            " when changing at the same stop or station, within 30 minutes of alighting.",
         ],
         Topic.TIMES: [
             "“ever” is all day, every day.",

@@ -240,7 +240,7 @@ def _join_rules(tables: Tables, network: Network, fares: Fares) -> None:
     keys: dict[Hashable, int] = {}
     networks_file = "networks.txt" if tables.has("networks.txt") else "routes.txt"
     for row in tables.rows(JOIN_RULES, ("from_network_id", "to_network_id"), ("from_stop_id", "to_stop_id")):
-        networks = row.required("from_network_id"), row.required("to_network_id")
+        networks = row.get("from_network_id"), row.get("to_network_id")
         stops = row.get("from_stop_id"), row.get("to_stop_id")
         for column, value in zip(("from_network_id", "to_network_id"), networks, strict=True):
             if value:
@@ -248,11 +248,19 @@ def _join_rules(tables: Tables, network: Network, fares: Fares) -> None:
         for column, value in zip(("from_stop_id", "to_stop_id"), stops, strict=True):
             if value:
                 listed(row, column, value, network.listed_stops, "stops.txt")
-        if bool(stops[0]) != bool(stops[1]):
-            empty = "to_stop_id" if stops[0] else "from_stop_id"
-            row.fault(empty, "only one of from_stop_id and to_stop_id is filled in", "fill in both or none")
-        elif all(networks) and _once(row, "", (*networks, *stops), keys, "networks and stops"):
+        if not _in_pairs(row, "network_id", networks) or not _in_pairs(row, "stop_id", stops):
+            continue
+        if _once(row, "", (*networks, *stops), keys, "networks and stops"):
             fares.join_rules.append(JoinRule(*networks, *stops))
+
+
+def _in_pairs(row: Row, what: str, values: tuple[str, str]) -> bool:
+    """Whether both or none are filled in: an empty pair does not matter to a join."""
+    if bool(values[0]) == bool(values[1]):
+        return True
+    empty = "to_" if values[0] else "from_"
+    row.fault(empty + what, f"only one of from_{what} and to_{what} is filled in", "fill in both or none")
+    return False
 
 
 def _transfer_rules(tables: Tables, fares: Fares, boundary: Boundary) -> None:

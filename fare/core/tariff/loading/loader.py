@@ -101,6 +101,9 @@ def _built(tables: Tables, text: TomlText, version: int, unfinished: bool) -> Ta
         free_days=(free_days := entitling.read_free_days(root, known)),
         services=_used(services, timeframes, {each.service_id for each in free_days}),
         card=charging.read_card(root),
+        stations=network.stations if fares.join_rules else {},
+        join_within_s=basics.join_within_s,
+        join_anywhere=basics.join_anywhere,
     )
     root.close()
     _check(tariff, fares, network, tables, text, unfinished)

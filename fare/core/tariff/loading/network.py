@@ -25,6 +25,7 @@ class Network:
     short_names: dict[str, str] = field(default_factory=dict[str, str])
     names: dict[str, str] = field(default_factory=dict[str, str])
     stop_areas: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    stations: dict[str, str] = field(default_factory=dict[str, str])
     area_ids: set[str] = field(default_factory=set[str])
     listed_routes: frozenset[str] | None = None
     listed_networks: frozenset[str] | None = None
@@ -142,6 +143,7 @@ def _stops(tables: Tables, network: Network) -> None:
         network.listed_stops = frozenset(lines)
     for row in parent_rows:
         listed(row, "parent_station", row.get("parent_station"), network.listed_stops, "stops.txt")
+    network.stations = parents
     own: dict[str, list[str]] = {}
     for row in tables.rows("stop_areas.txt", ("area_id", "stop_id")):
         area_id, stop_id = row.required("area_id"), row.required("stop_id")

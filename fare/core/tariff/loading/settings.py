@@ -41,6 +41,8 @@ class Settings:
     out_of_service: OutOfService
     limit_from: LimitFrom
     transfer_boundary: Boundary
+    join_within_s: int
+    join_anywhere: bool
     inclusive_groups: frozenset[str]
 
 
@@ -57,6 +59,7 @@ def read_settings(root: Table) -> Settings:
     if zone_name and not is_zone(zone_name):
         table.fault("zone", f"{shown(zone_name)} is not a time zone", 'write one such as "Asia/Tehran"')
         zone_name = None
+    transfers = root.table("transfers")
     calendar = table.word("calendar", Calendar, Calendar.GREGORIAN)
     settings = Settings(
         name=table.text("name"),
@@ -69,10 +72,13 @@ def read_settings(root: Table) -> Settings:
         pass_back_s=table.whole_or("pass_back_seconds", 5, 0, 86_400),
         out_of_service=table.word("out_of_service", OutOfService, OutOfService.PAY_ON_ANOTHER_DOOR),
         limit_from=table.word("transfer_limit_from", LimitFrom, LimitFrom.RULE),
-        transfer_boundary=_transfer_boundary(root),
+        transfer_boundary=transfers.word("boundary", Boundary, Boundary.INCLUSIVE),
+        join_within_s=transfers.whole_or("join_within_seconds", 1_800, 0, MAX_SECONDS),
+        join_anywhere=transfers.flag("join_anywhere", default=False),
         inclusive_groups=_inclusive_groups(root),
     )
     table.close()
+    transfers.close()
     return settings
 
 
@@ -82,13 +88,6 @@ def _week_starts(table: Table, default: int) -> int:
         return WEEKDAYS.index(word)
     table.fault("week_starts", f"{shown(word)} is not a day of the week", 'write one such as "saturday"')
     return default
-
-
-def _transfer_boundary(root: Table) -> Boundary:
-    table = root.table("transfers")
-    boundary = table.word("boundary", Boundary, Boundary.INCLUSIVE)
-    table.close()
-    return boundary
 
 
 def _inclusive_groups(root: Table) -> frozenset[str]:
