@@ -4,30 +4,35 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from itertools import permutations
+from random import Random
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
+from fare.collection import rides_of_tickets
 from fare.core import entitlement
 from fare.core.tariff.context import TapKind
+from fare.core.tariff.explaining import explain
 from fare.core.tariff.model import TapOff, TapOffCharge
 from fare.core.tariff.periods import cap_period
 from fare.core.tariff.state import CapUse, RiderState
 from fare.database.engine import read, write
+from fare.fleet.models import Owner
 from fare.issuing import entitlements_waiting
 from fare.reconciliation.audit import audit
 from fare.reconciliation.card import check_card
 from fare.reconciliation.findings import Kind
 from fare.settlement import make_statements, seal_day
 from hardware.city.corruption import _without_triggers
-from tests.collection.bus import EVENING, FARE_RIAL, NOON, OWNER_RIAL, SHARE_BPS, City
+from tests.collection.bus import EVENING, FARE_RIAL, NOON, OWNER_RIAL, SHARE_BPS, Bus, City, RidersCard
 from tests.collection.remembering import HOUR_FREE, day_cap, pay, remember
 
 DAY = date(2026, 11, 22)
 NEXT_MORNING = EVENING + timedelta(hours=12)
 LATER = timedelta(minutes=20)
+IBAN = "IR062960000000100324200001"
 
 
 def adjustments(city: City) -> list[Any]:
@@ -77,7 +82,7 @@ def test_a_transfer_that_the_card_told_is_charged_nothing_twice(city: City) -> N
 
 
 def test_a_phone_pays_each_bus_in_full_and_gets_its_transfer_back(city: City) -> None:
-    remember(city, windows=(HOUR_FREE,))
+    tariff = remember(city, windows=(HOUR_FREE,))
     first, second = city.bus(1, "o-1"), city.bus(2, "o-2")
     rider = city.rider()
     phone = city.phone(of=rider)
@@ -90,6 +95,11 @@ def test_a_phone_pays_each_bus_in_full_and_gets_its_transfer_back(city: City) ->
     assert adjustments(city) == [(ref, 2, -FARE_RIAL, "o-2", -OWNER_RIAL, "repriced")]
     assert city.balance("owner_payable:o-1") == -OWNER_RIAL
     assert city.balance("owner_payable:o-2") == 0
+    newest, oldest = city.session(lambda session: rides_of_tickets(session, [bytes.fromhex(ref)]))
+    assert (newest.adjusted_rial, oldest.adjusted_rial) == (-FARE_RIAL, 0)
+    assert newest.adjustment is not None
+    assert oldest.adjustment is None
+    assert "60 minutes" in explain(tariff, newest.adjustment.steps, "en")
     before = city.balance(f"stored_value:wallet:{rider.wallet_id}")
     seal(city)
     assert city.balance(f"stored_value:wallet:{rider.wallet_id}") == before - FARE_RIAL
@@ -331,3 +341,56 @@ def test_parts_that_do_not_add_up_are_refused_by_the_database(city: City) -> Non
     )
     with pytest.raises(DBAPIError), city.engine.begin() as connection:
         connection.execute(text(f"INSERT INTO travel_adjustment ({columns}) VALUES ({row})"))
+
+
+def _season(city: City, first_device: int, dice: Random) -> tuple[list[Bus], list[RidersCard]]:
+    """Two days of three cards on three buses; each card now and then forgets what it knew."""
+    buses = [city.bus(first_device + i, f"o-{first_device + i}") for i in range(3)]
+    cards = [city.card() for _ in range(3)]
+    loads = {card.serial: card.load(city, 900_000) for card in cards}
+    at = NOON
+    for _ in range(24):
+        at += timedelta(minutes=dice.choice((7, 31, 65, 240)))
+        card, bus = dice.choice(cards), dice.choice(buses)
+        leaves = RiderState() if dice.random() < 0.3 else None
+        pay(bus, card, at, deliver=loads.pop(card.serial, None), leaves=leaves)
+    return buses, cards
+
+
+def test_withheld_batches_come_to_the_ledger_that_prompt_ones_make(city: City) -> None:
+    """One season told in order, the same one backwards, in pieces, twice, and with days sealed in between."""
+    with write(city.engine) as session:
+        for i in (*range(10, 13), *range(20, 23)):
+            session.add(Owner(owner_id=f"o-{i}", name=f"o-{i}", kind="private", iban=IBAN))
+    remember(city, windows=(HOUR_FREE,), caps=(day_cap(50_000),))
+    days = [DAY + timedelta(days=n) for n in range(4)]
+    at = NOON + timedelta(days=3)
+    prompt, first = _season(city, 10, Random(7))
+    for bus in prompt:
+        bus.send(at)
+    late, second = _season(city, 20, Random(7))
+    for bus in reversed(late):
+        half = len(bus.journal) // 2
+        city.take(bus.batch(1, half, at=at), at)
+        for day in days:
+            seal(city, day)
+    for bus in late:
+        bus.send(at + timedelta(days=1))
+        bus.send(at + timedelta(days=1))
+    for day in days:
+        seal(city, day)
+    found = balances(city)
+    assert net(city)
+    for i in range(3):
+        assert found.get(f"owner_payable:o-{10 + i}") == found.get(f"owner_payable:o-{20 + i}")
+    for one, other in zip(first, second, strict=True):
+        held = [found.get(f"stored_value:card:{card.serial}") for card in (one, other)]
+        assert held[0] == held[1]
+    by_ride = net(city)
+    for one, other in zip(first, second, strict=True):
+        told = [
+            {counter: rial for (ref, counter), rial in by_ride.items() if ref == str(card.serial)}
+            for card in (one, other)
+        ]
+        assert told[0] == told[1]
+    assert_books(city)

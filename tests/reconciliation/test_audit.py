@@ -172,10 +172,11 @@ def test_an_invented_ride_has_no_tap(closed: City, owner_engine: Engine) -> None
     with owner_engine.begin() as connection:
         connection.execute(
             text(
-                "INSERT INTO travel_ride SELECT medium_kind, medium_ref, counter + 100, device_id, journal_id,"
-                " seq + 100, service_day, boarded_at, line, vehicle_id, owner_id, fare_rial, owner_rial,"
-                " commission_rial, suspense_rial, suspense_reason, entry_id, proven_by, spent_before_rial,"
-                " entitlement_version, delivered_version, record_read, record_written, proof,"
+                "INSERT INTO travel_ride SELECT medium_kind, medium_ref, counter + 100, device_id,"
+                " journal_id, seq + 100, service_day, boarded_at, line, vehicle_id, owner_id, fare_rial,"
+                " owner_rial, commission_rial, suspense_rial, suspense_reason, entry_id, proven_by,"
+                " spent_before_rial, entitlement_version, delivered_version, record_read, record_written,"
+                " proof,"
                 " sealed_entry_id, tariff_version, tapped_line, area"
                 " FROM travel_ride WHERE device_id = 1 AND seq = 1"
             )
