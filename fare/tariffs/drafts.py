@@ -15,7 +15,7 @@ from typing import Final
 from sqlmodel import Session, col, delete, select
 
 from fare.core.signed import canonical, decode_canonical
-from fare.core.tariff.loading import TariffFault, TariffFaults, load_tariff
+from fare.core.tariff.loading import LoadedTariff, TariffFault, TariffFaults, load_tariff
 from fare.core.tariff.model import Tariff
 from fare.distribution import tariff_of
 from fare.tariffs.models import TariffDraft
@@ -42,21 +42,44 @@ class DraftView:
     compared_at: datetime | None
 
 
-def store_upload(session: Session, file_name: str, content: bytes, by: str, now: datetime) -> DraftView:
-    """Keep an uploaded zip as a draft, with every fault found in it. Nothing is raised for faults."""
+@dataclass(frozen=True, slots=True)
+class CheckedFolder:
+    """A folder that was read and checked, and not kept yet."""
+
+    file_name: str
+    files: Mapping[str, bytes]
+    loaded: LoadedTariff
+
+
+def check_upload(file_name: str, content: bytes) -> CheckedFolder:
+    """Read an uploaded zip; every fault found in it is in the answer, and nothing is raised for one.
+
+    It takes its time: call it before a transaction is open, or nobody else may write meanwhile.
+    """
     try:
         files = read_tariff_zip(content, file_name)
     except TariffFaults as refused:
-        return _store(session, file_name, {}, None, refused.faults, (), by, now)
-    return store_draft(session, file_name, files, by, now)
+        return CheckedFolder(file_name, {}, LoadedTariff(None, refused.faults, ()))
+    return CheckedFolder(file_name, files, load_tariff(files))
 
 
-def store_draft(
-    session: Session, file_name: str, files: Mapping[str, bytes], by: str, now: datetime
-) -> DraftView:
-    """The same of files that were read already."""
-    loaded = load_tariff(files)
-    return _store(session, file_name, files, loaded.tariff, loaded.faults, loaded.warnings, by, now)
+def store_draft(session: Session, checked: CheckedFolder, by: str, now: datetime) -> DraftView:
+    """Keep a folder as a draft, a faulty one too."""
+    file_name, tariff = checked.file_name, checked.loaded.tariff
+    row = TariffDraft(
+        draft_id=secrets.token_hex(6),
+        file_name=file_name[:MAX_NAME_CHARACTERS],
+        name=(file_name if tariff is None else tariff.name or file_name)[:MAX_NAME_CHARACTERS],
+        files=zlib.compress(canonical(dict(checked.files))),
+        document=None if tariff is None else canonical(tariff.to_document()),
+        faults=_packed(checked.loaded.faults),
+        warnings=_packed(checked.loaded.warnings),
+        uploaded_by=by,
+        uploaded_at=now,
+    )
+    session.add(row)
+    session.flush()
+    return _view(row)
 
 
 def drafts(session: Session, limit: int = 50) -> list[DraftView]:
@@ -82,32 +105,6 @@ def keep_comparison(session: Session, draft_id: str, comparison: bytes, now: dat
     if row is not None:
         row.comparison, row.compared_at = comparison, now
         session.flush()
-
-
-def _store(
-    session: Session,
-    file_name: str,
-    files: Mapping[str, bytes],
-    tariff: Tariff | None,
-    faults: Sequence[TariffFault],
-    warnings: Sequence[TariffFault],
-    by: str,
-    now: datetime,
-) -> DraftView:
-    row = TariffDraft(
-        draft_id=secrets.token_hex(6),
-        file_name=file_name[:MAX_NAME_CHARACTERS],
-        name=(file_name if tariff is None else tariff.name or file_name)[:MAX_NAME_CHARACTERS],
-        files=zlib.compress(canonical(dict(files))),
-        document=None if tariff is None else canonical(tariff.to_document()),
-        faults=_packed(faults),
-        warnings=_packed(warnings),
-        uploaded_by=by,
-        uploaded_at=now,
-    )
-    session.add(row)
-    session.flush()
-    return _view(row)
 
 
 def _packed(found: Sequence[TariffFault]) -> bytes:

@@ -24,7 +24,15 @@ from fare.distribution import (
     tariff_history,
 )
 from fare.staff import FOUR_EYES, Action, Right, SignedIn
-from fare.tariffs.drafts import MAX_UPLOAD_BYTES, DraftView, discard_draft, draft, drafts, store_upload
+from fare.tariffs.drafts import (
+    MAX_UPLOAD_BYTES,
+    DraftView,
+    check_upload,
+    discard_draft,
+    draft,
+    drafts,
+    store_draft,
+)
 from fare.tariffs.effects import Effect, decode
 from fare.tariffs.publishing import (
     PublicationRequest,
@@ -110,10 +118,9 @@ def _drafting(router: APIRouter, console: Console, comparisons: Comparisons) -> 
         content = b"" if file is None else file.file.read(MAX_UPLOAD_BYTES + 1)
         if file is None or not content or len(content) > MAX_UPLOAD_BYTES:
             return _list(console, request, who, 422, "tariffs.refused.no_file")
+        checked = check_upload(file.filename or "tariff.zip", content)
         with write(console.engine) as session:
-            kept = store_upload(
-                session, file.filename or "tariff.zip", content, who.member.staff_id, console.clock()
-            )
+            kept = store_draft(session, checked, who.member.staff_id, console.clock())
         return _to(f"/tariffs/drafts/{kept.draft_id}")
 
     @router.post("/tariffs/drafts/{draft_id}/discard")

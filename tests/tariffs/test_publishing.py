@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import shutil
+import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +23,7 @@ from fare.distribution import TariffRefused, current_tariff, tariffs_for_buses
 from fare.network.models import Area, Line
 from fare.settings import LedgerSettings
 from fare.staff import ApprovalRefusal, Role
-from fare.tariffs.drafts import discard_draft, draft, drafts, keep_comparison, store_draft, store_upload
+from fare.tariffs.drafts import check_upload, discard_draft, draft, drafts, keep_comparison, store_draft
 from fare.tariffs.publishing import (
     DoesNotFit,
     PublicationRequest,
@@ -204,13 +206,22 @@ def test_what_was_asked_for_cannot_be_changed(city: Engine, settings: LedgerSett
             connection.execute(sa.text(statement))
 
 
+def zipped(files: dict[str, str]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
 def test_a_draft_keeps_a_folder_with_its_faults(city: Engine) -> None:
-    files = read_tariff_files(SAMPLE)
+    files = {name: content.decode() for name, content in read_tariff_files(SAMPLE).items()}
+    rules = files["fare_leg_rules.txt"] + "bus,,no-such-product\n"
     with write(city) as session:
-        good = store_draft(session, "urmia.zip", files, "sara", AT)
-        rules = files["fare_leg_rules.txt"] + b"bus,,no-such-product\n"
-        bad = store_draft(session, "bad.zip", files | {"fare_leg_rules.txt": rules}, "sara", AT)
-        none = store_upload(session, "note.txt", b"no zip at all", "sara", AT)
+        good = store_draft(session, check_upload("urmia.zip", zipped(files)), "sara", AT)
+        faulty = zipped(files | {"fare_leg_rules.txt": rules})
+        bad = store_draft(session, check_upload("bad.zip", faulty), "sara", AT)
+        none = store_draft(session, check_upload("note.txt", b"no zip at all"), "sara", AT)
         keep_comparison(session, good.draft_id, b"c", AT)
     with read(city) as session:
         found = draft(session, good.draft_id)
