@@ -25,5 +25,6 @@ def approved(session: Session, tariff: Tariff, starts_at: datetime) -> str:
 
 
 def publish(session: Session, tariff: Tariff, starts_at: datetime) -> None:
-    """Publish at the moment of its start, so that a test may begin in any past."""
-    publish_tariff(session, tariff, starts_at, approved(session, tariff, starts_at), now=starts_at)
+    """Publish in the second of its start, so that a test may begin in any past."""
+    second = starts_at.replace(microsecond=0)
+    publish_tariff(session, tariff, second, approved(session, tariff, second), now=second)
