@@ -65,19 +65,24 @@ def _adjustments(schema: str | None) -> None:
         sa.Column("entry_id", sa.String(), nullable=False),
         sa.Column("adjusted_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("sealed_entry_id", sa.String(), nullable=True),
-        sa.PrimaryKeyConstraint("medium_kind", "medium_ref", "counter", "number", name="pk_travel_adjustment"),
+        sa.PrimaryKeyConstraint(
+            "medium_kind", "medium_ref", "counter", "number", name="pk_travel_adjustment"
+        ),
         sa.CheckConstraint("rider_kind IN ('card', 'wallet')", name="ck_travel_adjustment_rider"),
         sa.CheckConstraint(
             "owner_rial + commission_rial + suspense_rial = rider_rial", name="ck_travel_adjustment_legs"
         ),
         sa.CheckConstraint(
-            "cause IN ('repriced', 'closed', 'false_state', 'undercharged')", name="ck_travel_adjustment_cause"
+            "cause IN ('repriced', 'closed', 'false_state', 'undercharged')",
+            name="ck_travel_adjustment_cause",
         ),
         schema=schema,
     )
     for column in ("service_day", "entry_id"):
         op.create_index(f"ix_travel_adjustment_{column}", "travel_adjustment", [column], schema=schema)
-    op.create_index("ix_travel_adjustment_rider", "travel_adjustment", ["rider_kind", "rider_ref"], schema=schema)
+    op.create_index(
+        "ix_travel_adjustment_rider", "travel_adjustment", ["rider_kind", "rider_ref"], schema=schema
+    )
 
 
 def _riders(schema: str | None) -> None:
