@@ -15,14 +15,14 @@ from fare.core.entitlement import EPOCH_DAY, UNLIMITED_RIDES, CardEntitlement, P
 from fare.core.proof.issued import CLOCK_SKEW_S
 from fare.core.proof.mc1 import PhoneTicket
 from fare.core.proof.mp1 import PaperTicket
-from fare.core.tariff.card_state import from_card
+from fare.core.tariff.card_layout import PASS_KEYS
+from fare.core.tariff.card_state import from_card, not_on_card
 from fare.core.tariff.context import HeldPass, TapContext, TapKind
-from fare.core.tariff.model import Boundary, FareMedium, Tariff
+from fare.core.tariff.model import Boundary, FareMedium, PassProduct, Tariff
 from fare.core.tariff.periods import service_day_start
 from fare.core.tariff.state import RiderState
 
 _NO_DEVICE: Final = 0  # the validator of a record that personalisation or a desk wrote
-_PASS_KEYS: Final = 64  # as many as the card's state tells apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +90,17 @@ def ticket_context(tariff: Tariff, ticket: PhoneTicket | PaperTicket, boarding: 
 def held_passes(tariff: Tariff, passes: tuple[Pass, ...]) -> tuple[HeldPass, ...]:
     """The passes of a card, from the service day that is written as their first to the end of their last.
 
-    One whose number the tariff does not know keeps the name `pass-NUMBER`, and covers every leg; but
-    one of so many rides is left alone then: the card would not count them, and it would never end.
+    One whose number the tariff does not know keeps the name `pass-NUMBER`, and covers every leg. Left alone
+    is a pass of so many rides that the card would not count: it would never end.
     """
     by_number = {each.number: each for each in tariff.passes}
     held: list[HeldPass] = []
     for one in passes:
         product = by_number.get(one.product)
-        if product is None and one.rides != UNLIMITED_RIDES:
+        rides = None if one.rides == UNLIMITED_RIDES else one.rides
+        if rides is None and product is not None:
+            rides = product.rides
+        if rides is not None and not _counts_on_card(tariff, product):
             continue
         until_s = _day_starts(tariff, one.last_day + 1)
         # The tariff may let the last instant in: a card's last instant is that of its last day.
@@ -107,8 +110,8 @@ def held_passes(tariff: Tariff, passes: tuple[Pass, ...]) -> tuple[HeldPass, ...
                 product_id=f"pass-{one.product}" if product is None else product.product_id,
                 from_s=_day_starts(tariff, one.first_day),
                 until_s=until_s - inclusive,
-                rides=None if one.rides == UNLIMITED_RIDES else one.rides,
-                key=one.first_day % _PASS_KEYS,
+                rides=rides,
+                key=one.first_day % PASS_KEYS,
             )
         )
     return tuple(held)
@@ -144,6 +147,15 @@ def state_on_card(
         tap_of=tap_of if is_tap else None,
         fare=last.fare_rial,
         boarded=not last.alighting,
+    )
+
+
+def _counts_on_card(tariff: Tariff, product: PassProduct | None) -> bool:
+    """Whether a card's record counts the rides of this product."""
+    return (
+        product is not None
+        and product.rides is not None
+        and f"pass:{product.product_id}" not in not_on_card(tariff)
     )
 
 

@@ -22,6 +22,7 @@ from fare.core.decision import (
 )
 from fare.core.entitlement import CardEntitlement, Pass
 from fare.core.tap import BundleVersion
+from fare.core.tariff.card_state import not_on_card
 from fare.core.tariff.context import Rule, TapKind
 from fare.core.tariff.model import (
     Boundary,
@@ -150,6 +151,20 @@ def test_a_pass_of_so_many_rides_counts_them_on_the_card_and_ends() -> None:
     assert [rider.pays(NOW_S + 600 * n, (FRONT, OTHER)[n % 2]) for n in range(3)] == [0, 0, FARE]
     rider.card = a_card(version=3, passes=(Pass(6, TODAY, TODAY + 300, rides=2),))
     assert rider.pays(NOW_S + 9_000) == 0, "the next one bought has its own count"
+
+
+def test_rides_that_the_card_cannot_count_are_not_ridden() -> None:
+    ten = PassProduct("ten", "ten rides", 6, PassPeriod.UNLIMITED, rides=3)
+    month = PassProduct("month", "month", 4, PassPeriod.MONTH)
+    card = a_card(passes=(Pass(6, TODAY, TODAY + 300),))
+    rider = Rider((0, replace(FLAT, passes=(ten,))), card=card)
+    paid = [rider.pays(NOW_S + 600 * n, (FRONT, OTHER)[n % 2]) for n in range(4)]
+    assert paid == [0, 0, 0, FARE], "as many as the tariff says"
+    crowded = replace(FLAT, passes=(ten,), windows=tuple(replace(HOUR, window_id=str(n)) for n in range(4)))
+    assert "pass:ten" in not_on_card(crowded)
+    assert Rider((0, crowded), card=card).pays(NOW_S) == FARE
+    two_of_a_month = a_card(passes=(Pass(4, TODAY, TODAY + 30, rides=2),))
+    assert Rider((0, replace(FLAT, passes=(month,))), card=two_of_a_month).pays(NOW_S) == FARE
 
 
 def test_a_pass_rides_by_the_service_day_and_where_the_tariff_lets_it() -> None:
