@@ -28,16 +28,16 @@ class OnPass:
 def paying_pass(
     tariff: Tariff, uses: Mapping[str, PassUse], leg: Leg, offer: Offer, rules: tuple[LegRule, ...]
 ) -> OnPass | None:
-    """The pass that pays for a leg of these rules: one without a count of rides first."""
+    """The pass that pays for a leg of these rules: one without a count of rides first, then the oldest."""
     found: list[OnPass] = []
     index = prices_of(tariff)
     candidate = offer.candidate
     named = {rule.fare_product_id for rule in rules}
-    for held in leg.on.passes:
+    for held in _not_used_up(leg.on.passes, uses):
         product = index.passes.get(held.product_id)
         use = uses.get(held.product_id)
         if use is not None and use.key != held.key:
-            use = None  # what is remembered is of another pass of the same product
+            use = None  # what is remembered is of an older pass of the same product
         if not pass_is_valid(tariff, product, held, use, leg.decided_s):
             continue
         # A leg rule that names the pass lets it ride, whatever product the rider would pay for otherwise.
@@ -56,6 +56,21 @@ def paying_pass(
             after = PassUse(held.key, used + counts, leg.decided_s if use is None else use.first_s)
         found.append(OnPass(held, after, counts))
     return min(found, key=lambda each: each.counts_rides, default=None)
+
+
+def _not_used_up(passes: tuple[HeldPass, ...], uses: Mapping[str, PassUse]) -> list[HeldPass]:
+    """The passes by their beginnings, without those before the one of their product that was used last.
+
+    A state remembers one use of each product. So passes of one product are used up one after the other: to go
+    back to an older one would be to count its rides from nought again.
+    """
+    found: list[HeldPass] = []
+    for held in sorted(passes, key=lambda each: each.from_s or 0):
+        use = uses.get(held.product_id)
+        if use is not None and use.key == held.key:
+            found = [each for each in found if each.product_id != held.product_id]
+        found.append(held)
+    return found
 
 
 def from_purse(tariff: Tariff, price: Price, tap: TapContext) -> Price:

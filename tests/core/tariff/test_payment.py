@@ -41,6 +41,18 @@ def test_a_pass_pays_then_a_multi_ride_then_the_purse() -> None:
     )
 
 
+def test_passes_of_one_product_are_used_up_one_after_the_other() -> None:
+    tariff = flat(passes=(TEN,))
+    held = (HeldPass("ten", EIGHT_S - 60, rides=2, key=5), HeldPass("ten", EIGHT_S - 90, rides=1, key=9))
+    priced, state = price_history(lambda _: tariff, [on(minute, passes=held) for minute in range(5)])
+    assert [each.price.amount for each in priced] == [0, 0, 0, 200, 200]
+    assert state.passes["ten"].key == 5, "the older one was first"
+    trip = PassProduct("day", "", 1, PassPeriod.HOURS, 2, PassStart.FIRST_USE)
+    held = (HeldPass("day", key=1), HeldPass("day", key=2))
+    taps = [on(minute, passes=held) for minute in (0, 119, 120, 239, 240, 400)]
+    assert costs(flat(passes=(trip,)), *taps) == [0, 0, 0, 0, 200, 200]
+
+
 def test_when_a_pass_is_valid() -> None:
     held = HeldPass("month", EIGHT_S, EIGHT_S + 600)
     for boundary, at_the_end in ((Boundary.EXCLUSIVE, 200), (Boundary.INCLUSIVE, 0)):
