@@ -48,6 +48,7 @@ TAP_KEYS: Final = (
     "trip_id",
     "distance_m",
     "pax",
+    "balance",
     "validator_status",
 )
 _IN_SERVICE: Final = "in_service"
@@ -70,7 +71,10 @@ class CasePass:
 
 @dataclass(frozen=True, slots=True)
 class CaseTap:
-    """One tap of a case. `at` is aware; ids are the tariff's, None is not known; distances in metres."""
+    """One tap of a case. `at` is aware; ids are the tariff's, None is not known; distances in metres.
+
+    `balance`: what the purse held just before it, in minor units, where somebody loaded it meanwhile.
+    """
 
     at: datetime
     kind: TapKind = TapKind.ON
@@ -82,6 +86,7 @@ class CaseTap:
     distance_m: int | None = None
     pax: int = 1
     in_service: bool = True
+    balance: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,5 +278,6 @@ def _read_tap(reader: FieldReader, entry: object, place: str) -> CaseTap | None:
         distance_m=reader.number(found, "distance_m", place, 0, MOST_METRES),
         pax=1 if pax is None else pax,
         in_service=status == _IN_SERVICE,
+        balance=reader.number(found, "balance", place, -MOST_AMOUNT, MOST_AMOUNT),
     )
     return None if at is None else known_tap(at=at)

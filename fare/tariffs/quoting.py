@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -23,7 +23,7 @@ from fare.core.tariff.model import Tariff
 from fare.core.tariff.sentences import explain
 from fare.tariffs.case_fields import nearest
 from fare.tariffs.case_taps import taps_of
-from fare.tariffs.cases import Case, open_cases
+from fare.tariffs.cases import Case, CaseTap, open_cases
 from fare.tariffs.source import open_tariff
 
 Language = Literal["fa", "en"]
@@ -106,7 +106,9 @@ def quote_case(tariff: Tariff, case: Case, language: Language = "en", unit: Unit
     # Taps within one second keep the order of their fractions, which a tap's whole seconds no longer tell.
     order = sorted(range(len(taps)), key=lambda index: case.taps[index].at)
     closes_s = None if case.until is None else _LONG_AFTER_S
-    priced, _ = price_history(lambda _: tariff, [taps[index] for index in order], closes_s, as_given=True)
+    purses = _purses([case.taps[index] for index in order])
+    in_time = [taps[index] for index in order]
+    priced, _ = price_history(lambda _: tariff, in_time, closes_s, as_given=True, purses=purses)
 
     def tell(steps: tuple[Step, ...]) -> str:
         return explain(tariff, steps, language, unit)
@@ -120,7 +122,7 @@ def quote_case(tariff: Tariff, case: Case, language: Language = "en", unit: Unit
         case.case_id,
         None if unknown else sum(tap.due or 0 for tap in found),
         found,
-        _refund(tariff, case, priced) if case.refund else None,
+        _refund(tariff, case, priced, purses) if case.refund else None,
         _no_fare(tariff, case, unknown) if unknown else None,
     )
 
@@ -158,14 +160,19 @@ def _quoted(each: PricedTap, tell: Callable[[tuple[Step, ...]], str]) -> QuotedT
     )
 
 
-def _refund(tariff: Tariff, case: Case, priced: Sequence[PricedTap]) -> int:
+def _purses(taps: Sequence[CaseTap]) -> dict[int, int]:
+    """What the purse held before those taps that say so, by their places."""
+    return {place: tap.balance for place, tap in enumerate(taps) if tap.balance is not None}
+
+
+def _refund(tariff: Tariff, case: Case, priced: Sequence[PricedTap], purses: Mapping[int, int]) -> int:
     """What comes back with the card: the purse less the fee, never below zero, and the deposit.
 
     A purse below zero is taken out of the deposit.
     """
     balance = case.balance or 0
-    for each in priced:
-        balance = _balance_after(balance, each)
+    for place, each in enumerate(priced):
+        balance = _balance_after(purses.get(place, balance), each)
     deposit = tariff.card.deposit if tariff.card.refund_deposit else 0
     if balance < 0:
         return max(0, deposit + balance)

@@ -33,6 +33,7 @@ COVERAGE_FILES: Final = ("trips.txt", "stop_times.txt")
 """Read only to find legs without a fare, and left out where they are too large."""
 
 _CHUNK: Final = 1 << 20
+_OF_MACS: Final = "__MACOSX/"
 _TOO_LARGE_MEND: Final = "leave out what the tariff does not need"
 
 
@@ -149,11 +150,18 @@ def _members(archive: zipfile.ZipFile) -> dict[str, bytes]:
             left -= len(content)
     if faults:
         raise TariffFaults(faults)
+    if not files:
+        raise _refused(
+            PurePosixPath(str(archive.filename or "the zip")).name,
+            "the zip holds no file of a tariff",
+            "zip the files themselves, or the one folder that holds them",
+        )
     return files
 
 
 def _only_folder(archive: zipfile.ZipFile) -> str:
-    names = [info.filename for info in archive.infolist() if not info.is_dir()]
+    members = (info.filename for info in archive.infolist() if not info.is_dir())
+    names = [name for name in members if not name.startswith(_OF_MACS)]
     tops = {PurePosixPath(name).parts[0] for name in names if "/" in name}
     if len(tops) == 1 and all("/" in name for name in names):
         return f"{tops.pop()}/"

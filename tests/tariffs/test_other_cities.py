@@ -1,14 +1,25 @@
-"""Published fare policies of other cities, written as a stranger would from docs/tariff.md, to their boundaries.
+"""Published fare policies of other cities, written as a stranger would from docs/tariff.md.
 
-The amounts are those that the cities published; what each case costs is worked out by hand from their texts.
+The amounts are those that the cities published; what each case costs is worked out by hand from their
+texts, to the second at which a rule ends.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from fare.core.tariff.loading import TariffFaults
 from fare.core.tariff.sentences import sentences
+from fare.tariffs.source import open_tariff
 from tests.tariffs.written import dues, quote, tap, tariff
 
-STATIONS = "stop_id,stop_name,stop_lat,stop_lon,parent_station|home,,0,0,|Hub,,0,0,|hub1,,0,0,Hub|hub2,,0,0,Hub|far,,0,0,"
+STATIONS = (
+    "stop_id,stop_name,stop_lat,stop_lon,parent_station"
+    "|home,,0,0,|Hub,,0,0,|hub1,,0,0,Hub|hub2,,0,0,Hub|far,,0,0,"
+)
 
 
 def test_singapore_prices_the_length_of_the_whole_journey() -> None:
@@ -19,10 +30,10 @@ def test_singapore_prices_the_length_of_the_whole_journey() -> None:
         "joins": "from_network_id,to_network_id,from_stop_id,to_stop_id|bus,bus,,|rail,rail,,|bus,rail,,",
         "stops": STATIONS,
     }
-    toml = "[tap_off]\n[[distance]]\nbands = [{ up_to_m = 3200, amount = 1.28 }, { up_to_m = 4200, amount = 1.38 },"
-    toml += (
-        " { up_to_m = 5200, amount = 1.49 }, { amount = 2.56 }]\n[transfers]\njoin_within_seconds = 2700\n"
-    )
+    bands = (3200, 1.28), (4200, 1.38), (5200, 1.49)
+    listed = ", ".join(f"{{ up_to_m = {metres}, amount = {amount} }}" for metres, amount in bands)
+    toml = f"[tap_off]\n[[distance]]\nbands = [{listed}, {{ amount = 2.56 }}]\n"
+    toml += "[transfers]\njoin_within_seconds = 2700\n"
     city = tariff(**files, toml=toml)
 
     def journey(change: str, stop: str = "hub2", on: str = "bus") -> int | None:
@@ -53,3 +64,32 @@ def test_a_cap_of_weekends_goes_by_its_service_days() -> None:
     )
     sunday = dues(city, "08T10:00", "08T20:00", "09T03:59:59", "09T04:00", "09T12:00")
     assert sunday == [500, 465, 0, 500, 500]
+
+
+def test_tfl_gives_the_hopper_back_once_the_purse_is_no_longer_below_zero() -> None:
+    """A negative balance suspends the Hopper fare; loading the card between two taps restores it."""
+    city = tariff(
+        products="fare_product_id,amount,currency|bus,1.75,GBP",
+        legs="fare_product_id|bus",
+        toml="[[windows]]\nseconds = 3600\nneeds_balance = true\n[overdraft]\namount = 5.25",
+    )
+    clocks = ("08:00", "08:10", "08:20")
+    assert dues(city, *clocks, balance=100) == [175, 175, 175]
+    assert dues(city, "08:00", tap("08:10", balance=500), "08:20", balance=100) == [175, 0, 0]
+    refund = quote(city, "08:00", tap("08:10", balance=500), "11:00", balance=100, refund=True)
+    assert refund.refund == 500 - 175
+
+
+def test_a_zip_as_a_mac_makes_it_and_one_that_holds_another(tmp_path: Path) -> None:
+    made = tmp_path / "feed.zip"
+    with ZipFile(made, "w") as archive:
+        archive.writestr("feed/fare_products.txt", "fare_product_id,amount,currency\nride,1,IRR\n")
+        archive.writestr("feed/fare_leg_rules.txt", "fare_product_id\nride\n")
+        archive.writestr("__MACOSX/feed/._fare_products.txt", "x")
+    assert open_tariff(made).products[0].amount == 1
+    with ZipFile(tmp_path / "outer.zip", "w") as archive:
+        archive.write(made, "feed.zip")
+    with pytest.raises(
+        TariffFaults, match=r"outer\.zip: the zip holds no file of a tariff\. Do: zip the files"
+    ):
+        open_tariff(tmp_path / "outer.zip")

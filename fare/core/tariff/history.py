@@ -6,7 +6,7 @@ no duplicates: who delivers taps knows which are the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from fare.core.tariff.context import Price, Step, TapContext, TapKind
@@ -38,11 +38,13 @@ def price_history(
     state: RiderState | None = None,
     *,
     as_given: bool = False,
+    purses: Mapping[int, int] | None = None,
 ) -> tuple[list[PricedTap], RiderState]:
     """Price all taps of one rider; answers in the order given. The second value is the state at the end.
 
     `tariff_at` tells by which tariff a tap is priced; `until_s` (unix seconds) is when an incomplete
-    journey may be closed. The purse of the first given tap, where known, runs on through all.
+    journey may be closed. The purse of the first given tap, where known, runs on through all; `purses` sets
+    it anew before some taps, by their places in `taps`.
     """
     state = RiderState() if state is None else state
     priced: dict[int, PricedTap] = {}
@@ -54,6 +56,7 @@ def price_history(
     while waiting:
         number = waiting.pop(0) if as_given else _next(taps, waiting, state)
         tap = taps[number]
+        balance = balance if purses is None else purses.get(number, balance)
         if balance is not None and tap.balance != balance:
             tap = replace(tap, balance=balance)
         found, after = price(tariff_at(tap), state, tap)

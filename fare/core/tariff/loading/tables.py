@@ -90,15 +90,16 @@ class Tables:
         if content is None:
             return
         lines = content.count(b"\n")
-        self._lines_left -= lines
-        if lines > MAX_ROWS or self._lines_left < 0:
-            most = MAX_ROWS if lines > MAX_ROWS else MAX_ALL_ROWS
+        if lines > MAX_ROWS or lines > self._lines_left:
+            problem = (
+                f"there are more than {MAX_ROWS:,} lines"
+                if lines > MAX_ROWS
+                else f"the files together have more than {MAX_ALL_ROWS:,} lines"
+            )
             self.broken.add(file)
-            self.findings.fault(
-                file, None, "", f"there are more than {most:,} lines",
-                "leave out what the tariff does not need",
-            )  # fmt: skip
+            self.findings.fault(file, None, "", problem, "leave out what the tariff does not need")
             return
+        self._lines_left -= lines
         reader = csv.reader(_text(content), strict=True)
         try:
             yield from self._records(file, reader, required, optional)
