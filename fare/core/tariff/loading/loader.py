@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from fare.core.tariff.loading import charging, entitling, settings
 from fare.core.tariff.loading.calendars import read_services, read_timeframes
+from fare.core.tariff.loading.card_room import check_counted_rides
 from fare.core.tariff.loading.coverage import check_coverage
 from fare.core.tariff.loading.fares import CATEGORIES, MEDIA, Fares, read_fares
 from fare.core.tariff.loading.findings import Findings, TariffFault
@@ -120,6 +121,7 @@ def _check(
     check_soundness(tariff, fares, findings)
     if unfinished:
         return
+    check_counted_rides(tariff, text, findings)
     patterns = read_patterns(tables, tariff)
     check_coverage(tariff, patterns, findings)
     if not findings.faults:

@@ -5,26 +5,20 @@ from __future__ import annotations
 from itertools import product
 from typing import Final
 
-from fare.core.tariff.card_state import not_on_card
 from fare.core.tariff.loading import monotony
 from fare.core.tariff.loading.calendars import TIMEFRAMES
+from fare.core.tariff.loading.card_room import warn_of_what_has_no_room
 from fare.core.tariff.loading.charging import needs_tap_off
 from fare.core.tariff.loading.fares import LEG_RULES, PRODUCTS, TRANSFER_RULES, Fares
 from fare.core.tariff.loading.findings import Findings, shown
 from fare.core.tariff.loading.network import Network
 from fare.core.tariff.loading.patterns import Patterns
 from fare.core.tariff.loading.soundness import unsold
-from fare.core.tariff.loading.toml_text import FILE, Path, TomlText
+from fare.core.tariff.loading.toml_text import FILE, TomlText
 from fare.core.tariff.model import EMPTY, LegRule, Tariff
 
 _MAX_SHADOWED: Final = 50_000
 """Leg rules among which shadowed ones are looked for."""
-
-_TABLES: Final = {
-    "window": ("windows", "window_id"),
-    "cap": ("caps", "cap_id"),
-    "pass": ("passes", "product_id"),
-}
 
 
 def warn_of_oddities(
@@ -37,7 +31,7 @@ def warn_of_oddities(
     _transfers(tariff, fares, findings)
     _unsold(tariff, fares, findings)
     _tap_off(tariff, fares, text, findings)
-    _left_off_card(tariff, text, findings)
+    warn_of_what_has_no_room(tariff, text, findings)
     if patterns.orders or tariff.distance_fares:
         problem = monotony.finding(tariff, patterns.orders)
         if problem:
@@ -211,28 +205,3 @@ def _tap_off(tariff: Tariff, fares: Fares, text: TomlText, findings: Findings) -
             "some rules ask where or when riders alight, so riders have to tap off at a reader at the exit",
             "write a table [tap_off] that says how, or enabled = false",
         )
-
-
-def _left_off_card(tariff: Tariff, text: TomlText, findings: Findings) -> None:
-    for ref in not_on_card(tariff):
-        kind, _, one = ref.partition(":")
-        path = _path(tariff, kind, one)
-        file = FILE if path else LEG_RULES if kind == "joins" else TRANSFER_RULES
-        findings.warn(
-            file,
-            text.line(path) if path else None,
-            "",
-            f"the card's record has no room for {ref.replace(':', ' ')}: the bus does not apply it, and the "
-            "ledger settles the difference later",
-            "nothing if that is meant; fewer or simpler tables leave more room",
-        )
-
-
-def _path(tariff: Tariff, kind: str, one: str) -> Path:
-    if kind not in _TABLES:
-        return ()
-    key, attribute = _TABLES[kind]
-    for place, each in enumerate(getattr(tariff, key)):
-        if getattr(each, attribute) == one:
-            return (key, place)
-    return (key,)

@@ -117,6 +117,22 @@ def test_what_has_no_effect_or_no_room_on_the_card_is_a_warning() -> None:
     assert ("mancard.toml", None, "tap_off") in warned(exit_taps)
 
 
+def test_a_pass_whose_rides_no_card_can_count_is_a_fault() -> None:
+    ten = "[[passes]]\nproduct = 'month'\nrides = 10\n"
+    windows = "".join(f"[[windows]]\nid = '{each}'\nseconds = 3600\ntransfers = 9\n" for each in "abc")
+    assert (
+        told(load(ten + windows.replace("[[windows]]\nid = 'c'\nseconds = 3600\ntransfers = 9\n", ""))) == []
+    )
+    [fault] = load(ten + windows).faults
+    assert (fault.file, fault.row) == ("mancard.toml", 1)
+    assert "no room for pass month: its rides would not be counted" in fault.problem
+    assert fault.mend.startswith("leave out window a or window b or window c,")
+    phones = "fare_product_id,amount,currency,fare_media_id\nsingle,35000,IRR,\nmonth,1,IRR,phone\n"
+    assert told(load(ten + windows, fare_products=phones)) == [], "no card holds it"
+    pass_of_days = ten.replace("rides = 10", "starts = 'first_use'\nlength = 30")
+    assert told(load(pass_of_days + windows)) == [], "the ledger settles it"
+
+
 def test_travelling_further_never_costs_less_is_found_out() -> None:
     rising = (
         "[[distance]]\nbands = [{ up_to_m = 10, amount = 1 }, { amount = 2 }]\n[[passes]]\nproduct = 'month'"
