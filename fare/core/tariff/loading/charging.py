@@ -56,12 +56,6 @@ def _distance(table: Table, known: Known, place: int, taken: dict[str, int]) -> 
             "add bands = [{ up_to_m = …, amount = … }]",
         )
     minimum, maximum = table.amount_or("minimum"), table.amount("maximum")
-    if table.has("per_km") and not table.has("maximum"):
-        table.warn(
-            "maximum",
-            "without it a ride whose length is not known costs its base alone",
-            "add maximum = …, the fare of the longest ride",
-        )
     if maximum is not None and maximum < minimum:
         table.fault("maximum", "the maximum is less than the minimum", "correct one of the two")
     percents = table.table("percents")

@@ -15,7 +15,7 @@ from fare.core.tariff.loading.network import Network, read_network
 from fare.core.tariff.loading.oddities import warn_of_oddities
 from fare.core.tariff.loading.patterns import read_patterns
 from fare.core.tariff.loading.selecting import Known, rounding
-from fare.core.tariff.loading.soundness import check_soundness
+from fare.core.tariff.loading.soundness import check_longest_rides, check_soundness
 from fare.core.tariff.loading.tables import Tables
 from fare.core.tariff.loading.toml_table import Source, Table
 from fare.core.tariff.loading.toml_text import FILE, TomlText
@@ -121,6 +121,7 @@ def _check(
     check_soundness(tariff, fares, findings)
     if unfinished:
         return
+    check_longest_rides(tariff, text, findings)
     check_counted_rides(tariff, text, findings)
     patterns = read_patterns(tables, tariff)
     check_coverage(tariff, patterns, findings)

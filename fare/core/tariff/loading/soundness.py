@@ -1,4 +1,4 @@
-"""Faults that lie in what rows mean together: totals below zero, rounding, media that nothing stands for."""
+"""Faults that lie in what tables mean together: totals below zero, rides without a highest fare."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Final
 
 from fare.core.tariff.loading.fares import PRODUCTS, TRANSFER_RULES, Fares
 from fare.core.tariff.loading.findings import Findings, shown
-from fare.core.tariff.model import EMPTY, ProductPrice, Tariff, TransferRule, TransferType
+from fare.core.tariff.loading.toml_text import FILE, TomlText
+from fare.core.tariff.model import EMPTY, ProductPrice, TapOffCharge, Tariff, TransferRule, TransferType
 
 _MAX_RIDERS: Final = 400
 _MEND: Final = "raise the amount, or limit the transfers with transfer_count"
@@ -21,6 +22,23 @@ def check_soundness(tariff: Tariff, fares: Fares, findings: Findings) -> None:
     _legs(tariff, fares, findings)
     if tariff.transfer_rules and any(each.amount < 0 for each in tariff.products):
         _transfers(tariff, fares, findings)
+
+
+def check_longest_rides(tariff: Tariff, text: TomlText, findings: Findings) -> None:
+    """Note each fare by kilometres that has no highest: a fault where riders pay that at tap-on."""
+    at_tap_on = tariff.tap_off is not None and tariff.tap_off.charge is TapOffCharge.AT_TAP_ON
+    for place, distance in enumerate(tariff.distance_fares):
+        if not distance.per_km or distance.maximum is not None:
+            continue
+        note = findings.fault if at_tap_on else findings.warn
+        costs = "a tap-on would be charged" if at_tap_on else "a ride of unknown length costs"
+        note(
+            FILE,
+            text.line(("distance", place)),
+            f"distance[{place + 1}].maximum",
+            f"without it there is no highest fare, and {costs} the beginning of the ride alone",
+            "add maximum = …, the fare of the longest ride",
+        )
 
 
 def _legs(tariff: Tariff, fares: Fares, findings: Findings) -> None:

@@ -45,11 +45,6 @@ class Table:
         path = (*self.path, key) if key else self.path
         self.source.findings.fault(FILE, self.source.text.line(path), dotted(path), problem, mend)
 
-    def warn(self, key: str, problem: str, mend: str) -> None:
-        """Note a warning about a key."""
-        path = (*self.path, key) if key else self.path
-        self.source.findings.warn(FILE, self.source.text.line(path), dotted(path), problem, mend)
-
     def has(self, key: str) -> bool:
         """Whether the key is there."""
         return key in self.values

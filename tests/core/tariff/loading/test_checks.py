@@ -133,6 +133,18 @@ def test_a_pass_whose_rides_no_card_can_count_is_a_fault() -> None:
     assert told(load(pass_of_days + windows)) == [], "the ledger settles it"
 
 
+def test_a_fare_by_kilometres_needs_a_highest_where_riders_pay_it_at_tap_on() -> None:
+    rate = "[[distance]]\nbase = 100\nper_km = 10\n[[passes]]\nproduct = 'month'\n"
+    place = ("mancard.toml", 1, "distance[1].maximum")
+    for tap_off in ("", "[tap_off]\ncharge = 'at_tap_off'\n"):
+        loaded = load(rate + tap_off)
+        assert (told(loaded), warned(loaded)) == ([], [place])
+    on_board = load(rate + "[tap_off]\n")
+    assert told(on_board) == [place]
+    assert "charged the beginning of the ride alone" in on_board.faults[0].problem
+    assert told(load(rate.replace("base", "maximum = 900\nbase") + "[tap_off]\n")) == []
+
+
 def test_travelling_further_never_costs_less_is_found_out() -> None:
     rising = (
         "[[distance]]\nbands = [{ up_to_m = 10, amount = 1 }, { amount = 2 }]\n[[passes]]\nproduct = 'month'"
