@@ -92,7 +92,11 @@ class PriceIndex:
             each.from_areas or each.to_areas or each.areas or each.timeframes for each in by_day
         )
         turning = (*tariff.distance_fares, *tariff.concessions, *tariff.free_days)
-        self.by_the_clock = any(each.covers.timeframes for each in turning)
+        self.clock = frozenset(group for each in turning for group in each.covers.timeframes)
+        """The timeframes that decide about fares beyond those of the leg rules."""
+        self.passes_pick_legs = any(
+            each.covers.leg_groups or not each.covers.products <= self.passes.keys() for each in tariff.passes
+        )
         self._listed: dict[tuple[str, str, str], ProductPrice | None] = {}
         self.made: dict[tuple[str, str, str, str, Rule, Situation], Candidate | None] = {}
 
@@ -359,19 +363,46 @@ def reachable(tariff: Tariff, leg: Leg, *, backwards: bool = False) -> Reached:
     return index_of(tariff).reached(tariff, leg.network, areas, leg.decided_s, backwards=backwards)
 
 
-def dearest_kind(tariff: Tariff, leg: Leg, reached: Reached) -> tuple[LegRule, ...]:
-    """The rules by which the rider's full fare is the highest; there is one at least."""
+def dearest_kinds(
+    tariff: Tariff, leg: Leg, reached: Reached, *, by_group: bool
+) -> tuple[tuple[LegRule, ...], ...]:
+    """The kinds of leg among which is the one that costs this rider most; one at least.
+
+    That is the highest full fare of those to which the same transfers (`by_group`) and passes apply. Kinds
+    that mix leg groups are all kept: what a transfer makes of them is not known before.
+    """
     index = prices_of(tariff)
-    if index.by_the_clock:
-        return max(reached.kinds, key=lambda rules: _full_fare(tariff, leg, rules))
-    key = (leg.category, leg.medium)
+    by_pass = bool(leg.on.passes)
+    if by_pass and index.passes_pick_legs:
+        return reached.kinds
+    key = (leg.category, leg.medium, by_group, by_pass)
     if not index.plain:
-        key = (*key, leg.route, leg.day, leg.on.distance_m)
-    if key not in reached.dearest:
+        now = active_timeframes(tariff, index.clock, leg.decided_s)
+        key = (*key, leg.route, leg.day, leg.on.distance_m, now)
+    known = reached.dearest.get(key)
+    if known is None:
+        known = _dearest_kinds(tariff, leg, reached, by_group, by_pass)
         if len(reached.dearest) >= _KEPT:
             reached.dearest.clear()
-        reached.dearest[key] = max(reached.kinds, key=lambda rules: _full_fare(tariff, leg, rules))
-    return reached.dearest[key]
+        reached.dearest[key] = known
+    return known
+
+
+def _dearest_kinds(
+    tariff: Tariff, leg: Leg, reached: Reached, by_group: bool, by_pass: bool
+) -> tuple[tuple[LegRule, ...], ...]:
+    passes = prices_of(tariff).passes
+    best: dict[object, tuple[int, tuple[LegRule, ...]]] = {}
+    for place, rules in enumerate(reached.kinds):
+        groups = {rule.leg_group_id for rule in rules} if by_group else set[str]()
+        named = frozenset(
+            rule.fare_product_id for rule in rules if by_pass and rule.fare_product_id in passes
+        )
+        alike = place if len(groups) > 1 else (*groups, named)
+        fare = _full_fare(tariff, leg, rules)
+        if alike not in best or fare > best[alike][0]:
+            best[alike] = fare, rules
+    return tuple(rules for _, rules in best.values())
 
 
 def _full_fare(tariff: Tariff, leg: Leg, rules: tuple[LegRule, ...]) -> int:

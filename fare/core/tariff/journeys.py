@@ -6,7 +6,16 @@ from dataclasses import replace
 from typing import Final
 
 from fare.core.tariff.context import Price, Rule, Step, TapContext, TapKind
-from fare.core.tariff.fares import Leg, areas_of, covers, dearest_kind, leg_of, prices_of, reachable, rules_of
+from fare.core.tariff.fares import (
+    Leg,
+    areas_of,
+    covers,
+    dearest_kinds,
+    leg_of,
+    prices_of,
+    reachable,
+    rules_of,
+)
 from fare.core.tariff.joins import joined, remember
 from fare.core.tariff.model import IncompleteFare, TapOff, TapOffCharge, Tariff
 from fare.core.tariff.periods import service_day
@@ -25,9 +34,14 @@ def taps_off(tariff: Tariff, leg: Leg) -> TapOff | None:
     return rules
 
 
-def begin(tariff: Tariff, rules: TapOff, state: RiderState, leg: Leg) -> tuple[Price, RiderState] | None:
-    """The tap-on of a journey: nothing yet, or the dearest fare reachable; None: no fare is known."""
-    found = dearest(tariff, state, leg)
+def begin(
+    tariff: Tariff, rules: TapOff, state: RiderState, leg: Leg, *, alone: bool
+) -> tuple[Price, RiderState] | None:
+    """The tap-on of a journey: nothing yet, or the dearest fare reachable; None: no fare is known.
+
+    `alone`: it is no transfer.
+    """
+    found = dearest(tariff, state, leg, alone=alone)
     if found is None:
         return None
     charged = found.due if rules.charge is TapOffCharge.AT_TAP_ON else 0
@@ -37,17 +51,19 @@ def begin(tariff: Tariff, rules: TapOff, state: RiderState, leg: Leg) -> tuple[P
     # A tap is remembered as the leg needs it: the purse will be another one at its other end.
     tap = leg.on if leg.on.balance is None else replace(leg.on, balance=None)
     last = LastBoarding(tap.at_s, tap.vehicle, tap.trip)
-    return price, replace(state, last=last, journey=OpenJourney(tap, charged))
+    return price, replace(state, last=last, journey=OpenJourney(tap, charged, alone))
 
 
-def dearest(tariff: Tariff, state: RiderState, leg: Leg, *, backwards: bool = False) -> Ride | None:
+def dearest(
+    tariff: Tariff, state: RiderState, leg: Leg, *, backwards: bool = False, alone: bool = False
+) -> Ride | None:
     """The dearest ride that the leg may turn out to be; None: no rule and no default fare prices any."""
     reached = reachable(tariff, leg, backwards=backwards)
     kinds = reached.kinds or (rules_of(tariff, leg),)
-    if reached.kinds and state.chain is None and not leg.on.passes and not prices_of(tariff).picks_products:
+    if reached.kinds and not prices_of(tariff).picks_products:
         # Windows and caps leave the order of fares as it is: what costs most in full costs most.
-        kinds = (dearest_kind(tariff, leg, reached),)
-    rides = [found for rules in kinds if (found := ride(tariff, state, leg, rules)) is not None]
+        kinds = dearest_kinds(tariff, leg, reached, by_group=state.chain is not None and not alone)
+    rides = [found for rules in kinds if (found := ride(tariff, state, leg, rules, alone=alone)) is not None]
     return max(rides, key=lambda each: (each.due, each.fare), default=None)
 
 
@@ -57,14 +73,13 @@ def finish(
     """The tap-off: the leg is priced anew with both ends from the state before it, and the rest settled."""
     before = replace(state, journey=None)
     leg = leg_of(tariff, journey.tap, off)
-    vehicle, trip = off.vehicle or journey.tap.vehicle, off.trip or journey.tap.trip
-    gone = LastBoarding(off.at_s, vehicle, trip, alighted=True)
+    gone = left(off)
     if _cancels(tariff, journey.tap, off):
         back = -journey.charged
         return Price(0, None, (Step(Rule.CANCELLED, "", 0),), adjustment=back), replace(before, last=gone)
     found = joined(tariff, before, leg)
     if found is None:
-        found = ride(tariff, before, leg, rules_of(tariff, leg))
+        found = ride(tariff, before, leg, rules_of(tariff, leg), alone=journey.alone)
     if found is None:
         unknown = Step(Rule.UNKNOWN_FARE, "", journey.charged)
         return Price(0, None, (unknown,)), replace(before, last=gone)
@@ -77,25 +92,26 @@ def alight_only(tariff: Tariff, state: RiderState, off: TapContext) -> tuple[Pri
     leg = leg_of(tariff, off, off)
     leg.from_areas = ()
     rules = taps_off(tariff, leg)
-    gone = LastBoarding(off.at_s, off.vehicle, off.trip, alighted=True)
     if rules is None:
         return _alighted(state, off)
     found = _incomplete(tariff, rules, state, leg, backwards=True)
     if found is None:
-        return Price(0, None, (Step(Rule.UNKNOWN_FARE, "", 0),)), replace(state, last=gone)
-    return found.price(), replace(found.state, last=gone)
+        return Price(0, None, (Step(Rule.UNKNOWN_FARE, "", 0),)), replace(state, last=left(off))
+    return found.price(), replace(found.state, last=left(off))
 
 
 def _alighted(state: RiderState, off: TapContext) -> tuple[Price, RiderState]:
     """Where nobody has to tap off, a tap-off tells only when and that the rider left."""
-    last = state.last
-    vehicle, trip = (off.vehicle, off.trip) if last is None else (last.vehicle, last.trip)
     chain = state.chain
     if chain is not None and chain.off_s is None:
         first = chain.rule == "" and chain.since_on_s == chain.on_s
         chain = replace(chain, off_s=off.at_s, since_off_s=off.at_s if first else chain.since_off_s)
-    gone = LastBoarding(off.at_s, vehicle, trip, alighted=True)
-    return Price(0, None, (Step(Rule.ALIGHTED, "", 0),)), replace(state, last=gone, chain=chain)
+    return Price(0, None, (Step(Rule.ALIGHTED, "", 0),)), replace(state, last=left(off), chain=chain)
+
+
+def left(off: TapContext) -> LastBoarding:
+    """What a tap-off leaves of the boarding before it: where the rider got off, as the card's record has it."""
+    return LastBoarding(off.at_s, off.vehicle, off.trip, alighted=True)
 
 
 def is_over(tariff: Tariff, journey: OpenJourney, at_s: int, kind: TapKind = TapKind.ON) -> bool:
@@ -138,7 +154,7 @@ def close_incomplete(tariff: Tariff, state: RiderState, journey: OpenJourney) ->
     """Close a journey whose tap-off never came, at what the tariff asks for that."""
     before = replace(state, journey=None)
     leg = leg_of(tariff, journey.tap)
-    found = _incomplete(tariff, tariff.tap_off or TapOff(), before, leg)
+    found = _incomplete(tariff, tariff.tap_off or TapOff(), before, leg, alone=journey.alone)
     if found is None:
         return Price(0, None, (Step(Rule.INCOMPLETE, "", journey.charged),)), before
     price = found.price()
@@ -147,9 +163,15 @@ def close_incomplete(tariff: Tariff, state: RiderState, journey: OpenJourney) ->
 
 
 def _incomplete(
-    tariff: Tariff, rules: TapOff, state: RiderState, leg: Leg, *, backwards: bool = False
+    tariff: Tariff,
+    rules: TapOff,
+    state: RiderState,
+    leg: Leg,
+    *,
+    backwards: bool = False,
+    alone: bool = False,
 ) -> Ride | None:
-    found = dearest(tariff, state, leg, backwards=backwards)
+    found = dearest(tariff, state, leg, backwards=backwards, alone=alone)
     if found is None:
         return None
     if rules.incomplete is not IncompleteFare.MAXIMUM and found.pass_product_id is None:

@@ -24,10 +24,10 @@ Rules = tuple[LegRule, ...]
 
 @dataclass(slots=True, eq=False)
 class Reached:
-    """What a tap may turn out to be: the rules of each kind of leg, and which is the dearest for whom."""
+    """What a tap may turn out to be: the rules of each kind of leg, and which are the dearest for whom."""
 
     kinds: tuple[Rules, ...]
-    dearest: dict[tuple[str | int | None, ...], Rules]
+    dearest: dict[tuple[object, ...], tuple[Rules, ...]]
 
 
 class LegIndex:

@@ -18,6 +18,7 @@ from fare.core.tariff.journeys import (
     close_incomplete,
     finish,
     is_over,
+    left,
     taps_off,
 )
 from fare.core.tariff.model import OutOfService, SecondTap, Tariff
@@ -75,20 +76,21 @@ def _board_again(
         ended, between = close_before(tariff, state, journey, tap)
     found, after = _board(tariff, expire(tariff, between, tap.at_s), tap)
     if not found.boards:
-        after = between
+        return found, state  # who was refused may still be aboard, and nothing was written
     return replace(found, earlier=ended.adjustment, earlier_steps=ended.steps), after
 
 
 def _board(tariff: Tariff, state: RiderState, tap: TapContext) -> tuple[Price, RiderState]:
     leg = leg_of(tariff, tap)
+    alone = _on_same_trip(state, tap)
     tap_off = None if tariff.tap_off is None else taps_off(tariff, leg)
     if tap_off is not None:
-        begun = begin(tariff, tap_off, state, leg)
+        begun = begin(tariff, tap_off, state, leg, alone=alone)
         if begun is None:
             return _unknown(), state
         found, after = begun
     else:
-        ridden = ride(tariff, state, leg, rules_of(tariff, leg), alone=_on_same_trip(state, tap))
+        ridden = ride(tariff, state, leg, rules_of(tariff, leg), alone=alone)
         if ridden is None:
             return _unknown(), state
         found, after = ridden.price(), ridden.state
@@ -107,10 +109,9 @@ def _alight(tariff: Tariff, state: RiderState, tap: TapContext) -> tuple[Price, 
     elif is_over(tariff, journey, tap.at_s, TapKind.OFF):
         # It was settled as incomplete: the late tap-off tells nothing that is still paid for.
         ended, after = close_incomplete(tariff, state, journey)
-        gone = LastBoarding(tap.at_s, tap.vehicle, tap.trip, alighted=True)
         step = Step(Rule.INCOMPLETE, "", 0)
         late = Price(0, None, (step,), earlier=ended.adjustment, earlier_steps=ended.steps)
-        return late, replace(after, last=gone)
+        return late, replace(after, last=left(tap))
     else:
         found, after = finish(tariff, state, journey, tap)
     return at_the_exit(tariff, found, tap), after

@@ -76,7 +76,10 @@ class CapUse:
 
 @dataclass(frozen=True, slots=True)
 class PassUse:
-    """Rides `used` of a pass (`HeldPass.key`), and when it was first used."""
+    """Rides `used` of a pass (`HeldPass.key`), and when it was first used.
+
+    One for each product: of several such passes that a rider holds, the one that is being used up.
+    """
 
     key: int
     used: int
@@ -85,10 +88,14 @@ class PassUse:
 
 @dataclass(frozen=True, slots=True)
 class OpenJourney:
-    """A journey that waits for its tap-off: its tap-on, and what that was charged."""
+    """A journey that waits for its tap-off: its tap-on, and what that was charged.
+
+    `alone`: it began on the very vehicle and trip that the rider was on before, so that it is no transfer.
+    """
 
     tap: TapContext
     charged: int
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
