@@ -93,3 +93,84 @@ def test_a_zip_as_a_mac_makes_it_and_one_that_holds_another(tmp_path: Path) -> N
         TariffFaults, match=r"outer\.zip: the zip holds no file of a tariff\. Do: zip the files"
     ):
         open_tariff(tmp_path / "outer.zip")
+
+
+def test_ottawa_lets_the_first_boarding_say_how_long_a_transfer_lasts() -> None:
+    """90 minutes, and 105 of a boarding after 18:00, whenever the next one is (OC Transpo)."""
+    city = tariff(
+        products="fare_product_id,amount,currency|ride,4.00,CAD",
+        legs="fare_product_id|ride",
+        times="timeframe_group_id,start_time,end_time,service_id|day,00:00:00,18:00:00,all"
+        "|evening,18:00:00,24:00:00,all",
+        cal="service_id,monday,tuesday,wednesday,thursday,friday,saturday,sunday,start_date,end_date"
+        "|all,1,1,1,1,1,1,1,20260101,20261231",
+        toml='[[windows]]\nid = "day"\nseconds = 5400\nopened_by = { timeframes = ["day"] }\n'
+        '[[windows]]\nid = "evening"\nseconds = 6300\nopened_by = { timeframes = ["evening"] }',
+    )
+    assert dues(city, "17:50", "18:30", "19:19:59", "19:20", "21:04:59") == [400, 0, 0, 400, 0]
+    told = [each.text for each in sentences(city, "en") if each.ref == "window:day"]
+    assert told == ["A further boarding within 90 minutes is free, after one during day."]
+
+
+def test_moscow_lets_only_a_bus_open_the_way_to_the_metro() -> None:
+    """Of 90 minutes with any number of buses and one ride on the metro."""
+    city = tariff(
+        products="fare_product_id,amount,currency|one,62.00,RUB",
+        legs="network_id,fare_product_id|metro,one|bus,one",
+        toml='[[windows]]\nid = "bus"\nseconds = 5400\nnetworks = ["bus"]\nopened_by = {}\n'
+        '[[windows]]\nid = "metro"\nseconds = 5400\nnetworks = ["metro"]\ntransfers = 1\n'
+        'opened_by = { networks = ["bus"] }',
+    )
+
+    def paid(*networks: str) -> list[int | None]:
+        rides = enumerate(networks)
+        return dues(city, *(tap(f"08:{15 * place:02}", route_id=network) for place, network in rides))
+
+    assert paid("metro", "bus", "bus", "metro") == [6200, 0, 0, 6200]
+    assert paid("bus", "metro", "bus", "metro") == [6200, 0, 0, 6200]
+
+
+def test_a_journey_goes_on_within_an_hour_of_each_tap_off() -> None:
+    """Opal: the next tap-on within 60 minutes of the last tap-off is the same journey."""
+    city = tariff(
+        products="fare_product_id,amount,currency|bus,3.20,AUD|train,4.20,AUD",
+        legs="network_id,fare_product_id|bus,bus|train,train",
+        toml='[tap_off]\n[[windows]]\nseconds = 3600\nboundary = "inclusive"\nanchor = "last_exit"\n'
+        'pays = "difference"',
+    )
+    bus = tap("08:00", route_id="bus"), tap("08:50", "off", route_id="bus")
+    again = tap("09:50", route_id="bus"), tap("10:30", "off", route_id="bus")
+    train = tap("11:30", route_id="train"), tap("12:00", "off", route_id="train")
+    late = tap("11:30:01", route_id="train"), tap("12:00", "off", route_id="train")
+    assert dues(city, *bus, *again, *train) == [320, 0, 0, 0, 100, 0]
+    assert quote(city, *bus, *again, *late).total == 320 + 420
+
+
+def test_seoul_adds_for_every_five_kilometres_of_a_journey_with_changes() -> None:
+    """1,400 won to 10 km, 100 for each 5 km begun; early birds, before 06:30, pay 80 % of all of it."""
+    city = tariff(
+        products="fare_product_id,amount,currency|base,1400,KRW",
+        legs="network_id,fare_product_id|tmoney,base",
+        routes="route_id,route_type,network_id|metro,1,tmoney|bus,3,tmoney",
+        joins="from_network_id,to_network_id|tmoney,tmoney",
+        times="timeframe_group_id,start_time,end_time,service_id|early,00:00:00,06:30:00,all",
+        dates="service_id,date,exception_type|all,20260304,1",
+        toml="[tap_off]\n[transfers]\njoin_anywhere = true\n"
+        "[[distance]]\nbase = 1400\nper_km = 20\nfree_m = 10000\nmaximum = 3500\n"
+        'rounding = { unit = 100, direction = "up" }\n[[concessions]]\npercent = 80\ntimeframes = ["early"]',
+    )
+
+    def journey(clock: str, metro_m: int, change: str, bus_m: int) -> int | None:
+        return quote(
+            city,
+            tap(clock, route_id="metro"),
+            tap("08:10", "off", route_id="metro", distance_m=metro_m),
+            tap(change, route_id="bus"),
+            tap("09:00", "off", route_id="bus", distance_m=bus_m),
+        ).total
+
+    assert journey("08:00", 8_000, "08:40", 2_000) == 1_400
+    assert journey("08:00", 8_000, "08:40", 2_001) == 1_500
+    assert journey("08:00", 8_000, "08:40", 7_001) == 1_600
+    assert journey("08:00", 8_000, "08:40:01", 7_001) == 2_800
+    assert journey("06:29:59", 8_000, "08:40", 7_000) == 1_200

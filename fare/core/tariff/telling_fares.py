@@ -231,6 +231,8 @@ def _second_bus(speech: Speech) -> str:
     windows = speech.tariff.windows
     if len(windows) != 1 or windows[0].seconds is None:
         return ""
+    if windows[0].opened_by is not None:
+        return ""
     if windows[0].covers != EVERY_LEG or windows[0].pays is not WindowPays.NOTHING:
         return ""
     return speech.say("second_bus", duration=speech.duration(windows[0].seconds))

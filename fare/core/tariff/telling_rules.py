@@ -161,6 +161,9 @@ def _window(speech: Speech, window: TransferWindow) -> str:
         "window_same_day": window.ends_with_service_day and window.seconds is not None,
     }
     terms += "".join(speech.say(word) for word, holds in told.items() if holds)
+    opened_by = "" if window.opened_by is None else speech.scope(window.opened_by)
+    if opened_by:
+        terms += speech.say("window_opened_by", scope=opened_by)
     return speech.say(
         f"window_{window.pays.value}",
         within=within(speech, window),

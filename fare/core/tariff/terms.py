@@ -26,11 +26,14 @@ class WindowPays(StrEnum):
 
 
 class WindowAnchor(StrEnum):
-    """From which boarding a window is measured: the first, each one anew, or each that cost money."""
+    """From when a window is measured: the first boarding, each one anew, each that cost money, or each
+    tap-off.
+    """
 
     FIRST = "first"
     LAST = "last"
     LAST_PAID = "last_paid"
+    LAST_EXIT = "last_exit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,8 @@ class TransferWindow:
 
     `transfers` -1 is unlimited. PERCENT pays `percent` of the fare, AMOUNT pays `amount`. DIFFERENCE pays
     what the dearest fare so far in the window does not cover. The same vehicle and trip is never a transfer.
-    `covers`: legs that open the window and ride in it; a leg outside leaves it as it is, or ends it where
-    `ended_by_other_legs`.
+    `covers`: legs that ride in the window, and open it unless `opened_by` says which do; a leg outside leaves
+    it as it is, or ends it where `ended_by_other_legs`. LAST_EXIT where nobody taps off: the boarding.
     """
 
     window_id: str
@@ -59,6 +62,7 @@ class TransferWindow:
     needs_balance: bool = False
     ended_by_other_legs: bool = False
     ends_with_service_day: bool = False
+    opened_by: Selection | None = None
 
 
 class CapPeriod(StrEnum):

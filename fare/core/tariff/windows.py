@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fare.core.tariff.fares import Candidate, Leg, covers, rounded
-from fare.core.tariff.model import EMPTY, Tariff, TransferWindow, WindowAnchor, WindowPays
+from fare.core.tariff.model import EMPTY, Selection, Tariff, TransferWindow, WindowAnchor, WindowPays
 from fare.core.tariff.state import WindowUse
 from fare.core.tariff.state_life import window_is_open
 from fare.core.tariff.transfers import Offer
 
 _PERCENT = 100
+_EACH_ANEW = frozenset({WindowAnchor.LAST, WindowAnchor.LAST_EXIT})
 
 
 def window_offers(
@@ -55,16 +56,18 @@ def after_windows(
     candidate = offer.candidate
     for window in tariff.windows:
         use = uses.get(window.window_id)
-        if not covers(tariff, window.covers, leg, candidate.group, candidate.product_id, leg.category):
+        rides = _holds(tariff, window.covers, leg, candidate)
+        opens = rides if window.opened_by is None else _holds(tariff, window.opened_by, leg, candidate)
+        if not rides and not opens:
             if window.ended_by_other_legs:
                 now.pop(window.window_id, None)
         elif candidate.amount == 0:
             continue
         elif use is not None and _rides_in(tariff, window, use, leg, candidate):
             now[window.window_id] = _gone_on(window, use, offer, leg, pax)
-        elif offer.cost > 0:
+        elif opens and offer.cost > 0:
             now[window.window_id] = WindowUse(
-                since_s=leg.on.at_s,
+                since_s=_anchor_s(window, leg),
                 dearest=candidate.amount if window.pays is WindowPays.DIFFERENCE else 0,
                 pax=pax,
                 network=leg.network if window.same_network else EMPTY,
@@ -81,16 +84,26 @@ def _rides_in(tariff: Tariff, window: TransferWindow, use: WindowUse, leg: Leg, 
         and (not window.same_network or use.network == leg.network)
         and (window.same_route or not leg.route or use.route != leg.route)
         and (not window.needs_balance or leg.on.balance is None or leg.on.balance >= 0)
-        and covers(tariff, window.covers, leg, candidate.group, candidate.product_id, leg.category)
+        and _holds(tariff, window.covers, leg, candidate)
     )
+
+
+def _holds(tariff: Tariff, selection: Selection, leg: Leg, candidate: Candidate) -> bool:
+    return covers(tariff, selection, leg, candidate.group, candidate.product_id, leg.category)
+
+
+def _anchor_s(window: TransferWindow, leg: Leg) -> int:
+    """The instant of this leg from which the window is measured."""
+    by_exit = window.anchor is WindowAnchor.LAST_EXIT and leg.off is not None
+    return leg.off.at_s if by_exit and leg.off is not None else leg.on.at_s
 
 
 def _gone_on(window: TransferWindow, use: WindowUse, offer: Offer, leg: Leg, pax: int) -> WindowUse:
     """A window that lasts: the leg rode in it, or in another one beside it."""
     mine = offer.via is window
-    anew = window.anchor is WindowAnchor.LAST or (window.anchor is WindowAnchor.LAST_PAID and offer.cost > 0)
+    anew = window.anchor in _EACH_ANEW or (window.anchor is WindowAnchor.LAST_PAID and offer.cost > 0)
     return WindowUse(
-        since_s=leg.on.at_s if anew else use.since_s,
+        since_s=_anchor_s(window, leg) if anew else use.since_s,
         dearest=max(use.dearest, offer.candidate.amount) if window.pays is WindowPays.DIFFERENCE else 0,
         pax=min(pax, use.pax) if mine else use.pax,
         used=use.used + (mine and window.transfers >= 0),

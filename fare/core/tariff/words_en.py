@@ -133,6 +133,8 @@ WORDS: Final[Mapping[str, str]] = {
     "window_times": ", {times}",
     "window_last": ", counted from the latest boarding",
     "window_last_paid": ", counted from the latest boarding that cost money",
+    "window_last_exit": ", counted from the latest alighting",
+    "window_opened_by": ", after one{scope}",
     "window_same_network": ", in the same network",
     "window_other_route": ", not on the same line",
     "window_needs_balance": ", while the balance is not below zero",

@@ -143,6 +143,8 @@ WORDS: Final[Mapping[str, str]] = {
     "window_times": "، {times}",
     "window_last": "، به شمار از آخرین سوار شدن",
     "window_last_paid": "، به شمار از آخرین سوار شدنی که هزینه داشته است",
+    "window_last_exit": "، به شمار از آخرین پیاده شدن",
+    "window_opened_by": "، پس از سوار شدن{scope}",
     "window_same_network": "، در همان شبکه",
     "window_other_route": "، نه در همان خط",
     "window_needs_balance": "، تا وقتی موجودی زیر صفر نباشد",

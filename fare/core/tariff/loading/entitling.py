@@ -77,9 +77,19 @@ def _window(table: Table, known: Known, place: int, taken: dict[str, int]) -> Tr
         needs_balance=table.flag("needs_balance", default=False),
         ended_by_other_legs=table.flag("ended_by_other_legs", default=False),
         ends_with_service_day=table.flag("ends_with_service_day", default=False) or bool(until),
+        opened_by=_opened_by(table, known),
     )
     table.close()
     return window
+
+
+def _opened_by(table: Table, known: Known) -> Selection | None:
+    if not table.has("opened_by"):
+        return None
+    inner = table.table("opened_by")
+    found = selection(inner, known)
+    inner.close()
+    return found
 
 
 def _transfers(table: Table) -> int:
