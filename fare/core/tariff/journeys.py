@@ -110,7 +110,7 @@ def _alighted(state: RiderState, off: TapContext) -> tuple[Price, RiderState]:
 
 
 def left(off: TapContext) -> LastBoarding:
-    """What a tap-off leaves of the boarding before it: where the rider got off, as the card's record has it."""
+    """The last boarding once the rider has tapped off: where that was is all that a card's record tells."""
     return LastBoarding(off.at_s, off.vehicle, off.trip, alighted=True)
 
 
@@ -142,7 +142,9 @@ def close_before(
     rules = tariff.tap_off
     within_s = None if rules is None else rules.auto_complete_within_s
     if within_s is not None and 0 <= tap.at_s - journey.tap.at_s <= within_s:
-        price, after = finish(tariff, state, journey, replace(tap, kind=TapKind.OFF, distance_m=None))
+        on = journey.tap  # it is that ride which ends here, not the one that begins
+        off = replace(tap, kind=TapKind.OFF, vehicle=on.vehicle, trip=on.trip, distance_m=None)
+        price, after = finish(tariff, state, journey, off)
         if price.known:
             due = price.amount + price.adjustment
             steps = (*price.steps, Step(Rule.COMPLETED, "", journey.charged + due))

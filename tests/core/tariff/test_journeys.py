@@ -30,7 +30,7 @@ from fare.core.tariff.model import (
     WindowPays,
 )
 from fare.core.tariff.pricing import close, price
-from fare.core.tariff.state import RiderState
+from fare.core.tariff.state import LastBoarding, RiderState
 from tests.core.tariff.cities import EIGHT_S, costs, flat, networks, off, on, rules_told, zones
 
 MATRIX = {"12": 325, "23": 550, "13": 730, "21": 325, "32": 550, "31": 730}
@@ -127,6 +127,21 @@ def test_a_tap_off_where_nobody_has_to_costs_nothing() -> None:
     assert rules_told(flat(), on(0), off(9)) == ["fare", "alighted"]
     assert costs(flat(), on(0, vehicle="7"), off(9, vehicle="7"), on(10, vehicle="7")) == [200, 0, 200]
     assert rules_told(flat(), on(0, vehicle="7"), off(9, vehicle="7"), on(10, vehicle="7"))[2] == "fare"
+
+
+def test_a_rider_who_got_off_was_last_where_the_exit_is() -> None:
+    """The card's record knows the exit alone."""
+    for tariff in (flat(), metro()):
+        _, boarded = price(tariff, RiderState(), at(0, "1", vehicle="7"))
+        _, state = price(tariff, boarded, off(9, "2", vehicle="gate"))
+        assert state.last == LastBoarding(EIGHT_S + 540, "gate", None, alighted=True)
+
+
+def test_a_journey_that_is_completed_by_the_next_leaves_it_its_transfer() -> None:
+    window = TransferWindow("hour", "", 3600, Boundary.EXCLUSIVE)
+    tariff = flat(windows=(window,), tap_off=TapOff(auto_complete_within_s=1800))
+    taps = [on(0, vehicle="7", trip="a"), on(9, vehicle="8", trip="b"), off(20, vehicle="8", trip="b")]
+    assert costs(tariff, *taps) == [200, 0, 0]
 
 
 def test_when_an_open_journey_is_over() -> None:
