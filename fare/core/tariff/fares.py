@@ -83,6 +83,7 @@ class PriceIndex:
         self.default_category = EMPTY if default is None else default.rider_category_id
         self.passes: dict[str, PassProduct] = {each.product_id: each for each in tariff.passes}
         tables = [each.covers for each in (*tariff.windows, *tariff.caps)]
+        tables += [each.opened_by for each in tariff.windows if each.opened_by is not None]
         tables += [level.covers for cap in tariff.caps for level in cap.levels]
         self.picks_products = any(each.leg_groups or each.products for each in tables)
         """Whether a window or a cap holds for some of a leg's products and not for others."""

@@ -188,6 +188,7 @@ def selections(tariff: Tariff) -> tuple[Selection, ...]:
     """Every selection of legs in the tariff."""
     tables = (tariff.windows, tariff.caps, tariff.passes, tariff.concessions, tariff.distance_fares)
     found = [each.covers for table in tables for each in table]
+    found += [each.opened_by for each in tariff.windows if each.opened_by is not None]
     found += [each.covers for each in tariff.free_days]
     found += [level.covers for cap in tariff.caps for level in cap.levels]
     found += [] if tariff.tap_off is None else [tariff.tap_off.covers]
