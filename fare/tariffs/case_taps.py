@@ -5,10 +5,11 @@ An id that the tariff does not know is a fault with the nearest one it does know
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 
-from fare.core.tariff.context import HeldPass, TapContext
+from fare.core.tariff.context import HeldPass, TapContext, TapKind
 from fare.core.tariff.model import EMPTY, Boundary, FareMedium, PassProduct, Tariff
 from fare.core.tariff.periods import service_day_start
 from fare.tariffs.case_fields import nearest
@@ -28,7 +29,21 @@ def taps_of(tariff: Tariff, case: Case) -> tuple[tuple[TapContext, ...], tuple[s
     if faults:
         return (), tuple(faults)
     passes = tuple(_held(tariff, each, key) for key, each in enumerate(case.passes, start=1))
-    return tuple(_context(case, tap, medium, passes) for tap in case.taps), ()
+    return tuple(_context(case, tap, medium, passes) for tap in _with_exits(case.taps)), ()
+
+
+def _with_exits(taps: Sequence[CaseTap]) -> list[CaseTap]:
+    """The taps; one that leaves and names no vehicle leaves the one that was boarded last."""
+    found = list(taps)
+    boarded: CaseTap | None = None
+    for index in sorted(range(len(taps)), key=lambda index: taps[index].at):
+        tap = taps[index]
+        if tap.kind is TapKind.ON:
+            boarded = tap
+        elif boarded is not None and tap.vehicle_id in (None, boarded.vehicle_id):
+            trip_id = tap.trip_id or boarded.trip_id
+            found[index] = replace(tap, vehicle_id=boarded.vehicle_id, trip_id=trip_id)
+    return found
 
 
 class _Known:
