@@ -163,6 +163,14 @@ def test_pass_back_companions_and_persons() -> None:
     assert not quoted(bus("08:00", pax=11)).taps[0].boards
 
 
+def test_who_gets_off_leaves_the_vehicle_that_was_boarded() -> None:
+    there, off = {"trip_id": "a"}, {"at": at("08:10"), "kind": "off"}
+    again = quoted(bus("08:00", "v1", **there), off, bus("08:20", "v1", **there))
+    assert dues(again) == [35_000, 0, 35_000], "the same trip is no transfer"
+    other = quoted(bus("08:00", "v1", **there), off, bus("08:20", "v1", trip_id="b"))
+    assert dues(other) == [35_000, 0, 0]
+
+
 def test_medium_and_category_decide() -> None:
     for media, amount in (("coins", 40_000), ("cash", 40_000), ("urmia-card", 35_000), ("card", 35_000),
                           ("phone", 35_000), (None, 35_000)):  # fmt: skip
