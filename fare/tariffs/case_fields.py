@@ -12,6 +12,8 @@ from datetime import date, datetime
 from difflib import get_close_matches
 from typing import Any, Final, TypeVar, cast
 
+from fare.core.tariff.loading.saying import any_of, each_of, say
+
 MOST_TEXT: Final = 256
 MOST_FAULTS_TOLD: Final = 20
 _UNTELLABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -27,12 +29,12 @@ def nearest(name: str, known: Collection[str]) -> str:
     names = sorted(known)
     close = get_close_matches(name[:MOST_TEXT], names, n=1, cutoff=0.6)
     if close:
-        return f' Do: write "{close[0]}" if that was meant.'
+        return say(' Do: write "{name}" if that was meant.', name=close[0])
     if not names:
-        return " Do: leave it out."
-    shown = ", ".join(f'"{each}"' for each in names[:_MOST_NAMES])
-    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    return f" Do: use one of {shown}{more}."
+        return say(" Do: leave it out.")
+    few = each_of([f'"{each}"' for each in names[:_MOST_NAMES]])
+    more = say(" and {count} more", count=len(names) - _MOST_NAMES) if len(names) > _MOST_NAMES else ""
+    return say(" Do: use one of {names}{more}.", names=few, more=more)
 
 
 class FieldReader:
@@ -46,21 +48,25 @@ class FieldReader:
         """All sentences; of very many the first, and how many more there are."""
         more = len(self._faults) - MOST_FAULTS_TOLD
         told = tuple(self._faults[:MOST_FAULTS_TOLD])
-        return told if more <= 0 else (*told, f"… and {more} more. Do: mend these first.")
+        return told if more <= 0 else (*told, say("… and {count} more. Do: mend these first.", count=more))
 
     def fault(self, place: str, problem: str) -> None:
         """One more sentence."""
-        self._faults.append(f"{place}: {problem}")
+        self._faults.append(say("{place}: {problem}", place=place, problem=problem))
 
     def keys(self, entry: object, place: str, known: tuple[str, ...]) -> dict[str, Any]:
         """The object's entries; null is the same as leaving the key out."""
         if not isinstance(entry, dict):
-            self.fault(place, f"an object is needed here, not {kind_of(entry)}. Do: write {{ … }}.")
+            self.fault(
+                place, say("an object is needed here, not {kind}. Do: write { … }.", kind=kind_of(entry))
+            )
             return {}
         found: dict[str, Any] = {}
         for key, value in cast("dict[str, Any]", entry).items():
             if key not in known:
-                self.fault(f"{place}.{shown(key)}", f"there is no such key.{nearest(key, known)}")
+                self.fault(
+                    f"{place}.{shown(key)}", say("there is no such key.{mend}", mend=nearest(key, known))
+                )
             elif value is not None:
                 found[key] = value
         return found
@@ -72,16 +78,18 @@ class FieldReader:
             return None
         if not isinstance(value, str):
             self.fault(
-                f"{place}.{key}", f"a text is needed here, not {kind_of(value)}. Do: put it in quotes."
+                f"{place}.{key}",
+                say("a text is needed here, not {kind}. Do: put it in quotes.", kind=kind_of(value)),
             )
             return None
         if not 0 < len(value) <= MOST_TEXT:
             self.fault(
-                f"{place}.{key}", f"a text of 1 to {MOST_TEXT} characters is needed here. Do: mend it."
+                f"{place}.{key}",
+                say("a text of 1 to {most} characters is needed here. Do: mend it.", most=MOST_TEXT),
             )
             return None
         if _UNTELLABLE.search(value):
-            self.fault(f"{place}.{key}", "it holds a control character. Do: take it out.")
+            self.fault(f"{place}.{key}", say("it holds a control character. Do: take it out."))
             return None
         return value
 
@@ -91,8 +99,11 @@ class FieldReader:
         """One of the words of `known`."""
         value = entry.get(key, default)
         if value not in known:
-            words = " or ".join(f'"{each}"' for each in known)
-            self.fault(f"{place}.{key}", f"{kind_of(value)} is not known here. Do: write {words}.")
+            words = any_of([f'"{each}"' for each in known])
+            self.fault(
+                f"{place}.{key}",
+                say("{kind} is not known here. Do: write {words}.", kind=kind_of(value), words=words),
+            )
             return default
         return cast("str", value)
 
@@ -102,10 +113,15 @@ class FieldReader:
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int):
-            self.fault(f"{place}.{key}", f"a whole number is needed here, not {kind_of(value)}. Do: mend it.")
+            self.fault(
+                f"{place}.{key}",
+                say("a whole number is needed here, not {kind}. Do: mend it.", kind=kind_of(value)),
+            )
             return None
         if not least <= value <= most:
-            self.fault(f"{place}.{key}", f"it must be {least} to {most}. Do: mend it.")
+            self.fault(
+                f"{place}.{key}", say("it must be {least} to {most}. Do: mend it.", least=least, most=most)
+            )
             return None
         return value
 
@@ -113,7 +129,10 @@ class FieldReader:
         """True or false; false where it is left out."""
         value = entry.get(key, False)
         if not isinstance(value, bool):
-            self.fault(f"{place}.{key}", f"true or false is needed here, not {kind_of(value)}. Do: mend it.")
+            self.fault(
+                f"{place}.{key}",
+                say("true or false is needed here, not {kind}. Do: mend it.", kind=kind_of(value)),
+            )
             return False
         return value
 
@@ -131,7 +150,9 @@ class FieldReader:
             try:
                 day = date.fromisoformat(found)
             except ValueError:
-                self.fault(f"{place}.{key}", f'"{found}" is no date. Do: write it as 2026-03-21.')
+                self.fault(
+                    f"{place}.{key}", say('"{value}" is no date. Do: write it as 2026-03-21.', value=found)
+                )
                 return None
             return self._of_our_time(day, f"{place}.{key}")
         return self._instant(found, f"{place}.{key}")
@@ -141,12 +162,21 @@ class FieldReader:
             at = datetime.fromisoformat(found)
         except ValueError:
             self.fault(
-                place, f'"{found[:40]}" is no time. Do: write it in ISO 8601, as 2026-11-22T08:00:00+03:30.'
+                place,
+                say(
+                    '"{value}" is no time. Do: write it in ISO 8601, as 2026-11-22T08:00:00+03:30.',
+                    value=found[:40],
+                ),
             )
             return None
         if at.tzinfo is None:
             self.fault(
-                place, f'"{found}" has no UTC offset. Do: write the offset behind it, as {found[:19]}+03:30.'
+                place,
+                say(
+                    '"{value}" has no UTC offset. Do: write the offset behind it, as {time}+03:30.',
+                    value=found,
+                    time=found[:19],
+                ),
             )
             return None
         return self._of_our_time(at, place)
@@ -154,7 +184,10 @@ class FieldReader:
     def _of_our_time(self, value: Value, place: str) -> Value | None:
         if cast("date", value).year in _YEARS:
             return value
-        self.fault(place, f"the year must be {_YEARS.start} to {_YEARS.stop - 1}. Do: mend it.")
+        self.fault(
+            place,
+            say("the year must be {first} to {last}. Do: mend it.", first=_YEARS.start, last=_YEARS.stop - 1),
+        )
         return None
 
     def each(
@@ -168,11 +201,16 @@ class FieldReader:
         """The entries of a list that could be read."""
         listed = entry.get(key, [])
         if not isinstance(listed, list):
-            self.fault(f"{place}.{key}", f"a list is needed here, not {kind_of(listed)}. Do: write [ … ].")
+            self.fault(
+                f"{place}.{key}",
+                say("a list is needed here, not {kind}. Do: write [ … ].", kind=kind_of(listed)),
+            )
             return ()
         values = cast("list[Any]", listed)
         if len(values) > most:
-            self.fault(f"{place}.{key}", f"there are more than {most} entries. Do: split the case.")
+            self.fault(
+                f"{place}.{key}", say("there are more than {most} entries. Do: split the case.", most=most)
+            )
             return ()
         read_entries = (read(value, f"{place}.{key}[{index}]") for index, value in enumerate(values))
         return tuple(value for value in read_entries if value is not None)
@@ -183,9 +221,9 @@ def kind_of(value: object) -> str:
     if isinstance(value, str):
         return shown(value)
     if isinstance(value, dict):
-        return "an object"
+        return say("an object")
     if isinstance(value, list):
-        return "a list"
+        return say("a list")
     return json.dumps(value)[:40]
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from fare.core.tariff.context import HeldPass, TapContext, TapKind
+from fare.core.tariff.loading.saying import say
 from fare.core.tariff.model import EMPTY, Boundary, FareMedium, PassProduct, Tariff
 from fare.core.tariff.periods import service_day_start
 from fare.tariffs.case_fields import nearest
@@ -21,9 +22,11 @@ def taps_of(tariff: Tariff, case: Case) -> tuple[tuple[TapContext, ...], tuple[s
     known = _known(tariff)
     faults = list(case.faults)
     medium = _medium_of(known, tariff, case, faults)
-    _check(known.categories, case.rider_category, f"{case.place}.rider_category", "rider category", faults)
+    _check(
+        known.categories, case.rider_category, f"{case.place}.rider_category", say("rider category"), faults
+    )
     for index, held in enumerate(case.passes):
-        _check(known.passes, held.product, f"{case.place}.passes[{index}].product", "pass", faults)
+        _check(known.passes, held.product, f"{case.place}.passes[{index}].product", say("pass"), faults)
     for index, tap in enumerate(case.taps):
         _check_tap(known, tap, f"{case.place}.taps[{index}]", faults)
     if faults:
@@ -90,13 +93,21 @@ def _check(
 ) -> None:
     if value is None or known is None or value in known:
         return
-    faults.append(f'{place}: the tariff has no {what} "{value}".{nearest(value, known)}')
+    faults.append(
+        say(
+            '{place}: the tariff has no {what} "{value}".{mend}',
+            place=place,
+            what=what,
+            value=value,
+            mend=nearest(value, known),
+        )
+    )
 
 
 def _check_tap(known: _Known, tap: CaseTap, place: str, faults: list[str]) -> None:
-    _check(known.routes, tap.route_id, f"{place}.route_id", "route", faults)
-    _check(known.stops, tap.stop_id, f"{place}.stop_id", "stop", faults)
-    _check(known.areas, tap.area_id, f"{place}.area_id", "area", faults)
+    _check(known.routes, tap.route_id, f"{place}.route_id", say("route"), faults)
+    _check(known.stops, tap.stop_id, f"{place}.stop_id", say("stop"), faults)
+    _check(known.areas, tap.area_id, f"{place}.area_id", say("area"), faults)
 
 
 def _medium_of(known: _Known, tariff: Tariff, case: Case, faults: list[str]) -> str | None:
@@ -106,7 +117,9 @@ def _medium_of(known: _Known, tariff: Tariff, case: Case, faults: list[str]) -> 
     if case.fare_media in tuple(FareMedium):
         # A tariff that knows no such medium prices it by its rows for any medium.
         return tariff.media.get(FareMedium(case.fare_media), case.fare_media)
-    _check(known.media | set(FareMedium), case.fare_media, f"{case.place}.fare_media", "fare medium", faults)
+    _check(
+        known.media | set(FareMedium), case.fare_media, f"{case.place}.fare_media", say("fare medium"), faults
+    )
     return None
 
 

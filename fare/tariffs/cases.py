@@ -16,6 +16,7 @@ from typing import Any, Final, cast
 
 from fare.core.errors import OperatorError
 from fare.core.tariff.context import TapKind
+from fare.core.tariff.loading.saying import SaidLocale, say, told
 from fare.tariffs.case_fields import FieldReader, nearest, shown
 
 MOST_BYTES: Final = 32 * 1024 * 1024
@@ -57,6 +58,14 @@ _OUT_OF_SERVICE: Final = "out_of_service"
 
 class CaseFileRefused(OperatorError):
     """The file as a whole is not cases; the message says why and what to do."""
+
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
+        super().__init__(problem)
+
+    def told(self, locale: SaidLocale) -> str:
+        """The message for a person who reads this language."""
+        return told(self.problem, locale)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,40 +123,55 @@ def open_cases(path: Path) -> tuple[Case, ...]:
     try:
         if not path.is_file():
             raise CaseFileRefused(
-                f"{path} is no file. Do: name the JSON file with the cases."
+                say("{path} is no file. Do: name the JSON file with the cases.", path=str(path))
                 if path.exists()
-                else f"There is no file {path}. Do: check the name of the file with the cases."
+                else say(
+                    "There is no file {path}. Do: check the name of the file with the cases.", path=str(path)
+                )
             )
         with path.open("rb") as opened:
             raw = opened.read(MOST_BYTES + 1)
     except OSError as fault:
-        raise CaseFileRefused(f"{path} cannot be read ({fault.strerror}). Do: check its rights.") from None
+        raise CaseFileRefused(
+            say(
+                "{path} cannot be read ({detail}). Do: check its rights.",
+                path=str(path),
+                detail=fault.strerror or "",
+            )
+        ) from None
     try:
         return read_cases(raw)
     except CaseFileRefused as refused:
-        raise CaseFileRefused(f"{path}: {refused}") from None
+        raise CaseFileRefused(say("{path}: {problem}", path=str(path), problem=refused.problem)) from None
 
 
 def read_cases(raw: bytes) -> tuple[Case, ...]:
     """The cases of `{"cases": […]}`. Raises CaseFileRefused; a fault within a case goes to its `faults`."""
     if len(raw) > MOST_BYTES:
         raise CaseFileRefused(
-            f"it has more than {MOST_BYTES // 1024 // 1024} MiB. Do: split it into several files."
+            say(
+                "it has more than {mib} MiB. Do: split it into several files.", mib=MOST_BYTES // 1024 // 1024
+            )
         )
     if raw.count(b"{") + raw.count(b"[") > MOST_OBJECTS:
         raise CaseFileRefused(
-            f"it has more than {MOST_OBJECTS:,} objects and lists. Do: split it into several files."
+            say(
+                "it has more than {most:,} objects and lists. Do: split it into several files.",
+                most=MOST_OBJECTS,
+            )
         )
     document = _parsed(raw)
     if not isinstance(document, dict):
-        raise CaseFileRefused('it is no JSON object. Do: write {"cases": [ … ]}.')
+        raise CaseFileRefused(say('it is no JSON object. Do: write {"cases": [ … ]}.'))
     keys = cast("dict[str, Any]", document)
     for key in keys:
         if key != "cases":
-            raise CaseFileRefused(f"{shown(key)}: there is no such key.{nearest(key, ('cases',))}")
+            raise CaseFileRefused(
+                say("{value}: there is no such key.{mend}", value=shown(key), mend=nearest(key, ("cases",)))
+            )
     listed = keys.get("cases")
     if not isinstance(listed, list):
-        raise CaseFileRefused('cases: a list is needed here. Do: write {"cases": [ … ]}.')
+        raise CaseFileRefused(say('cases: a list is needed here. Do: write {"cases": [ … ]}.'))
     seen: dict[str, str] = {}
     cases: list[Case] = []
     taps = 0
@@ -155,13 +179,17 @@ def read_cases(raw: bytes) -> tuple[Case, ...]:
         case = _read_case(entry, f"cases[{index}]", seen)
         taps += len(case.taps)
         if taps > MOST_TAPS:
-            raise CaseFileRefused(f"it has more than {MOST_TAPS} taps. Do: split it into several files.")
+            raise CaseFileRefused(
+                say("it has more than {most} taps. Do: split it into several files.", most=MOST_TAPS)
+            )
         cases.append(case)
     return tuple(cases)
 
 
 class _Twice(ValueError):
-    pass
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
+        super().__init__(problem)
 
 
 def _parsed(raw: bytes) -> Any:
@@ -170,26 +198,37 @@ def _parsed(raw: bytes) -> Any:
         if len(found) != len(pairs):
             keys = [key for key, _ in pairs]
             twice = next(key for key in keys if keys.count(key) > 1)
-            raise _Twice(f"the key {shown(twice)} stands twice in one object. Do: keep one of them.")
+            raise _Twice(
+                say("the key {value} stands twice in one object. Do: keep one of them.", value=shown(twice))
+            )
         return found
 
     def no_number(text: str) -> Any:
-        raise _Twice(f"{text} is no number in JSON. Do: write a whole number.")
+        raise _Twice(say("{text} is no number in JSON. Do: write a whole number.", text=text))
 
     try:
         return json.loads(raw.decode("utf-8-sig"), object_pairs_hook=once, parse_constant=no_number)
     except UnicodeDecodeError as fault:
-        raise CaseFileRefused(f"byte {fault.start + 1} is not UTF-8. Do: save the file as UTF-8.") from None
+        raise CaseFileRefused(
+            say("byte {place} is not UTF-8. Do: save the file as UTF-8.", place=fault.start + 1)
+        ) from None
     except json.JSONDecodeError as fault:
         raise CaseFileRefused(
-            f"it is no JSON at line {fault.lineno}, column {fault.colno} ({fault.msg}). Do: mend it there."
+            say(
+                "it is no JSON at line {line}, column {column} ({detail}). Do: mend it there.",
+                line=fault.lineno,
+                column=fault.colno,
+                detail=fault.msg,
+            )
         ) from None
     except _Twice as fault:
-        raise CaseFileRefused(str(fault)) from None
+        raise CaseFileRefused(fault.problem) from None
     except RecursionError:
-        raise CaseFileRefused("it is nested too deeply. Do: write cases as docs/tariff.md says.") from None
+        raise CaseFileRefused(
+            say("it is nested too deeply. Do: write cases as docs/tariff.md says.")
+        ) from None
     except ValueError:
-        raise CaseFileRefused("a number in it has too many digits. Do: write a shorter one.") from None
+        raise CaseFileRefused(say("a number in it has too many digits. Do: write a shorter one.")) from None
 
 
 def _read_case(entry: object, place: str, seen: dict[str, str]) -> Case:
@@ -201,21 +240,30 @@ def _read_case(entry: object, place: str, seen: dict[str, str]) -> Case:
     case_id = reader.text(found, "id", place)
     if case_id is None:
         if "id" not in found:
-            reader.fault(f"{place}.id", 'it is missing. Do: give the case a name, as "id": "student-1".')
+            reader.fault(f"{place}.id", say('it is missing. Do: give the case a name, as "id": "student-1".'))
         case_id = place
     elif case_id in seen:
-        reader.fault(f"{place}.id", f'"{case_id}" is the id of {seen[case_id]} too. Do: write another.')
+        reader.fault(
+            f"{place}.id",
+            say(
+                '"{case_id}" is the id of {other} too. Do: write another.',
+                case_id=case_id,
+                other=seen[case_id],
+            ),
+        )
     seen.setdefault(case_id, place)
     if "taps" not in found and isinstance(entry, dict):
-        reader.fault(f"{place}.taps", "it is missing. Do: list the taps, or write [].")
+        reader.fault(f"{place}.taps", say("it is missing. Do: list the taps, or write []."))
     until = reader.instant(found, "until", place)
     taps = reader.each(found, "taps", place, MOST_TAPS_A_CASE, lambda each, at: _read_tap(reader, each, at))
     if until is not None and any(tap.at > until for tap in taps):
-        reader.fault(f"{place}.until", "it is before the last tap. Do: write a time after all taps.")
+        reader.fault(f"{place}.until", say("it is before the last tap. Do: write a time after all taps."))
     balance = reader.number(found, "balance", place, -MOST_AMOUNT, MOST_AMOUNT)
     refund = reader.flag(found, "refund", place)
     if refund and "balance" not in found:
-        reader.fault(f"{place}.balance", "a refund needs it. Do: write what the purse held before the taps.")
+        reader.fault(
+            f"{place}.balance", say("a refund needs it. Do: write what the purse held before the taps.")
+        )
     return Case(
         case_id=case_id,
         taps=taps,
@@ -235,12 +283,12 @@ def _read_pass(reader: FieldReader, entry: object, place: str) -> CasePass | Non
     product = reader.text(found, "product", place)
     if product is None:
         if "product" not in found:
-            reader.fault(f"{place}.product", "it is missing. Do: name the pass as the tariff does.")
+            reader.fault(f"{place}.product", say("it is missing. Do: name the pass as the tariff does."))
         return None
     valid_from = reader.day_or_instant(found, "valid_from", place)
     valid_until = reader.day_or_instant(found, "valid_until", place)
     if valid_from is not None and valid_until is not None and _before(valid_until, valid_from):
-        reader.fault(f"{place}.valid_until", "it is before valid_from. Do: mend one of them.")
+        reader.fault(f"{place}.valid_until", say("it is before valid_from. Do: mend one of them."))
     return CasePass(product, valid_from, valid_until, reader.number(found, "rides_left", place, 0, 1_000_000))
 
 
@@ -262,7 +310,7 @@ def _read_tap(reader: FieldReader, entry: object, place: str) -> CaseTap | None:
     at = reader.instant(found, "at", place)
     if at is None and "at" not in found and isinstance(entry, dict):
         reader.fault(
-            f"{place}.at", "it is missing. Do: write when the tap was, as 2026-11-22T08:00:00+03:30."
+            f"{place}.at", say("it is missing. Do: write when the tap was, as 2026-11-22T08:00:00+03:30.")
         )
     kind = reader.one_of(found, "kind", place, (TapKind.ON, TapKind.OFF), TapKind.ON)
     status = reader.one_of(found, "validator_status", place, (_IN_SERVICE, _OUT_OF_SERVICE), _IN_SERVICE)

@@ -19,6 +19,7 @@ from fare.core.errors import OperatorError
 from fare.core.money import Unit
 from fare.core.tariff.context import Price, Rule, Step
 from fare.core.tariff.history import PricedTap, price_history
+from fare.core.tariff.loading.saying import say
 from fare.core.tariff.model import Tariff
 from fare.core.tariff.sentences import explain
 from fare.tariffs.case_fields import nearest
@@ -130,8 +131,8 @@ def quote_case(tariff: Tariff, case: Case, language: Language = "en", unit: Unit
 def _no_fare(tariff: Tariff, case: Case, unknown: Sequence[int]) -> str:
     """Which taps have no fare, and what to do about it."""
     places = ", ".join(f"{case.place}.taps[{index}]" for index in unknown[:_MOST_PLACES])
-    more = f" and {len(unknown) - _MOST_PLACES} more" if len(unknown) > _MOST_PLACES else ""
-    told = f"{places}{more}: no rule of the tariff prices this ride."
+    more = say(" and {count} more", count=len(unknown) - _MOST_PLACES) if len(unknown) > _MOST_PLACES else ""
+    told = say("{places}{more}: no rule of the tariff prices this ride.", places=places, more=more)
     stops = dict.fromkeys(case.taps[index].stop_id for index in unknown if case.taps[index].area_id is None)
     nowhere = [stop for stop in stops if stop is not None and stop not in tariff.stop_areas]
     if nowhere and tariff.area_ids:

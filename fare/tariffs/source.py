@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Final
 
 from fare.core.tariff.loading import TariffFault, TariffFaults, load_tariff
+from fare.core.tariff.loading.saying import say
 from fare.core.tariff.loading.toml_text import MAX_BYTES as MAX_TOML_BYTES
 from fare.core.tariff.model import Tariff
 
@@ -34,7 +35,7 @@ COVERAGE_FILES: Final = ("trips.txt", "stop_times.txt")
 
 _CHUNK: Final = 1 << 20
 _OF_MACS: Final = "__MACOSX/"
-_TOO_LARGE_MEND: Final = "leave out what the tariff does not need"
+_TOO_LARGE_MEND: Final = say("leave out what the tariff does not need")
 
 
 def open_tariff(path: Path, version: int = 0, *, unfinished: bool = False) -> Tariff:
@@ -54,7 +55,7 @@ def read_tariff_files(path: Path) -> dict[str, bytes]:
         mode = path.stat().st_mode
     except (OSError, ValueError) as fault:
         raise _refused(
-            path.name or str(path), "there is no such folder or zip file", "give the path of one"
+            path.name or str(path), say("there is no such folder or zip file"), say("give the path of one")
         ) from fault
     try:
         if stat.S_ISDIR(mode):
@@ -62,14 +63,18 @@ def read_tariff_files(path: Path) -> dict[str, bytes]:
         if stat.S_ISREG(mode):
             if path.stat().st_size > MAX_ZIP_BYTES:
                 raise _refused(
-                    path.name, f"the zip is larger than {MAX_ZIP_BYTES >> 20} MiB", _TOO_LARGE_MEND
+                    path.name,
+                    say("the zip is larger than {mib} MiB", mib=MAX_ZIP_BYTES >> 20),
+                    _TOO_LARGE_MEND,
                 )
             with path.open("rb") as opened:
                 return _from_zip(path.name, opened)
     except OSError as fault:
-        problem = f"it cannot be read ({fault.strerror or fault})"
-        raise _refused(path.name, problem, "check that you may read it") from fault
-    raise _refused(path.name, "it is neither a folder nor a file", "give the path of a tariff folder or zip")
+        problem = say("it cannot be read ({detail})", detail=fault.strerror or str(fault))
+        raise _refused(path.name, problem, say("check that you may read it")) from fault
+    raise _refused(
+        path.name, say("it is neither a folder nor a file"), say("give the path of a tariff folder or zip")
+    )
 
 
 def read_tariff_zip(content: bytes, name: str = "the upload") -> dict[str, bytes]:
@@ -90,13 +95,17 @@ def _from_folder(folder: Path) -> dict[str, bytes]:
             continue
         except OSError as fault:
             linked = path.is_symlink()
-            problem = "it is a link" if linked else f"it cannot be read ({fault.strerror})"
-            faults.append(TariffFault(name, None, "", problem, "put the file itself into the folder"))
+            problem = (
+                say("it is a link")
+                if linked
+                else say("it cannot be read ({detail})", detail=str(fault.strerror))
+            )
+            faults.append(TariffFault(name, None, "", problem, say("put the file itself into the folder")))
             continue
         if not stat.S_ISREG(os.fstat(opened).st_mode):
             os.close(opened)
-            problem = "it is no ordinary file"
-            faults.append(TariffFault(name, None, "", problem, "put the file itself into the folder"))
+            problem = say("it is no ordinary file")
+            faults.append(TariffFault(name, None, "", problem, say("put the file itself into the folder")))
             continue
         with os.fdopen(opened, "rb") as file:
             content = _read(file, name, left, faults)
@@ -109,11 +118,13 @@ def _from_folder(folder: Path) -> dict[str, bytes]:
 
 
 def _from_zip(name: str, opened: IO[bytes]) -> dict[str, bytes]:
-    broken = "it is not a readable zip file", "give a tariff folder, or export the zip again"
+    broken = say("it is not a readable zip file"), say("give a tariff folder, or export the zip again")
     try:
         with zipfile.ZipFile(opened) as archive:
             if len(archive.infolist()) > MAX_ZIP_MEMBERS:
-                raise _refused(name, f"the zip holds more than {MAX_ZIP_MEMBERS:,} files", _TOO_LARGE_MEND)
+                raise _refused(
+                    name, say("the zip holds more than {most:,} files", most=MAX_ZIP_MEMBERS), _TOO_LARGE_MEND
+                )
             return _members(archive)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as fault:
         raise _refused(name, *broken) from fault
@@ -129,7 +140,9 @@ def _members(archive: zipfile.ZipFile) -> dict[str, bytes]:
         if name not in TARIFF_FILES and name not in COVERAGE_FILES:
             continue
         if name in found:
-            faults.append(TariffFault(name, None, "", "the zip holds it twice", "keep one of the two"))
+            faults.append(
+                TariffFault(name, None, "", say("the zip holds it twice"), say("keep one of the two"))
+            )
         found[name] = info
     files: dict[str, bytes] = {}
     left = MAX_TOTAL_BYTES
@@ -138,10 +151,14 @@ def _members(archive: zipfile.ZipFile) -> dict[str, bytes]:
         if info is None:
             continue
         if info.flag_bits & 0x1:
-            faults.append(TariffFault(name, None, "", "it is encrypted", "make the zip without a password"))
+            faults.append(
+                TariffFault(name, None, "", say("it is encrypted"), say("make the zip without a password"))
+            )
             continue
         if stat.S_ISLNK(info.external_attr >> 16):
-            faults.append(TariffFault(name, None, "", "it is a link", "put the file itself into the zip"))
+            faults.append(
+                TariffFault(name, None, "", say("it is a link"), say("put the file itself into the zip"))
+            )
             continue
         with archive.open(info) as member:
             content = _read(member, name, left, faults)
@@ -153,8 +170,8 @@ def _members(archive: zipfile.ZipFile) -> dict[str, bytes]:
     if not files:
         raise _refused(
             PurePosixPath(str(archive.filename or "the zip")).name,
-            "the zip holds no file of a tariff",
-            "zip the files themselves, or the one folder that holds them",
+            say("the zip holds no file of a tariff"),
+            say("zip the files themselves, or the one folder that holds them"),
         )
     return files
 
@@ -181,9 +198,9 @@ def _read(file: IO[bytes], name: str, left: int, faults: list[TariffFault]) -> b
     if name not in COVERAGE_FILES:
         size = MAX_TOML_BYTES if name.endswith(".toml") else MAX_TOTAL_BYTES
         problem = (
-            f"the files together are larger than {size >> 20} MiB"
+            say("the files together are larger than {mib} MiB", mib=size >> 20)
             if size > _CHUNK
-            else "the file is larger than 1 MiB"
+            else say("the file is larger than 1 MiB")
         )
         faults.append(TariffFault(name, None, "", problem, _TOO_LARGE_MEND))
     return None

@@ -6,6 +6,7 @@ from typing import Final
 
 from fare.core.tariff.loading.findings import shown
 from fare.core.tariff.loading.network import unique
+from fare.core.tariff.loading.saying import say
 from fare.core.tariff.loading.tables import Row, Tables
 from fare.core.tariff.loading.values import row_date, row_integer, row_time
 from fare.core.tariff.model import Boundary, Service, Timeframe
@@ -26,7 +27,9 @@ def read_services(tables: Tables) -> dict[str, Service]:
         if first is None or last is None or not service_id:
             continue
         if last < first:
-            row.fault("end_date", "the service ends before it begins", "correct one of the two dates")
+            row.fault(
+                "end_date", say("the service ends before it begins"), say("correct one of the two dates")
+            )
             continue
         services[service_id] = Service(weekdays, first, last)
     exceptions: dict[str, tuple[set[int], set[int]]] = {}
@@ -39,8 +42,8 @@ def read_services(tables: Tables) -> dict[str, Service]:
         if seen.setdefault((service_id, day), row.line) != row.line:
             row.fault(
                 "date",
-                f"row {seen[service_id, day]} has the same service and date",
-                "keep one of the two rows",
+                say("row {row} has the same service and date", row=seen[service_id, day]),
+                say("keep one of the two rows"),
             )
             continue
         exceptions.setdefault(service_id, (set(), set()))[kind - 1].add(day)
@@ -68,19 +71,25 @@ def read_timeframes(
         if bool(row.get("start_time")) != bool(row.get("end_time")):
             empty = "end_time" if row.get("start_time") else "start_time"
             row.fault(
-                empty, "only one of start_time and end_time is filled in", "fill in both, or none for all day"
+                empty,
+                say("only one of start_time and end_time is filled in"),
+                say("fill in both, or none for all day"),
             )
             continue
         start, end = row_time(row, "start_time"), row_time(row, "end_time")
         if service_id and service_id not in services:
-            where = "calendar.txt" if has_calendar else "calendar.txt, which is missing here"
-            row.fault("service_id", f"{shown(service_id)} is not in {where}", "add the service's days there")
+            where = "calendar.txt" if has_calendar else say("calendar.txt, which is missing here")
+            row.fault(
+                "service_id",
+                say("{value} is not in {where}", value=shown(service_id), where=where),
+                say("add the service's days there"),
+            )
         if not group_id or (row.get("start_time") and (start is None or end is None)):
             continue
         start, end = start or 0, _DAY_S if end is None else end
         if end <= start:
-            row.fault("end_time", "the time ends before it begins",
-                      "split a night at 24:00:00 into two rows")  # fmt: skip
+            row.fault("end_time", say("the time ends before it begins"),
+                      say("split a night at 24:00:00 into two rows"))  # fmt: skip
             continue
         boundary = Boundary.INCLUSIVE if group_id in inclusive else Boundary.EXCLUSIVE
         frame = Timeframe(start, end, service_id, boundary)
@@ -104,8 +113,11 @@ def _overlaps(frames: list[Timeframe], rows: list[Row], services: dict[str, Serv
                     max(rows[place], rows[other], key=_line),
                     min(rows[place], rows[other], key=_line),
                 )
-                late.fault("start_time", f"the time overlaps that of row {early.line} of the same group",
-                           "end one where the other begins")  # fmt: skip
+                late.fault(
+                    "start_time",
+                    say("the time overlaps that of row {row} of the same group", row=early.line),
+                    say("end one where the other begins"),
+                )
                 break
         open_frames.append(place)
 

@@ -11,6 +11,7 @@ from typing import Final
 from fare.core.tariff.card_state import layout, not_on_card
 from fare.core.tariff.loading.fares import LEG_RULES, TRANSFER_RULES
 from fare.core.tariff.loading.findings import Findings
+from fare.core.tariff.loading.saying import any_of, each_of, say
 from fare.core.tariff.loading.toml_text import FILE, Path, TomlText
 from fare.core.tariff.model import EMPTY, FareMedium, PassProduct, Tariff
 
@@ -30,14 +31,21 @@ def check_counted_rides(tariff: Tariff, text: TomlText, findings: Findings) -> N
             continue
         others = [part.ref for part in layout(tariff).parts if part.ref != "tap_off"]
         alone = [other for other in others if ref not in not_on_card(_without(tariff, other))]
-        mend = f"leave out {_said(alone, ' or ')}" if alone else f"leave out some of {_said(others, ', ')}"
+        mend = (
+            say("leave out {parts}", parts=any_of([_called(other) for other in alone]))
+            if alone
+            else say("leave out some of {parts}", parts=each_of([_called(other) for other in others]))
+        )
         path = _path(tariff, ref)
         findings.fault(
             FILE,
             text.line(path),
             "",
-            f"the card's record has no room for {ref.replace(':', ' ')}: its rides would not be counted",
-            f"{mend}, or give the pass a length instead of rides",
+            say(
+                "the card's record has no room for {part}: its rides would not be counted",
+                part=_called(ref),
+            ),
+            say("{mend}, or give the pass a length instead of rides", mend=mend),
         )
 
 
@@ -50,9 +58,12 @@ def warn_of_what_has_no_room(tariff: Tariff, text: TomlText, findings: Findings)
             file,
             text.line(path) if path else None,
             "",
-            f"the card's record has no room for {ref.replace(':', ' ')}: the bus does not apply it, and the "
-            "ledger settles the difference later",
-            "nothing if that is meant; fewer or simpler tables leave more room",
+            say(
+                "the card's record has no room for {part}: the bus does not apply it, and the "
+                "ledger settles the difference later",
+                part=_called(ref),
+            ),
+            say("nothing if that is meant; fewer or simpler tables leave more room"),
         )
 
 
@@ -72,8 +83,16 @@ def _without(tariff: Tariff, ref: str) -> Tariff:
     return replace(tariff, **{key: kept})
 
 
-def _said(refs: list[str], between: str) -> str:
-    return between.join(ref.replace(":", " ") for ref in refs)
+def _called(ref: str) -> str:
+    """A part of the card's record, as people call it: "cap:day" is cap day."""
+    kind, _, one = ref.partition(":")
+    if kind == "window":
+        return say("window {one}", one=one)
+    if kind == "cap":
+        return say("cap {one}", one=one)
+    if kind == "pass":
+        return say("pass {one}", one=one)
+    return say("joins") if kind == "joins" else say("transfers")
 
 
 def _path(tariff: Tariff, ref: str) -> Path:

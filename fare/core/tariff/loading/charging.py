@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fare.core.tariff.loading.entitling import MAX_PERCENT, identified
 from fare.core.tariff.loading.fares import CATEGORIES, Fares
+from fare.core.tariff.loading.saying import say
 from fare.core.tariff.loading.selecting import Known, rounding, selection
 from fare.core.tariff.loading.settings import MAX_SECONDS
 from fare.core.tariff.loading.toml_table import Table
@@ -42,22 +43,24 @@ def read_distances(root: Table, known: Known) -> tuple[DistanceFare, ...]:
 
 
 def _distance(table: Table, known: Known, place: int, taken: dict[str, int]) -> DistanceFare:
-    distance_id, name = identified(table, "distance", place, taken)
+    distance_id, name = identified(table, say("distance"), place, taken)
     bands = _bands(table)
     linear = [key for key in ("base", "per_km", "free_m", "minimum", "maximum") if table.has(key)]
     if bands and linear:
         table.fault(
-            linear[0], "bands and a price for each kilometre exclude each other", "delete one of the two"
+            linear[0],
+            say("bands and a price for each kilometre exclude each other"),
+            say("delete one of the two"),
         )
     if not table.has("bands") and not (table.has("base") or table.has("per_km")):
         table.fault(
             "bands",
-            "a distance fare needs bands, or base and per_km",
-            "add bands = [{ up_to_m = …, amount = … }]",
+            say("a distance fare needs bands, or base and per_km"),
+            say("add bands = [{ up_to_m = …, amount = … }]"),
         )
     minimum, maximum = table.amount_or("minimum"), table.amount("maximum")
     if maximum is not None and maximum < minimum:
-        table.fault("maximum", "the maximum is less than the minimum", "correct one of the two")
+        table.fault("maximum", say("the maximum is less than the minimum"), say("correct one of the two"))
     percents = table.table("percents")
     shares = {one: percents.whole_or(one, 100, 0, MAX_PERCENT) for one in percents.values}
     for one in percents.values:
@@ -86,20 +89,20 @@ def _bands(table: Table) -> tuple[DistanceBand, ...]:
     for place, inner in enumerate(inners):
         up_to_m, amount = inner.whole("up_to_m", 1, _FAR_M), inner.amount("amount")
         if amount is None and not inner.has("amount"):
-            inner.fault("amount", "a band needs an amount", "add amount = …")
+            inner.fault("amount", say("a band needs an amount"), say("add amount = …"))
         if not inner.has("up_to_m") and place < len(inners) - 1:
-            inner.fault("up_to_m", "only the last band may be without an end", "add up_to_m = …")
+            inner.fault("up_to_m", say("only the last band may be without an end"), say("add up_to_m = …"))
         before = bands[-1].up_to_m if bands else None
         if up_to_m is not None and before is not None and up_to_m <= before:
             inner.fault(
                 "up_to_m",
-                f"the band ends at {up_to_m} m, not beyond the one before",
-                "put bands in rising order",
+                say("the band ends at {up_to_m} m, not beyond the one before", up_to_m=up_to_m),
+                say("put bands in rising order"),
             )
         bands.append(DistanceBand(up_to_m, amount or 0))
         inner.close()
     if table.has("bands") and not inners and isinstance(table.raw("bands"), list):
-        table.fault("bands", "the list is empty", "add a band such as { amount = 20000 }")
+        table.fault("bands", say("the list is empty"), say("add a band such as { amount = 20000 }"))
     return tuple(bands)
 
 
@@ -113,10 +116,13 @@ def read_tap_off(root: Table, known: Known, fares: Fares) -> TapOff | None:
     incomplete = table.word("incomplete", IncompleteFare, IncompleteFare.MAXIMUM)
     amount = table.amount("amount")
     if incomplete is IncompleteFare.AMOUNT and not table.has("amount"):
-        table.fault("amount", 'incomplete = "amount" needs it', "add amount = …")
+        table.fault("amount", say('incomplete = "amount" needs it'), say("add amount = …"))
     if incomplete is not IncompleteFare.AMOUNT and table.has("amount"):
-        table.fault("amount", f'it has no effect while incomplete = "{incomplete}"',
-                    'write incomplete = "amount" or delete it')  # fmt: skip
+        table.fault(
+            "amount",
+            say('it has no effect while incomplete = "{incomplete}"', incomplete=incomplete),
+            say('write incomplete = "amount" or delete it'),
+        )
     tap_off = TapOff(
         covers=selection(table, known),
         charge=table.word("charge", TapOffCharge, TapOffCharge.AT_TAP_ON),
@@ -172,7 +178,9 @@ def read_shortfall(root: Table) -> Shortfall:
     shortfall = Shortfall(action, table.whole_or("fee_percent", 0, 0, 100), rounding(table))
     if action is ShortPurse.REFUSE and table.has("fee_percent"):
         table.fault(
-            "fee_percent", 'it has no effect while action = "refuse"', 'write action = "load" or delete it'
+            "fee_percent",
+            say('it has no effect while action = "refuse"'),
+            say('write action = "load" or delete it'),
         )
     table.close()
     return shortfall

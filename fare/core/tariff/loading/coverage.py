@@ -14,7 +14,8 @@ from typing import Final
 from fare.core.tariff.loading.fares import CATEGORIES, LEG_RULES, PRODUCTS
 from fare.core.tariff.loading.findings import Findings, shown
 from fare.core.tariff.loading.naming_legs import named_legs
-from fare.core.tariff.loading.patterns import Areas, Patterns, PossibleLeg
+from fare.core.tariff.loading.patterns import Patterns, PossibleLeg
+from fare.core.tariff.loading.saying import all_of, one_after_another, say
 from fare.core.tariff.matching import LegIndex
 from fare.core.tariff.model import EMPTY, Boundary, LegRule, Tariff
 
@@ -23,7 +24,8 @@ _MAX_DAYS: Final = 1_500
 """Days of services that are looked at, from the first on."""
 _MAX_SERVICE_DAYS: Final = 300_000
 _MAX_GAP_KINDS: Final = 5_000
-_MEND: Final = "add a leg rule, or a product under [default_fare] in mancard.toml"
+_OUTSIDE: Final = say("outside all areas")
+_MEND: Final = say("add a leg rule, or a product under [default_fare] in mancard.toml")
 
 
 @dataclass(slots=True)
@@ -45,8 +47,8 @@ def check_coverage(tariff: Tariff, patterns: Patterns, findings: Findings) -> No
             "stop_times.txt",
             None,
             "",
-            f"{patterns.problem}: legs without a fare may be overlooked",
-            "give the trips to the check if the fares depend on areas",
+            say("{problem}: legs without a fare may be overlooked", problem=patterns.problem),
+            say("give the trips to the check if the fares depend on areas"),
         )
     checked = _Checked(tariff, LegIndex(tariff), patterns, findings, _days(tariff), {})
     prices_read = not any(each.file in (PRODUCTS, CATEGORIES) for each in findings.faults)
@@ -56,17 +58,17 @@ def check_coverage(tariff: Tariff, patterns: Patterns, findings: Findings) -> No
         if _has_default(tariff, leg.network, route):
             continue
         rules = _matching(checked, leg)
-        where = _named(tariff, leg, route)
         if not rules:
-            _unpriced(checked, leg, where)
+            _unpriced(checked, leg, _named(tariff, leg, route))
         elif rules not in covered:
             covered.add(rules)
+            where = _named(tariff, leg, route)
             if prices_read:
                 _check_riders(checked, rules, where, told)
             gap = _gap(checked, leg, rules)
             if gap and (gap, leg.network) not in told:
                 told.add((gap, leg.network))
-                problem = f"no rule gives a fare {where} {gap}"
+                problem = say("no rule gives a fare {where} {gap}", where=where, gap=gap)
                 findings.fault(LEG_RULES, None, "from_timeframe_group_id", problem, _MEND)
 
 
@@ -76,12 +78,15 @@ def _unpriced(checked: _Checked, leg: PossibleLeg, where: str) -> None:
             LEG_RULES,
             None,
             "",
-            f"no rule gives a fare {where}; most stops there allow either boarding or alighting "
-            "alone, but not all",
-            "close the others too in stop_times.txt (pickup_type, drop_off_type), or add a leg rule",
+            say(
+                "no rule gives a fare {where}; most stops there allow either boarding or "
+                "alighting alone, but not all",
+                where=where,
+            ),
+            say("close the others too in stop_times.txt (pickup_type, drop_off_type), or add a leg rule"),
         )
     else:
-        checked.findings.fault(LEG_RULES, None, "", f"no rule gives a fare {where}", _MEND)
+        checked.findings.fault(LEG_RULES, None, "", say("no rule gives a fare {where}", where=where), _MEND)
 
 
 def _has_default(tariff: Tariff, network: str, route: str) -> bool:
@@ -113,25 +118,27 @@ def _check_riders(
             LEG_RULES,
             None,
             "fare_product_id",
-            f"rider category {shown(category_id)} has no fare {where}: its products are not sold to it",
-            "add a row to fare_products.txt for this category, or one without a category",
+            say(
+                "rider category {value} has no fare {where}: its products are not sold to it",
+                value=shown(category_id),
+                where=where,
+            ),
+            say("add a row to fare_products.txt for this category, or one without a category"),
         )
 
 
 def _named(tariff: Tariff, leg: PossibleLeg, route: str) -> str:
     """On route 910 (network REG) from area GAT to area PNT: as far as it is known."""
-    parts = [f"on route {shown(route)[1:-1]}"] if route else []
-    if leg.network:
-        parts.append(f"on network {leg.network}" if not route else f"(network {leg.network})")
+    parts = [say("on route {route}", route=shown(route)[1:-1])] if route else []
+    if leg.network and route:
+        parts.append(say("(network {network})", network=leg.network))
+    elif leg.network:
+        parts.append(say("on network {network}", network=leg.network))
     if leg.from_areas or leg.to_areas:
-        parts += [_place("from", leg.from_areas), _place("to", leg.to_areas)]
-    return " ".join(parts) or "on any route"
-
-
-def _place(word: str, areas: Areas) -> str:
-    if not areas:
-        return f"{word} outside all areas"
-    return f"{word} area {' and '.join(areas[:3])}"
+        start = say("area {areas}", areas=all_of(leg.from_areas[:3])) if leg.from_areas else _OUTSIDE
+        end = say("area {areas}", areas=all_of(leg.to_areas[:3])) if leg.to_areas else _OUTSIDE
+        parts.append(say("from {start} to {end}", start=start, end=end))
+    return one_after_another(parts) or say("on any route")
 
 
 # --- times ------------------------------------------------------------------------------------------------
@@ -175,8 +182,11 @@ def _first_gap(checked: _Checked, groups: frozenset[str], minutes: set[int] | No
         at = 0
         for start, end in [*spans, (_DAY_S, _DAY_S)]:
             if start > at and (minutes is None or any(at <= minute * 60 < start for minute in minutes)):
-                return (
-                    f"from {_clock(at)} to {_clock(start)} on days like {date.fromordinal(day).isoformat()}"
+                return say(
+                    "from {start} to {end} on days like {day}",
+                    start=_clock(at),
+                    end=_clock(start),
+                    day=date.fromordinal(day).isoformat(),
                 )
             at = max(at, end)
     return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from fare.core.tariff.loading.fares import PRODUCTS, Fares
+from fare.core.tariff.loading.saying import say
 from fare.core.tariff.loading.selecting import Known, day, days, rounding, selection
 from fare.core.tariff.loading.settings import MAX_NUMBER, MAX_SECONDS
 from fare.core.tariff.loading.toml_table import Table
@@ -35,7 +36,16 @@ def identified(table: Table, kind: str, place: int, taken: dict[str, int]) -> tu
     """Id and name of a table; without an id it is numbered, without a name the id stands for it."""
     own = table.text("id", f"{kind}-{place + 1}")
     if taken.setdefault(own, place) != place:
-        table.fault("id", f"{own!r} is the id of {kind} {taken[own] + 1} already", "give each its own id")
+        table.fault(
+            "id",
+            say(
+                "{name} is the id of {kind} {number} already",
+                name=repr(own),
+                kind=kind,
+                number=taken[own] + 1,
+            ),
+            say("give each its own id"),
+        )
     return own, table.text("name", own)
 
 
@@ -46,20 +56,30 @@ def read_windows(root: Table, known: Known) -> tuple[TransferWindow, ...]:
 
 
 def _window(table: Table, known: Known, place: int, taken: dict[str, int]) -> TransferWindow:
-    window_id, name = identified(table, "window", place, taken)
+    window_id, name = identified(table, say("window"), place, taken)
     seconds = table.whole("seconds", 1, MAX_SECONDS)
     until = table.text("until")
     if until and until != "end_of_service_day":
-        table.fault("until", f"{until!r} is not known here", 'write "end_of_service_day" or leave it out')
+        table.fault(
+            "until",
+            say("{value} is not known here", value=repr(until)),
+            say('write "end_of_service_day" or leave it out'),
+        )
     if until and seconds is not None:
-        table.fault("until", "a window has seconds or until, not both", "delete one of the two")
+        table.fault("until", say("a window has seconds or until, not both"), say("delete one of the two"))
     pays = table.word("pays", WindowPays, WindowPays.NOTHING)
     percent, amount = table.whole("percent", 0, 100), table.amount("amount")
     for key, word, value in (("percent", WindowPays.PERCENT, percent), ("amount", WindowPays.AMOUNT, amount)):
         if pays is word and value is None and not table.has(key):
-            table.fault(key, f'a window that pays = "{word}" needs it', f"add {key} = …")
+            table.fault(
+                key, say('a window that pays = "{word}" needs it', word=word), say("add {key} = …", key=key)
+            )
         if pays is not word and table.has(key):
-            table.fault(key, f'it has no effect while pays = "{pays}"', f'write pays = "{word}" or delete it')
+            table.fault(
+                key,
+                say('it has no effect while pays = "{pays}"', pays=pays),
+                say('write pays = "{word}" or delete it', word=word),
+            )
     window = TransferWindow(
         window_id=window_id,
         name=name,
@@ -95,7 +115,9 @@ def _opened_by(table: Table, known: Known) -> Selection | None:
 def _transfers(table: Table) -> int:
     transfers = table.whole_or("transfers", -1, -1, 1_000)
     if transfers == 0:
-        table.fault("transfers", "0 allows no transfer at all", "write -1 for any number, or 1 or more")
+        table.fault(
+            "transfers", say("0 allows no transfer at all"), say("write -1 for any number, or 1 or more")
+        )
     return transfers
 
 
@@ -106,27 +128,33 @@ def read_caps(root: Table, known: Known) -> tuple[Cap, ...]:
 
 
 def _cap(table: Table, known: Known, place: int, taken: dict[str, int]) -> Cap:
-    cap_id, name = identified(table, "cap", place, taken)
+    cap_id, name = identified(table, say("cap"), place, taken)
     amount = table.amount("amount", least=1)
     levels: list[CapLevel] = []
     for inner in table.tables("levels"):
         level = inner.amount("amount", least=1)
         if level is None and not inner.has("amount"):
-            inner.fault("amount", "a level needs an amount", "add amount = …")
+            inner.fault("amount", say("a level needs an amount"), say("add amount = …"))
         levels.append(CapLevel(level or 0, selection(inner, known)))
         inner.close()
     if table.has("amount") and levels:
-        table.fault("levels", "a cap has an amount or levels, not both", "delete one of the two")
+        table.fault("levels", say("a cap has an amount or levels, not both"), say("delete one of the two"))
     elif not table.has("amount") and not levels:
-        table.fault("amount", "a cap needs an amount or levels", "add amount = …")
+        table.fault("amount", say("a cap needs an amount or levels"), say("add amount = …"))
     period = table.word("period", CapPeriod, CapPeriod.SERVICE_DAY)
     counted = period in (CapPeriod.ROLLING, CapPeriod.FROM_FIRST_USE)
     number = table.whole("days", 1, 366)
     if counted and not table.has("days"):
-        table.fault("days", f'a cap whose period = "{period}" needs its number of days', "add days = …")
+        table.fault(
+            "days",
+            say('a cap whose period = "{period}" needs its number of days', period=period),
+            say("add days = …"),
+        )
     if not counted and table.has("days"):
         table.fault(
-            "days", f'it has no effect while period = "{period}"', 'write period = "rolling" or delete it'
+            "days",
+            say('it has no effect while period = "{period}"', period=period),
+            say('write period = "rolling" or delete it'),
         )
     cap = Cap(
         cap_id=cap_id,
@@ -150,7 +178,9 @@ def read_passes(root: Table, known: Known, fares: Fares) -> tuple[PassProduct, .
         number = table.whole("number", 1, MAX_NUMBER)
         if number is not None and numbers.setdefault(number, place) != place:
             table.fault(
-                "number", f"{number} is the number of pass {numbers[number] + 1} too", "give each its own"
+                "number",
+                say("{number} is the number of pass {place} too", number=number, place=numbers[number] + 1),
+                say("give each its own"),
             )
     return tuple(_pass(table, known, fares, (place, numbers, products)) for place, table in enumerate(tables))
 
@@ -164,7 +194,9 @@ def _pass(
         table.known_id("product", product_id, known.products, PRODUCTS)
     if product_id and products.setdefault(product_id, place) != place:
         table.fault(
-            "product", f"{product_id!r} is pass {products[product_id] + 1} already", "keep one of them"
+            "product",
+            say("{value} is pass {place} already", value=repr(product_id), place=products[product_id] + 1),
+            say("keep one of them"),
         )
     number = table.raw("number")
     if not isinstance(number, int):
@@ -195,16 +227,18 @@ def read_concessions(root: Table, known: Known) -> tuple[Concession, ...]:
     taken: dict[str, int] = {}
     found: list[Concession] = []
     for place, table in enumerate(root.tables("concessions")):
-        concession_id, name = identified(table, "concession", place, taken)
+        concession_id, name = identified(table, say("concession"), place, taken)
         percent, product = table.whole("percent", 0, MAX_PERCENT), table.text("product")
         if product:
             table.known_id("product", product, known.products, PRODUCTS)
         if table.has("percent") == table.has("product"):
-            table.fault("percent", "a concession has either a percent that is paid or another product",
-                        "write exactly one of the two")  # fmt: skip
+            table.fault("percent", say("a concession has either a percent that is paid or another product"),
+                        say("write exactly one of the two"))  # fmt: skip
         first, last = day(table, "from"), day(table, "until")
         if first is not None and last is not None and last < first:
-            table.fault("until", "the concession ends before it begins", "correct one of the two dates")
+            table.fault(
+                "until", say("the concession ends before it begins"), say("correct one of the two dates")
+            )
         covers = selection(table, known)
         found.append(Concession(concession_id, name, covers, percent, product, rounding(table), first, last))
         table.close()
@@ -221,7 +255,9 @@ def read_free_days(root: Table, known: Known) -> tuple[FreeDays, ...]:
             table.known_id("service", service, known.services, "calendar.txt")
         covers = selection(table, known)
         if not table.has("dates") and not service and not covers.weekdays:
-            table.fault("", "the table names no days", 'add dates = ["2026-03-21"], service or weekdays')
+            table.fault(
+                "", say("the table names no days"), say('add dates = ["2026-03-21"], service or weekdays')
+            )
         found.append(FreeDays(name, dates, service or EMPTY, covers))
         table.close()
     return tuple(found)

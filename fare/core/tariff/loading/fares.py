@@ -12,6 +12,7 @@ from typing import Final
 
 from fare.core.tariff.loading.findings import shown
 from fare.core.tariff.loading.network import Network, listed, unique
+from fare.core.tariff.loading.saying import say
 from fare.core.tariff.loading.tables import Row, Tables
 from fare.core.tariff.loading.values import MAX_AMOUNT, exponent_of, row_amount, row_integer
 from fare.core.tariff.model import (
@@ -40,6 +41,12 @@ _MEDIUM_OF_TYPE: Final = (
 _LEG_KEYS: Final = (
     "network_id", "from_area_id", "to_area_id", "from_timeframe_group_id", "to_timeframe_group_id"
 )  # fmt: skip
+
+# What two rows must not share: said once, not for each row.
+_PRODUCT: Final = say("product, category and medium")
+_LEG_AND_PRODUCT: Final = say("leg and product")
+_NETWORKS_AND_STOPS: Final = say("networks and stops")
+_TRANSFER: Final = say("groups, product, count and limit")
 
 
 @dataclass(slots=True)
@@ -77,7 +84,11 @@ def read_fares(
     for file in (PRODUCTS, LEG_RULES):
         if not tables.has(file):
             tables.findings.fault(
-                file, None, "", "the file is missing", f"add {file}: no fare is known without it"
+                file,
+                None,
+                "",
+                say("the file is missing"),
+                say("add {file}: no fare is known without it", file=file),
             )
     _media(tables, fares)
     _categories(tables, fares)
@@ -109,8 +120,11 @@ def _categories(tables: Tables, fares: Fares) -> None:
         category_id = unique(row, "rider_category_id", lines)
         is_default = row_integer(row, "is_default_fare_category", 0, 1) == 1
         if is_default and default_line:
-            row.fault("is_default_fare_category", f"row {default_line} is the default category already",
-                      "mark exactly one row with 1")  # fmt: skip
+            row.fault(
+                "is_default_fare_category",
+                say("row {row} is the default category already", row=default_line),
+                say("mark exactly one row with 1"),
+            )
         if is_default:
             default_line = default_line or row.line
         if category_id:
@@ -145,15 +159,13 @@ def _products(tables: Tables, fares: Fares, currency: str | None, exponent: int 
         fares.product_names.setdefault(product_id, name)  # even if it has no price: others may name it
         if amount is None:
             continue
-        if not _once(
-            row, "fare_product_id", (product_id, category, medium), keys, "product, category and medium"
-        ):
+        if not _once(row, "fare_product_id", (product_id, category, medium), keys, _PRODUCT):
             continue
         fares.products.append(ProductPrice(product_id, name, amount, category, medium))
         fares.product_lines.append(row.line)
     if not fares.products and tables.has(PRODUCTS) and not tables.findings.faults:
         tables.findings.fault(
-            PRODUCTS, None, "", "the file has no rows", "add a row for each product and its price"
+            PRODUCTS, None, "", say("the file has no rows"), say("add a row for each product and its price")
         )
     _unlisted(fares, known_categories, known_media)
     _default_category(tables, fares)
@@ -165,14 +177,23 @@ def _currency(row: Row, fares: Fares, exponent: int | None) -> None:
         return
     if not re.fullmatch(r"[A-Z]{3}", currency):
         row.fault(
-            "currency", f"{shown(currency)} is not a currency code", "write three capitals, such as IRR"
+            "currency",
+            say("{value} is not a currency code", value=shown(currency)),
+            say("write three capitals, such as IRR"),
         )
     elif not fares.currency:
         fares.currency = currency
         fares.exponent = exponent_of(currency) if exponent is None else exponent
     elif currency != fares.currency:
-        row.fault("currency", f"{currency} is another currency than the tariff's {fares.currency}",
-                  "give all products in one currency")  # fmt: skip
+        row.fault(
+            "currency",
+            say(
+                "{currency} is another currency than the tariff's {ours}",
+                currency=currency,
+                ours=fares.currency,
+            ),
+            say("give all products in one currency"),
+        )
 
 
 def _default_category(tables: Tables, fares: Fares) -> None:
@@ -187,8 +208,13 @@ def _default_category(tables: Tables, fares: Fares) -> None:
         only = fares.categories[0]
         fares.categories = [RiderCategory(only.rider_category_id, only.name, 0, is_default=True)]
     elif len(priced) > len({product_id for product_id, _ in priced}):
-        tables.findings.fault(CATEGORIES, None, "is_default_fare_category", "no category is the default one",
-                              "mark exactly one row with 1")  # fmt: skip
+        tables.findings.fault(
+            CATEGORIES,
+            None,
+            "is_default_fare_category",
+            say("no category is the default one"),
+            say("mark exactly one row with 1"),
+        )
 
 
 def _unlisted(fares: Fares, categories: frozenset[str] | None, media: frozenset[str] | None) -> None:
@@ -224,7 +250,7 @@ def _leg_rules(tables: Tables, network: Network, groups: frozenset[str], fares: 
                 listed(row, column, value, ids, file)
             values.append(shared.setdefault(value, value))
         priority = row_integer(row, "rule_priority", 0, 2**31) or 0
-        if not product_id or not _once(row, "", (product_id, *values), keys, "leg and product"):
+        if not product_id or not _once(row, "", (product_id, *values), keys, _LEG_AND_PRODUCT):
             continue
         group = row.get("leg_group_id")
         product_id, group = shared.setdefault(product_id, product_id), shared.setdefault(group, group)
@@ -232,7 +258,7 @@ def _leg_rules(tables: Tables, network: Network, groups: frozenset[str], fares: 
         fares.leg_lines.append(row.line)
     if not fares.leg_rules and tables.has(LEG_RULES) and not tables.findings.faults:
         tables.findings.fault(
-            LEG_RULES, None, "", "the file has no rows", "add a row for each leg and its product"
+            LEG_RULES, None, "", say("the file has no rows"), say("add a row for each leg and its product")
         )
 
 
@@ -250,7 +276,7 @@ def _join_rules(tables: Tables, network: Network, fares: Fares) -> None:
                 listed(row, column, value, network.listed_stops, "stops.txt")
         if not _in_pairs(row, "network_id", networks) or not _in_pairs(row, "stop_id", stops):
             continue
-        if _once(row, "", (*networks, *stops), keys, "networks and stops"):
+        if _once(row, "", (*networks, *stops), keys, _NETWORKS_AND_STOPS):
             fares.join_rules.append(JoinRule(*networks, *stops))
 
 
@@ -259,7 +285,11 @@ def _in_pairs(row: Row, what: str, values: tuple[str, str]) -> bool:
     if bool(values[0]) == bool(values[1]):
         return True
     empty = "to_" if values[0] else "from_"
-    row.fault(empty + what, f"only one of from_{what} and to_{what} is filled in", "fill in both or none")
+    row.fault(
+        empty + what,
+        say("only one of from_{what} and to_{what} is filled in", what=what),
+        say("fill in both or none"),
+    )
     return False
 
 
@@ -283,7 +313,7 @@ def _transfer_rules(tables: Tables, fares: Fares, boundary: Boundary) -> None:
         count = _transfer_count(row, first == second)
         limit, limit_type = _limit(row)
         key = (first, second, product_id, count, limit)
-        if kind is None or not _once(row, "", key, keys, "groups, product, count and limit"):
+        if kind is None or not _once(row, "", key, keys, _TRANSFER):
             continue
         fares.transfer_rules.append(
             TransferRule(first, second, TransferType(kind), product_id, count, limit, limit_type, boundary)
@@ -294,13 +324,23 @@ def _transfer_rules(tables: Tables, fares: Fares, boundary: Boundary) -> None:
 def _transfer_count(row: Row, same_group: bool) -> int | None:
     text = row.get("transfer_count")
     if text and not same_group:
-        row.fault("transfer_count", "it must be empty where a transfer goes from one leg group to another",
-                  "empty it, or give the same group twice")  # fmt: skip
+        row.fault(
+            "transfer_count",
+            say("it must be empty where a transfer goes from one leg group to another"),
+            say("empty it, or give the same group twice"),
+        )
     elif not text and same_group:
-        row.fault("transfer_count", "it is required where from_leg_group_id and to_leg_group_id are the same",
-                  "write -1 for any number of transfers, or 1 or more")  # fmt: skip
+        row.fault(
+            "transfer_count",
+            say("it is required where from_leg_group_id and to_leg_group_id are the same"),
+            say("write -1 for any number of transfers, or 1 or more"),
+        )
     elif text == "0":
-        row.fault("transfer_count", "0 allows no transfer at all", "write -1 or 1 or more, or delete the row")
+        row.fault(
+            "transfer_count",
+            say("0 allows no transfer at all"),
+            say("write -1 or 1 or more, or delete the row"),
+        )
     elif text:
         return row_integer(row, "transfer_count", -1, 2**31)
     return None
@@ -311,11 +351,13 @@ def _limit(row: Row) -> tuple[int | None, DurationLimitType]:
     limit = row_integer(row, "duration_limit", 1, MAX_AMOUNT)
     kind = row_integer(row, "duration_limit_type", 0, 3)
     if row.get("duration_limit") and not row.get("duration_limit_type"):
-        row.fault("duration_limit_type", "it is required where duration_limit is filled in",
-                  "write 1 for departure to departure, or 0, 2 or 3")  # fmt: skip
+        row.fault("duration_limit_type", say("it is required where duration_limit is filled in"),
+                  say("write 1 for departure to departure, or 0, 2 or 3"))  # fmt: skip
     if row.get("duration_limit_type") and not row.get("duration_limit"):
         row.fault(
-            "duration_limit_type", "it must be empty where duration_limit is", "empty it or give a limit"
+            "duration_limit_type",
+            say("it must be empty where duration_limit is"),
+            say("empty it or give a limit"),
         )
     return limit, default if kind is None else DurationLimitType(kind)
 
@@ -324,5 +366,7 @@ def _once(row: Row, column: str, key: Hashable, keys: dict[Hashable, int], what:
     first = keys.setdefault(key, row.line)
     if first == row.line:
         return True
-    row.fault(column, f"row {first} has the same {what}", "keep one of the two rows")
+    row.fault(
+        column, say("row {row} has the same {what}", row=first, what=what), say("keep one of the two rows")
+    )
     return False

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from fare.core.errors import OperatorError
+from fare.core.tariff.loading.saying import SaidLocale, say, told
 
 MAX_KEPT: Final = 10_000
 """Faults that are kept and shown; those beyond are counted."""
@@ -32,10 +33,22 @@ class TariffFault:
     mend: str
 
     def __str__(self) -> str:
-        """The fault as one line for a person."""
-        row = "" if self.row is None else f", row {self.row}"
-        column = f", column {self.column}" if self.column else ""
-        return f"{self.file}{row}{column}: {self.problem}. Do: {self.mend}."
+        """The fault as one line for a person, in English."""
+        return str(self._line())
+
+    def told(self, locale: SaidLocale) -> str:
+        """The fault as one line for a person who reads this language."""
+        return told(self._line(), locale)
+
+    def _line(self) -> str:
+        return say(
+            "{file}{row}{column}: {problem}. Do: {mend}.",
+            file=self.file,
+            row="" if self.row is None else say(", row {row}", row=self.row),
+            column=say(", column {column}", column=self.column) if self.column else "",
+            problem=self.problem,
+            mend=self.mend,
+        )
 
 
 class TariffFaults(OperatorError):
@@ -43,9 +56,19 @@ class TariffFaults(OperatorError):
 
     def __init__(self, faults: Sequence[TariffFault]) -> None:
         self.faults = tuple(faults)
-        what = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
-        lines = [f"The tariff has {what}.", *(str(fault) for fault in self.faults)]
-        super().__init__("\n  ".join(lines))
+        super().__init__("\n  ".join([self._what(), *map(str, self.faults)]))
+
+    def told(self, locale: SaidLocale) -> str:
+        """The message for a person who reads this language."""
+        return "\n  ".join([told(self._what(), locale), *(fault.told(locale) for fault in self.faults)])
+
+    def _what(self) -> str:
+        count = len(self.faults)
+        return (
+            say("The tariff has 1 fault.")
+            if count == 1
+            else say("The tariff has {count} faults.", count=count)
+        )
 
 
 @dataclass(slots=True)
@@ -73,11 +96,13 @@ class Findings:
 
     def all_faults(self) -> tuple[TariffFault, ...]:
         """The faults by file and row, and a line for those that were only counted."""
-        return _sorted(self.faults, self.uncounted_faults, "faults")
+        more = say("there are more faults than the {most:,} that are listed", most=MAX_KEPT)
+        return _sorted(self.faults, self.uncounted_faults, more)
 
     def all_warnings(self) -> tuple[TariffFault, ...]:
         """The warnings by file and row, and a line for those that were only counted."""
-        return _sorted(self.warnings, self.uncounted_warnings, "warnings")
+        more = say("there are more warnings than the {most:,} that are listed", most=MAX_KEPT)
+        return _sorted(self.warnings, self.uncounted_warnings, more)
 
 
 def shown(value: object) -> str:
@@ -85,18 +110,18 @@ def shown(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int) and abs(value) > 10**30:
-        return "a very large number"
+        return say("a very large number")
     if isinstance(value, (list, dict)):
-        return "a list" if isinstance(value, list) else "a table"
+        return say("a list") if isinstance(value, list) else say("a table")
     text = str(value)
     if len(text) > _MAX_SHOWN_CHARACTERS:
         text = text[:_MAX_SHOWN_CHARACTERS] + "…"
     return repr(text) if isinstance(value, str) else text
 
 
-def _sorted(found: list[TariffFault], uncounted: int, what: str) -> tuple[TariffFault, ...]:
+def _sorted(found: list[TariffFault], uncounted: int, more: str) -> tuple[TariffFault, ...]:
     ordered = sorted(found, key=lambda each: (each.file, each.row or 0))
     if uncounted:
-        more = f"there are more {what} than the {MAX_KEPT:,} that are listed"
-        ordered.append(TariffFault("the folder", None, "", more, "mend those above and check again"))
+        mend = say("mend those above and check again")
+        ordered.append(TariffFault(say("the folder"), None, "", more, mend))
     return tuple(ordered)

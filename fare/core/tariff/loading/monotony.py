@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
 from fare.core.tariff.loading.patterns import Areas
+from fare.core.tariff.loading.saying import say
 from fare.core.tariff.matching import LegIndex, selections
 from fare.core.tariff.model import EMPTY, DistanceFare, FareTime, LegRule, Tariff
 
@@ -31,15 +32,15 @@ def finding(tariff: Tariff, orders: Orders | None = None) -> str:
         if problem:
             return problem
     if any(rule.to_timeframe_group_id for rule in tariff.leg_rules):
-        return "a fare depends on the time of alighting, and who travels further arrives later"
+        return say("a fare depends on the time of alighting, and who travels further arrives later")
     if tariff.tap_off is not None and tariff.tap_off.fare_time is FareTime.OFF:
-        return "the tap-off decides timeframes and caps, and who travels further arrives later"
+        return say("the tap-off decides timeframes and caps, and who travels further arrives later")
     if not any(rule.to_area_id for rule in tariff.leg_rules):
         return _selections(tariff, by_rules=False)
     if orders is None:
-        return "fares depend on areas, and no trips tell which area lies beyond another"
+        return say("fares depend on areas, and no trips tell which area lies beyond another")
     if tariff.transfer_rules and len({rule.leg_group_id for rule in tariff.leg_rules}) > 1:
-        return "transfers depend on leg groups, and those on where riders alight"
+        return say("transfers depend on leg groups, and those on where riders alight")
     return _selections(tariff, by_rules=True) or _areas(tariff, orders)
 
 
@@ -47,7 +48,11 @@ def _distance(distance: DistanceFare) -> str:
     amounts = [band.amount for band in distance.bands]
     for place, (near, far) in enumerate(pairwise(amounts), 2):
         if far < near:
-            return f"in distance fare {distance.distance_id!r} band {place} costs less than the band before"
+            return say(
+                "in distance fare {name} band {place} costs less than the band before",
+                name=repr(distance.distance_id),
+                place=place,
+            )
     return ""
 
 
@@ -55,7 +60,7 @@ def _selections(tariff: Tariff, *, by_rules: bool) -> str:
     """Reductions for some destinations only may make the longer journey the cheaper one."""
     for each in selections(tariff):
         if each.to_areas or each.areas or (by_rules and (each.leg_groups or each.products)):
-            return "a reduction or a distance fare holds for some destinations only"
+            return say("a reduction or a distance fare holds for some destinations only")
     return ""
 
 
@@ -68,15 +73,21 @@ def _areas(tariff: Tariff, orders: Orders) -> str:
         places = _without_repeats(order)
         left -= len(kinds) * len(places) ** 2 // 2
         if left < 0:
-            return "the trips are too many to compare all fares along them"
+            return say("the trips are too many to compare all fares along them")
         for start, origin in enumerate(places):
             reached = [(place, index.candidates(network, origin, place)) for place in places[start:]]
             for prices, group in kinds:
                 found = _cheaper_beyond(index, reached, prices, group)
                 if found is not None:
-                    names = ["/".join(each) or "outside all areas" for each in (origin, *found)]
-                    return (
-                        f"on route {route} {names[0]} to {names[1]} costs less than to {names[2]} before it"
+                    here, beyond, before = (
+                        "/".join(each) or say("outside all areas") for each in (origin, *found)
+                    )
+                    return say(
+                        "on route {route} {here} to {beyond} costs less than to {before} before it",
+                        route=route,
+                        here=here,
+                        beyond=beyond,
+                        before=before,
                     )
     return ""
 

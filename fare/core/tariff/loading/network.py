@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from fare.core.tariff.loading.findings import shown
+from fare.core.tariff.loading.saying import say
 from fare.core.tariff.loading.tables import Row, Tables
 from fare.core.tariff.model import EMPTY
 
@@ -53,14 +54,17 @@ def _agencies(tables: Tables, network: Network) -> None:
             if not is_zone(zone_name):
                 row.fault(
                     "agency_timezone",
-                    f"{shown(zone_name)} is not a time zone",
-                    "write one such as Asia/Tehran",
+                    say("{value} is not a time zone", value=shown(zone_name)),
+                    say("write one such as Asia/Tehran"),
                 )
                 continue
             network.zone_name = zone_name
         elif network.zone_name != zone_name:
-            row.fault("agency_timezone", f"{shown(zone_name)} is another time zone than in the rows above",
-                      "give all agencies the same one, as GTFS asks")  # fmt: skip
+            row.fault(
+                "agency_timezone",
+                say("{value} is another time zone than in the rows above", value=shown(zone_name)),
+                say("give all agencies the same one, as GTFS asks"),
+            )
 
 
 def is_zone(name: str) -> bool:
@@ -97,8 +101,8 @@ def _networks(tables: Tables, network: Network) -> None:
     for file in ("networks.txt", "route_networks.txt"):
         if in_routes and tables.has(file):
             tables.findings.fault(
-                file, None, "", "routes.txt names networks too, and GTFS allows only one of both",
-                "delete this file, or the column network_id of routes.txt",
+                file, None, "", say("routes.txt names networks too, and GTFS allows only one of both"),
+                say("delete this file, or the column network_id of routes.txt"),
             )  # fmt: skip
             return
     for row in tables.rows("networks.txt", ("network_id",)):
@@ -155,7 +159,11 @@ def _stops(tables: Tables, network: Network) -> None:
             network.area_ids.add(area_id)
             mine = own.setdefault(stop_id, [])
             if area_id in mine:
-                row.warn("stop_id", f"{shown(stop_id)} is already in this area", "delete the row")
+                row.warn(
+                    "stop_id",
+                    say("{value} is already in this area", value=shown(stop_id)),
+                    say("delete the row"),
+                )
             else:
                 mine.append(area_id)
     for stop_id in {**own, **parents}:
@@ -182,7 +190,11 @@ def unique(row: Row, column: str, lines: dict[str, int]) -> str:
         return EMPTY
     first = lines.setdefault(value, row.line)
     if first != row.line:
-        row.fault(column, f"{shown(value)} is already in row {first}", "keep one row for it")
+        row.fault(
+            column,
+            say("{value} is already in row {row}", value=shown(value), row=first),
+            say("keep one row for it"),
+        )
         return EMPTY
     return value
 
@@ -191,5 +203,9 @@ def listed(row: Row, column: str, value: str, known: frozenset[str] | None, wher
     """Whether an id is listed where it should be; a fault where it is not. `known` None: none are."""
     if known is None or value in known:
         return True
-    row.fault(column, f"{shown(value)} is not in {where}", f"add it to {where} or correct it here")
+    row.fault(
+        column,
+        say("{value} is not in {where}", value=shown(value), where=where),
+        say("add it to {where} or correct it here", where=where),
+    )
     return False

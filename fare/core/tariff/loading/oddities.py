@@ -13,6 +13,7 @@ from fare.core.tariff.loading.fares import LEG_RULES, PRODUCTS, TRANSFER_RULES, 
 from fare.core.tariff.loading.findings import Findings, shown
 from fare.core.tariff.loading.network import Network
 from fare.core.tariff.loading.patterns import Patterns
+from fare.core.tariff.loading.saying import say
 from fare.core.tariff.loading.soundness import unsold
 from fare.core.tariff.loading.toml_text import FILE, TomlText
 from fare.core.tariff.model import EMPTY, LegRule, Tariff
@@ -37,7 +38,11 @@ def warn_of_oddities(
         if problem:
             file = FILE if tariff.distance_fares else LEG_RULES
             findings.warn(
-                file, None, "", f"travelling further may cost less: {problem}", "look whether that is meant"
+                file,
+                None,
+                "",
+                say("travelling further may cost less: {problem}", problem=problem),
+                say("look whether that is meant"),
             )
 
 
@@ -68,9 +73,12 @@ def _never_matching(tariff: Tariff, fares: Fares, network: Network, findings: Fi
                     LEG_RULES,
                     line,
                     column,
-                    f"the services of {shown(group)} in {TIMEFRAMES} run on no day, so "
-                    "the rule can never match",
-                    "correct the calendar or delete the rule",
+                    say(
+                        "the services of {value} in {timeframes} run on no day, so the rule can never match",
+                        value=shown(group),
+                        timeframes=TIMEFRAMES,
+                    ),
+                    say("correct the calendar or delete the rule"),
                 )
         values = (rule.network_id, rule.from_area_id, rule.to_area_id)
         columns = ("network_id", "from_area_id", "to_area_id")
@@ -78,13 +86,13 @@ def _never_matching(tariff: Tariff, fares: Fares, network: Network, findings: Fi
             if there is None:
                 continue
             if value and value not in there:
-                what = "route" if place == 0 else "stop"
+                what = say("route") if place == 0 else say("stop")
                 findings.warn(
                     LEG_RULES,
                     line,
                     column,
-                    f"{shown(value)} has no {what}, so the rule can never match",
-                    f"give it a {what} or delete the rule",
+                    say("{value} has no {what}, so the rule can never match", value=shown(value), what=what),
+                    say("give it a {what} or delete the rule", what=what),
                 )
             listed = named[place]
             if (
@@ -98,9 +106,11 @@ def _never_matching(tariff: Tariff, fares: Fares, network: Network, findings: Fi
                     LEG_RULES,
                     line,
                     column,
-                    "an empty field means all that is not listed in this column, and all "
-                    "is listed, so the rule can never match",
-                    "delete the rule, or add rule_priority",
+                    say(
+                        "an empty field means all that is not listed in this column, and all is listed, "
+                        "so the rule can never match"
+                    ),
+                    say("delete the rule, or add rule_priority"),
                 )
 
 
@@ -128,9 +138,11 @@ def _shadowed(fares: Fares, findings: Findings) -> None:
                 LEG_RULES,
                 line,
                 "rule_priority",
-                f"row {max(above)[1]} holds for the same legs with a higher "
-                "priority, so the rule can never match",
-                "raise its priority or delete it",
+                say(
+                    "row {row} holds for the same legs with a higher priority, so the rule can never match",
+                    row=max(above)[1],
+                ),
+                say("raise its priority or delete it"),
             )
 
 
@@ -155,9 +167,11 @@ def _transfers(tariff: Tariff, fares: Fares, findings: Findings) -> None:
                     TRANSFER_RULES,
                     line,
                     column,
-                    "an empty field means all groups that are not listed in this "
-                    "column, and all are listed, so the rule can never match",
-                    "delete the rule",
+                    say(
+                        "an empty field means all groups that are not listed in this column, and all are "
+                        "listed, so the rule can never match"
+                    ),
+                    say("delete the rule"),
                 )
 
 
@@ -171,8 +185,11 @@ def _unsold(tariff: Tariff, fares: Fares, findings: Findings) -> None:
             PRODUCTS,
             lines[each.product_id],
             "fare_product_id",
-            f"no rule, pass or concession names {shown(each.product_id)}, so nobody can buy it",
-            "name it in a rule, or delete it",
+            say(
+                "no rule, pass or concession names {value}, so nobody can buy it",
+                value=shown(each.product_id),
+            ),
+            say("name it in a rule, or delete it"),
         )
     standing = set(tariff.media.values())
     for medium in sorted(fares.media_ids - standing):
@@ -180,8 +197,8 @@ def _unsold(tariff: Tariff, fares: Fares, findings: Findings) -> None:
             "fare_media.txt",
             None,
             "fare_media_id",
-            f"no tap here is made with {shown(medium)}, so its prices are never charged",
-            "say under [media] in mancard.toml what it stands for",
+            say("no tap here is made with {value}, so its prices are never charged", value=shown(medium)),
+            say("say under [media] in mancard.toml what it stands for"),
         )
 
 
@@ -193,15 +210,20 @@ def _tap_off(tariff: Tariff, fares: Fares, text: TomlText, findings: Findings) -
             FILE,
             text.line(("tap_off", "enabled")),
             "tap_off.enabled",
-            "some rules ask where or when riders "
-            "alight, but nobody taps off, so they match as if nobody alighted",
-            "enable tap_off or rewrite those rules",
+            say(
+                "some rules ask where or when riders alight, but nobody taps off, so they match "
+                "as if nobody alighted"
+            ),
+            say("enable tap_off or rewrite those rules"),
         )
     elif "tap_off" not in text.values:
         findings.warn(
             FILE,
             None,
             "tap_off",
-            "some rules ask where or when riders alight, so riders have to tap off at a reader at the exit",
-            "write a table [tap_off] that says how, or enabled = false",
+            say(
+                "some rules ask where or when riders alight, so riders have to tap off at a "
+                "reader at the exit"
+            ),
+            say("write a table [tap_off] that says how, or enabled = false"),
         )

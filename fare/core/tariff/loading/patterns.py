@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from fare.core.tariff.loading.findings import Findings
+from fare.core.tariff.loading.saying import say
 from fare.core.tariff.loading.tables import Tables
 from fare.core.tariff.loading.values import time_of_day
 from fare.core.tariff.model import Tariff
@@ -66,7 +67,9 @@ def read_patterns(tables: Tables, tariff: Tariff) -> Patterns:
         return patterns
     content = tables.content("stop_times.txt")
     if content is None or content.count(b"\n") > MAX_STOP_TIMES:
-        patterns.problem = f"stop_times.txt is missing or has more than {MAX_STOP_TIMES:,} rows"
+        patterns.problem = say(
+            "stop_times.txt is missing or has more than {most:,} rows", most=MAX_STOP_TIMES
+        )
         return patterns
     findings = Findings()
     quiet = Tables({name: tables.content(name) or b"" for name in ("trips.txt", "stop_times.txt")}, findings)
@@ -75,8 +78,10 @@ def read_patterns(tables: Tables, tariff: Tariff) -> Patterns:
     }
     calls = _calls(quiet, tariff, routes, patterns)
     if findings.faults:
-        patterns.problem = (
-            f"the trips could not be read ({findings.faults[0].file}: {findings.faults[0].problem})"
+        patterns.problem = say(
+            "the trips could not be read ({file}: {problem})",
+            file=findings.faults[0].file,
+            problem=findings.faults[0].problem,
         )
         return patterns
     _legs(calls, tariff, routes, patterns)
@@ -137,7 +142,7 @@ def _legs(
                 last_alighting[call.areas if by_end else ()] = place
         pairs += len(first_boarding) * len(last_alighting)
         if pairs > _MAX_PAIRS or len(patterns.legs) > MAX_LEGS:
-            patterns.problem = "the feed has more different trips than are looked at"
+            patterns.problem = say("the feed has more different trips than are looked at")
             return
         for start, on in first_boarding.items():
             for end, off in last_alighting.items():

@@ -11,6 +11,7 @@ from typing import Any, cast
 from fare.core.calendar import BadCalendarText, Calendar, parse_day, parse_jalali
 from fare.core.money import normalise_digits
 from fare.core.tariff.loading.findings import shown
+from fare.core.tariff.loading.saying import say
 from fare.core.tariff.loading.settings import WEEKDAYS
 from fare.core.tariff.loading.toml_table import Table
 from fare.core.tariff.model import Direction, Rounding, Selection
@@ -20,7 +21,7 @@ _FIRST_YEAR, _YEARS = (
     30,
 )  # for days that come back every year: 30 years around 2026, and later ones by then
 _JALALI_BEFORE = 621
-_DATE_MEND = 'write it as "2026-03-21", or in the Jalali calendar as "1405-01-01"'
+_DATE_MEND = say('write it as "2026-03-21", or in the Jalali calendar as "1405-01-01"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def selection(table: Table, known: Known) -> Selection:
         timeframes=ids("timeframes", known.timeframes, "timeframes.txt"),
         weekdays=frozenset(
             WEEKDAYS.index(day)
-            for day in table.texts("weekdays", WEEKDAYS, "the days monday to sunday")
+            for day in table.texts("weekdays", WEEKDAYS, say("the days monday to sunday"))
             if day in WEEKDAYS
         ),
     )
@@ -80,7 +81,7 @@ def day(table: Table, key: str) -> int | None:
         return None
     found = _day(value)
     if found is None:
-        table.fault(key, f"{shown(value)} is not a date", _DATE_MEND)
+        table.fault(key, say("{value} is not a date", value=shown(value)), _DATE_MEND)
     return found
 
 
@@ -91,15 +92,15 @@ def days(table: Table, key: str, calendar: Calendar) -> frozenset[int]:
         return frozenset()
     dates = cast("list[Any]", value) if isinstance(value, list) else None
     if dates is None or len(dates) > 1_000:
-        problem = f"{shown(table.values[key])} is not a list of at most 1,000 dates"
-        table.fault(key, problem, f'write {key} = ["2026-03-21"]')
+        problem = say("{value} is not a list of at most 1,000 dates", value=shown(table.values[key]))
+        table.fault(key, problem, say('write {key} = ["2026-03-21"]', key=key))
         return frozenset()
     found: set[int] = set()
     for each in dates:
         one = _day(each)
         ordinals = {one} if one is not None else _every_year(each, calendar)
         if not ordinals:
-            table.fault(key, f"{shown(each)} is not a date", _DATE_MEND)
+            table.fault(key, say("{value} is not a date", value=shown(each)), _DATE_MEND)
         found |= ordinals
     return frozenset(found)
 

@@ -16,6 +16,7 @@ from fare.core.money import normalise_digits
 from fare.core.tariff.loading.fares import CATEGORIES, MEDIA, PRODUCTS, Fares
 from fare.core.tariff.loading.findings import shown
 from fare.core.tariff.loading.network import Network, is_zone
+from fare.core.tariff.loading.saying import say
 from fare.core.tariff.loading.toml_table import Table
 from fare.core.tariff.model import EMPTY, Boundary, FareMedium, LimitFrom, OutOfService, RiderCategory
 
@@ -52,12 +53,18 @@ def read_settings(root: Table) -> Settings:
     currency = table.text("currency") or None
     if currency and not re.fullmatch(r"[A-Z]{3}", currency):
         table.fault(
-            "currency", f"{shown(currency)} is not a currency code", 'write three capitals, such as "IRR"'
+            "currency",
+            say("{value} is not a currency code", value=shown(currency)),
+            say('write three capitals, such as "IRR"'),
         )
         currency = None
     zone_name = table.text("zone") or None
     if zone_name and not is_zone(zone_name):
-        table.fault("zone", f"{shown(zone_name)} is not a time zone", 'write one such as "Asia/Tehran"')
+        table.fault(
+            "zone",
+            say("{value} is not a time zone", value=shown(zone_name)),
+            say('write one such as "Asia/Tehran"'),
+        )
         zone_name = None
     transfers = root.table("transfers")
     calendar = table.word("calendar", Calendar, Calendar.GREGORIAN)
@@ -86,7 +93,11 @@ def _week_starts(table: Table, default: int) -> int:
     word = table.text("week_starts", WEEKDAYS[default])
     if word in WEEKDAYS:
         return WEEKDAYS.index(word)
-    table.fault("week_starts", f"{shown(word)} is not a day of the week", 'write one such as "saturday"')
+    table.fault(
+        "week_starts",
+        say("{value} is not a day of the week", value=shown(word)),
+        say('write one such as "saturday"'),
+    )
     return default
 
 
@@ -136,8 +147,11 @@ def _no_circle(table: Table, category_id: str, found: dict[str, RiderCategory]) 
         seen.add(at)
         at = found[at].falls_back_to
     if at == category_id:
-        table.fault("falls_back_to", f"{shown(category_id)} falls back to itself in a circle",
-                    "let the last one fall back to none")  # fmt: skip
+        table.fault(
+            "falls_back_to",
+            say("{value} falls back to itself in a circle", value=shown(category_id)),
+            say("let the last one fall back to none"),
+        )
 
 
 def _numbered(outer: Table, found: dict[str, RiderCategory], named: set[str]) -> tuple[RiderCategory, ...]:
@@ -152,10 +166,17 @@ def _numbered(outer: Table, found: dict[str, RiderCategory], named: set[str]) ->
             number = next(free for free in range(start, len(found) + MAX_CATEGORY + 2) if free not in chosen)
             found[category_id] = replace(each, number=number)
         if number in chosen:
-            outer.table(category_id).fault("number", f"{number} is the number of {shown(chosen[number])} too",
-                                           "give each category its own")  # fmt: skip
+            outer.table(category_id).fault(
+                "number",
+                say("{number} is the number of {value} too", number=number, value=shown(chosen[number])),
+                say("give each category its own"),
+            )
         elif number > MAX_CATEGORY:
-            outer.fault("", f"there are more than {MAX_CATEGORY + 1} rider categories", "leave some out")
+            outer.fault(
+                "",
+                say("there are more than {most} rider categories", most=MAX_CATEGORY + 1),
+                say("leave some out"),
+            )
             break
         chosen[number] = category_id
     return tuple(found.values())
@@ -218,9 +239,17 @@ def _given_numbers(table: Table, known: Collection[str] | None, where: str) -> d
         value = table.text(key)
         number = _number(key)
         if number is None:
-            table.fault(key, f"{shown(key)} is not a number from 1 to {MAX_NUMBER:,}", "write such a number")
+            table.fault(
+                key,
+                say("{value} is not a number from 1 to {most:,}", value=shown(key), most=MAX_NUMBER),
+                say("write such a number"),
+            )
         elif number in numbers:
-            table.fault(key, f"the number {number} is there twice", "give each id its own number")
+            table.fault(
+                key,
+                say("the number {number} is there twice", number=number),
+                say("give each id its own number"),
+            )
         elif value and table.known_id(key, value, known, where):
             numbers[number] = value
     return numbers

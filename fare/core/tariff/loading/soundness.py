@@ -7,11 +7,12 @@ from typing import Final
 
 from fare.core.tariff.loading.fares import PRODUCTS, TRANSFER_RULES, Fares
 from fare.core.tariff.loading.findings import Findings, shown
+from fare.core.tariff.loading.saying import say
 from fare.core.tariff.loading.toml_text import FILE, TomlText
 from fare.core.tariff.model import EMPTY, ProductPrice, TapOffCharge, Tariff, TransferRule, TransferType
 
 _MAX_RIDERS: Final = 400
-_MEND: Final = "raise the amount, or limit the transfers with transfer_count"
+_MEND: Final = say("raise the amount, or limit the transfers with transfer_count")
 
 _Rider = tuple[str, str]  # category and medium
 _Lookup = Mapping[tuple[str, str, str], int]
@@ -51,8 +52,8 @@ def _legs(tariff: Tariff, fares: Fares, findings: Findings) -> None:
                 PRODUCTS,
                 line,
                 "amount",
-                f"a leg would cost less than nothing with {shown(product.product_id)}",
-                "write an amount that is not below zero; only transfers may take something off",
+                say("a leg would cost less than nothing with {value}", value=shown(product.product_id)),
+                say("write an amount that is not below zero; only transfers may take something off"),
             )
 
 
@@ -73,12 +74,12 @@ def _transfers(tariff: Tariff, fares: Fares, findings: Findings) -> None:
             if _below_zero(
                 rule, _least(amounts, first, rider), _least(amounts, second, rider), amounts, rider
             ):
-                who = f" for rider category {shown(rider[0])}" if rider[0] else ""
+                who = say(" for rider category {value}", value=shown(rider[0])) if rider[0] else ""
                 findings.fault(
                     TRANSFER_RULES,
                     line,
                     "fare_product_id",
-                    f"a journey with this transfer could cost less than nothing{who}",
+                    say("a journey with this transfer could cost less than nothing{who}", who=who),
                     _MEND,
                 )
                 break

@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from typing import Final, Protocol
 
 from fare.core.tariff.loading.findings import Findings, shown
+from fare.core.tariff.loading.saying import say
 
 MAX_FIELD_CHARACTERS: Final = 64_000
 MAX_ROWS: Final = 250_000
@@ -22,7 +23,7 @@ MAX_ALL_ROWS: Final = 1_000_000
 """Lines of all files that are read, together."""
 
 _NO_CELLS: Final[list[str]] = []
-_SAVE_AS_CSV: Final = "save the file again as comma-separated text (CSV) in UTF-8"
+_SAVE_AS_CSV: Final = say("save the file again as comma-separated text (CSV) in UTF-8")
 
 
 @dataclass(slots=True)
@@ -44,7 +45,11 @@ class Row:
         """The cell; a fault where it is empty."""
         value = self.get(column)
         if not value:
-            self.fault(column, "this field is empty, but every row needs it", f"fill in the {column}")
+            self.fault(
+                column,
+                say("this field is empty, but every row needs it"),
+                say("fill in the {column}", column=column),
+            )
         return value
 
     def fault(self, column: str, problem: str, mend: str) -> None:
@@ -92,12 +97,12 @@ class Tables:
         lines = content.count(b"\n")
         if lines > MAX_ROWS or lines > self._lines_left:
             problem = (
-                f"there are more than {MAX_ROWS:,} lines"
+                say("there are more than {most:,} lines", most=MAX_ROWS)
                 if lines > MAX_ROWS
-                else f"the files together have more than {MAX_ALL_ROWS:,} lines"
+                else say("the files together have more than {most:,} lines", most=MAX_ALL_ROWS)
             )
             self.broken.add(file)
-            self.findings.fault(file, None, "", problem, "leave out what the tariff does not need")
+            self.findings.fault(file, None, "", problem, say("leave out what the tariff does not need"))
             return
         self._lines_left -= lines
         reader = csv.reader(_text(content), strict=True)
@@ -105,15 +110,17 @@ class Tables:
             yield from self._records(file, reader, required, optional)
         except csv.Error as fault:
             self.broken.add(file)
-            problem = f"this is not well-formed CSV ({fault})"
+            problem = say("this is not well-formed CSV ({detail})", detail=str(fault))
             if "field larger" in str(fault):
-                problem = f"a field is longer than {MAX_FIELD_CHARACTERS:,} characters"
+                problem = say("a field is longer than {most:,} characters", most=MAX_FIELD_CHARACTERS)
             self.findings.fault(
-                file, reader.line_num or 1, "", problem, "check the quotes around this row's values"
+                file, reader.line_num or 1, "", problem, say("check the quotes around this row's values")
             )
         except UnicodeDecodeError:
             self.broken.add(file)
-            self.findings.fault(file, _line_of_bad_text(content), "", "the text is not UTF-8", _SAVE_AS_CSV)
+            self.findings.fault(
+                file, _line_of_bad_text(content), "", say("the text is not UTF-8"), _SAVE_AS_CSV
+            )
 
     def _records(
         self, file: str, reader: _Reader, required: Sequence[str], optional: Sequence[str]
@@ -136,15 +143,26 @@ class Tables:
             row = Row(file, first, stripped, index, findings)
             if len(stripped) > width:
                 if any(stripped[width:]):
-                    row.fault("", f"the row has {len(cells)} fields under {width} columns",
-                              "put quotes around a value that holds a comma")  # fmt: skip
+                    row.fault(
+                        "",
+                        say(
+                            "the row has {cells} fields under {columns} columns",
+                            cells=len(cells),
+                            columns=width,
+                        ),
+                        say("put quotes around a value that holds a comma"),
+                    )
                     continue
                 del stripped[width:]
             if max(map(len, stripped)) > MAX_FIELD_CHARACTERS:
-                row.fault("", f"a field is longer than {MAX_FIELD_CHARACTERS:,} characters", "shorten it")
+                row.fault(
+                    "",
+                    say("a field is longer than {most:,} characters", most=MAX_FIELD_CHARACTERS),
+                    say("shorten it"),
+                )
                 continue
             if any("\0" in cell for cell in stripped):
-                row.fault("", "the text holds a zero byte", _SAVE_AS_CSV)
+                row.fault("", say("the text holds a zero byte"), _SAVE_AS_CSV)
                 return
             yield row
 
@@ -154,19 +172,27 @@ class Tables:
         findings = self.findings
         if not any(header):
             findings.fault(
-                file, None, "", "the file is empty", "write the names of the columns into its first line"
+                file,
+                None,
+                "",
+                say("the file is empty"),
+                say("write the names of the columns into its first line"),
             )
             return False
         missing = [name for name in required if name not in header]
         if missing and len(header) == 1 and any(mark in header[0] for mark in ";\t"):
-            findings.fault(file, 1, "", "the columns are not separated by commas", _SAVE_AS_CSV)
+            findings.fault(file, 1, "", say("the columns are not separated by commas"), _SAVE_AS_CSV)
             return False
         for name in missing:
             findings.fault(
-                file, 1, name, "the column is missing", f"add {name} to the first line and fill it in"
+                file,
+                1,
+                name,
+                say("the column is missing"),
+                say("add {name} to the first line and fill it in", name=name),
             )
         for name in sorted({name for name in header if name and header.count(name) > 1}):
-            findings.fault(file, 1, name, "the column is there twice", "keep one of them")
+            findings.fault(file, 1, name, say("the column is there twice"), say("keep one of them"))
         if optional:
             self._odd_columns(file, header, [*required, *optional])
         return not missing
@@ -180,8 +206,8 @@ class Tables:
                     file,
                     1,
                     shown(name)[1:-1],
-                    "nobody reads this column",
-                    f"write {near[0]} if that is meant",
+                    say("nobody reads this column"),
+                    say("write {name} if that is meant", name=near[0]),
                 )
 
 

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any, TypeVar, cast
 
 from fare.core.tariff.loading.findings import Findings, shown
+from fare.core.tariff.loading.saying import any_of, each_of, say
 from fare.core.tariff.loading.toml_text import FILE, Path, TomlText, dotted
 from fare.core.tariff.loading.values import decimal_amount, time_of_day
 
@@ -61,14 +62,14 @@ class Table:
             return default
         if isinstance(value, str) and value.strip() and len(value) <= 500:
             return value.strip()
-        self.fault(key, f"{shown(value)} is not a name", "write a text in quotes")
+        self.fault(key, say("{value} is not a name", value=shown(value)), say("write a text in quotes"))
         return default
 
     def needed(self, key: str) -> str:
         """A text that must be there."""
         if key not in self.values:
             self.asked.add(key)
-            self.fault(key, "the key is missing", f'add a line {key} = "…"')
+            self.fault(key, say("the key is missing"), say('add a line {key} = "…"', key=key))
             return ""
         return self.text(key)
 
@@ -77,7 +78,11 @@ class Table:
         value = self.raw(key)
         if value is None or isinstance(value, bool):
             return default if value is None else value
-        self.fault(key, f"{shown(value)} is neither true nor false", "write true or false without quotes")
+        self.fault(
+            key,
+            say("{value} is neither true nor false", value=shown(value)),
+            say("write true or false without quotes"),
+        )
         return default
 
     def whole(self, key: str, least: int, most: int) -> int | None:
@@ -89,8 +94,13 @@ class Table:
             return value
         self.fault(
             key,
-            f"{shown(value)} is not one of the whole numbers from {least} to {most:,}",
-            "write such a number",
+            say(
+                "{value} is not one of the whole numbers from {least} to {most:,}",
+                value=shown(value),
+                least=least,
+                most=most,
+            ),
+            say("write such a number"),
         )
         return None
 
@@ -109,8 +119,10 @@ class Table:
             amount = decimal_amount(value, self.source.exponent)
         if isinstance(amount, int) and amount >= least:
             return amount
-        problem = amount if isinstance(amount, str) else f"{shown(value)} is too little"
-        self.fault(key, problem, f"write a number without quotes, such as {self._example()}")
+        problem = amount if isinstance(amount, str) else say("{value} is too little", value=shown(value))
+        self.fault(
+            key, problem, say("write a number without quotes, such as {example}", example=self._example())
+        )
         return None
 
     def amount_or(self, key: str, default: int = 0) -> int:
@@ -126,7 +138,9 @@ class Table:
         if isinstance(value, str) and value in set(words):
             return words(value)
         self.fault(
-            key, f"{shown(value)} is not known here", "write " + " or ".join(f'"{each}"' for each in words)
+            key,
+            say("{value} is not known here", value=shown(value)),
+            say("write {words}", words=any_of([f'"{each}"' for each in words])),
         )
         return default
 
@@ -138,7 +152,11 @@ class Table:
         seconds = time_of_day(value) if isinstance(value, str) else None
         if seconds is not None and seconds < 86_400:
             return seconds
-        self.fault(key, f"{shown(value)} is not a time of day", 'write it in quotes, such as "03:00"')
+        self.fault(
+            key,
+            say("{value} is not a time of day", value=shown(value)),
+            say('write it in quotes, such as "03:00"'),
+        )
         return default
 
     def texts(self, key: str, known: Collection[str] | None = None, where: str = "") -> tuple[str, ...]:
@@ -148,7 +166,9 @@ class Table:
             return ()
         if not isinstance(value, list) or not all(isinstance(each, str) for each in cast("list[Any]", value)):
             self.fault(
-                key, f"{shown(cast('object', value))} is not a list of ids", f'write {key} = ["…", "…"]'
+                key,
+                say("{value} is not a list of ids", value=shown(cast("object", value))),
+                say('write {key} = ["…", "…"]', key=key),
             )
             return ()
         found = tuple(cast("list[str]", value))
@@ -162,18 +182,22 @@ class Table:
             return True
         near = get_close_matches(value[:60], list(known)[:1_000], 1)
         mend = (
-            f"write {near[0]!r} if that is meant, or add it there"
+            say("write {name} if that is meant, or add it there", name=repr(near[0]))
             if near
-            else f"add it to {where} or correct it here"
+            else say("add it to {where} or correct it here", where=where)
         )
-        self.fault(key, f"{shown(value)} is not in {where}", mend)
+        self.fault(key, say("{value} is not in {where}", value=shown(value), where=where), mend)
         return False
 
     def table(self, key: str) -> Table:
         """A table inside; an empty one where the key is absent."""
         value = self.raw(key)
         if value is not None and not isinstance(value, dict):
-            self.fault(key, "this should be a table", f"write it as a table [{dotted((*self.path, key))}]")
+            self.fault(
+                key,
+                say("this should be a table"),
+                say("write it as a table [{table}]", table=dotted((*self.path, key))),
+            )
             value = None
         return Table(self.source, (*self.path, key), cast("dict[str, Any]", value or {}))
 
@@ -190,8 +214,8 @@ class Table:
         ):
             self.fault(
                 key,
-                f"this should be a list of at most {_MAX_TABLES:,} tables",
-                f"begin each with a line [[{key}]]",
+                say("this should be a list of at most {most:,} tables", most=_MAX_TABLES),
+                say("begin each with a line [[{key}]]", key=key),
             )
             return []
         return [Table(self.source, (*self.path, key, place), each) for place, each in enumerate(rows)]
@@ -206,14 +230,17 @@ class Table:
         for place, key in enumerate(each for each in self.values if each not in self.asked):
             if place >= _MAX_ODD_KEYS:
                 self.fault(
-                    "", f"there are more than {_MAX_ODD_KEYS} keys that are not known here", "delete them"
+                    "",
+                    say("there are more than {most} keys that are not known here", most=_MAX_ODD_KEYS),
+                    say("delete them"),
                 )
                 return
             near = get_close_matches(key[:60], sorted(self.asked - self.values.keys()), 1, 0.5)
-            mend = f"write {near[0]} if that is meant" if near else "delete it"
+            mend = say("write {name} if that is meant", name=near[0]) if near else say("delete it")
             if not near and self.asked:
-                mend += "; known here are " + ", ".join(sorted(self.asked))
-            self.fault(key, "this key is not known here", mend)
+                known = each_of(sorted(self.asked))
+                mend = say("delete it; known here are {keys}", keys=known)
+            self.fault(key, say("this key is not known here"), mend)
 
     def _example(self) -> str:
         exponent = self.source.exponent

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from fare.core.tariff.loading.findings import Findings
+from fare.core.tariff.loading.saying import say
 
 FILE: Final = "mancard.toml"
 MAX_BYTES: Final = 1 << 20
@@ -43,15 +44,20 @@ class TomlText:
             self.values = tomllib.loads(text, parse_float=Decimal)
         except RecursionError:
             findings.fault(
-                FILE, None, "", "the tables are nested too deeply", "write them as docs/tariff.md shows"
+                FILE,
+                None,
+                "",
+                say("the tables are nested too deeply"),
+                say("write them as docs/tariff.md shows"),
             )
         except (ValueError, ArithmeticError) as fault:
             found = _AT_LINE.search(str(fault))
             last = len(text.rstrip().split("\n")) if "end of document" in str(fault) else None
-            problem = "this is not well-formed TOML"
+            problem = say("this is not well-formed TOML")
             if isinstance(fault, tomllib.TOMLDecodeError):
-                problem += f": {re.sub(r' ?[(]at .*', '', str(fault))[:120]}"
-            findings.fault(FILE, int(found[1]) if found else last, "", problem, "correct this line")
+                detail = re.sub(r" ?[(]at .*", "", str(fault))[:120]
+                problem = say("this is not well-formed TOML: {detail}", detail=detail)
+            findings.fault(FILE, int(found[1]) if found else last, "", problem, say("correct this line"))
         else:
             self._lines = _located(text)
 
@@ -75,19 +81,27 @@ def dotted(path: Path) -> str:
 def _decoded(content: bytes, findings: Findings) -> str | None:
     if len(content) > MAX_BYTES:
         findings.fault(
-            FILE, None, "", f"the file is larger than {MAX_BYTES >> 20} MiB", "leave out what is no tariff"
+            FILE,
+            None,
+            "",
+            say("the file is larger than {mib} MiB", mib=MAX_BYTES >> 20),
+            say("leave out what is no tariff"),
         )
         return None
     try:
         text = content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as fault:
         line = content.count(b"\n", 0, fault.start) + 1
-        findings.fault(FILE, line, "", "the text is not UTF-8", "save the file again in UTF-8")
+        findings.fault(FILE, line, "", say("the text is not UTF-8"), say("save the file again in UTF-8"))
         return None
     for number, line in enumerate(text.split("\n"), 1):
         if line.count(".") > _MAX_DOTS and line.lstrip()[:1] != "#":
             findings.fault(
-                FILE, number, "", f"the line has more than {_MAX_DOTS} points", "break it into several lines"
+                FILE,
+                number,
+                "",
+                say("the line has more than {most} points", most=_MAX_DOTS),
+                say("break it into several lines"),
             )
             return None
     return text

@@ -9,6 +9,7 @@ from typing import Final
 
 from fare.core.money import normalise_digits
 from fare.core.tariff.loading.findings import shown
+from fare.core.tariff.loading.saying import say
 from fare.core.tariff.loading.tables import Row
 
 MAX_AMOUNT: Final = 10**12
@@ -54,23 +55,31 @@ def read_amount(text: str, exponent: int) -> int | str:
     plain = normalise_digits(text).replace("٫", ".").replace("\u2212", "-").replace("\u200e", "")
     match = _NUMBER.fullmatch(plain)
     if match is None:
-        return f"{shown(text)} is not an amount"
+        return say("{value} is not an amount", value=shown(text))
     sign, whole, decimals = match[1], match[2], (match[3] or "").rstrip("0")
     if len(decimals) > exponent:
-        allowed = "no decimals" if exponent == 0 else f"at most {exponent} decimals"
-        return f"{shown(text)} has more decimals than the currency, which has {allowed}"
+        allowed = say("no decimals") if exponent == 0 else say("at most {most} decimals", most=exponent)
+        return say(
+            "{value} has more decimals than the currency, which has {allowed}",
+            value=shown(text),
+            allowed=allowed,
+        )
     amount = int(whole) * 10**exponent + int(decimals.ljust(exponent, "0") or 0)
     if amount > MAX_AMOUNT:
-        return f"{shown(text)} is more than any fare"
+        return say("{value} is more than any fare", value=shown(text))
     return -amount if sign else amount
 
 
 def decimal_amount(value: Decimal | int, exponent: int) -> int | str:
     """The same of a number from `mancard.toml`."""
     if isinstance(value, int):
-        return value * 10**exponent if abs(value) <= MAX_AMOUNT else f"{shown(value)} is more than any fare"
+        return (
+            value * 10**exponent
+            if abs(value) <= MAX_AMOUNT
+            else say("{value} is more than any fare", value=shown(value))
+        )
     if not value.is_finite() or value.adjusted() > 15 or value.as_tuple().exponent < -30:  # type: ignore[operator]
-        return f"{shown(value)} is not an amount"
+        return say("{value} is not an amount", value=shown(value))
     return read_amount(format(value, "f"), exponent)
 
 
@@ -91,7 +100,11 @@ def row_amount(row: Row, column: str, exponent: int) -> int | None:
     if isinstance(amount, int):
         return amount
     example = "35000" if exponent == 0 else "2." + "75".ljust(exponent, "0")[:exponent]
-    row.fault(column, amount, f"write digits with a point and no other marks, such as {example}")
+    row.fault(
+        column,
+        amount,
+        say("write digits with a point and no other marks, such as {example}", example=example),
+    )
     return None
 
 
@@ -103,8 +116,16 @@ def row_integer(row: Row, column: str, least: int, most: int) -> int | None:
     plain = normalise_digits(text)
     if re.fullmatch(r"-?\d{1,18}", plain) and least <= int(plain) <= most:
         return int(plain)
-    span = f"from {least:,} on" if most >= MAX_AMOUNT else f"from {least} to {most:,}"
-    row.fault(column, f"{shown(text)} is not one of the whole numbers {span}", "write such a number")
+    span = (
+        say("from {least:,} on", least=least)
+        if most >= MAX_AMOUNT
+        else say("from {least} to {most:,}", least=least, most=most)
+    )
+    row.fault(
+        column,
+        say("{value} is not one of the whole numbers {span}", value=shown(text), span=span),
+        say("write such a number"),
+    )
     return None
 
 
@@ -115,10 +136,12 @@ def row_time(row: Row, column: str) -> int | None:
         return None
     seconds = time_of_day(text)
     if seconds is None:
-        row.fault(column, f"{shown(text)} is not a time", "write HH:MM:SS, such as 06:30:00")
+        row.fault(
+            column, say("{value} is not a time", value=shown(text)), say("write HH:MM:SS, such as 06:30:00")
+        )
     elif seconds > 86_400:
-        row.fault(column, f"{shown(text)} is after 24:00:00",
-                  "end the row at 24:00:00 and begin another at 00:00:00")  # fmt: skip
+        row.fault(column, say("{value} is after 24:00:00", value=shown(text)),
+                  say("end the row at 24:00:00 and begin another at 00:00:00"))  # fmt: skip
     else:
         return seconds
     return None
@@ -134,5 +157,7 @@ def row_date(row: Row, column: str) -> int | None:
         except ValueError:
             pass  # the same fault as any other text
     if text:
-        row.fault(column, f"{shown(text)} is not a date", "write YYYYMMDD, such as 20260321")
+        row.fault(
+            column, say("{value} is not a date", value=shown(text)), say("write YYYYMMDD, such as 20260321")
+        )
     return None
