@@ -28,7 +28,10 @@ def capped(
         candidate = offer.candidate
         if not covers(tariff, cap.covers, leg, candidate.group, candidate.product_id, leg.category):
             continue
-        use = _with_level(tariff, cap, _use_now(tariff, cap, uses.get(cap.cap_id), leg), leg, offer)
+        known = uses.get(cap.cap_id)
+        use = None if known is None else use_at(tariff, cap, known, leg.decided_s)
+        use = use or CapUse(cap_period(tariff, cap, leg.decided_s), 0)
+        use = _with_level(tariff, cap, use, leg, offer)
         counted.append((cap, use))
         limit = _limit(cap, use)
         if limit is None:
@@ -54,15 +57,13 @@ def _rolls(cap: Cap) -> bool:
     return cap.period is CapPeriod.ROLLING
 
 
-def _use_now(tariff: Tariff, cap: Cap, use: CapUse | None, leg: Leg) -> CapUse:
-    """What counts to the cap in the period of the leg."""
-    period = cap_period(tariff, cap, leg.decided_s, use)
-    if use is None:
-        return CapUse(period, 0)
-    if _rolls(cap):
-        days = tuple(each for each in use.days if each[0] >= period)
-        return CapUse(period, sum(amount for _, amount in days), use.level if days else _NO_LEVEL, days)
-    return use if use.period == period else CapUse(period, 0)
+def use_at(tariff: Tariff, cap: Cap, use: CapUse, at_s: int) -> CapUse | None:
+    """What of a use still counts at an instant: the same object where all does, None where nothing does."""
+    period = cap_period(tariff, cap, at_s, use)
+    if use.period == period:
+        return use
+    days = tuple(each for each in use.days if each[0] >= period) if _rolls(cap) else ()
+    return CapUse(period, sum(amount for _, amount in days), use.level, days) if days else None
 
 
 def _with_level(tariff: Tariff, cap: Cap, use: CapUse, leg: Leg, offer: Offer) -> CapUse:

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from math import gcd, prod
 from typing import Final, Protocol
 
+from fare.core.entitlement import UNLIMITED_RIDES
 from fare.core.tariff.model import (
     EMPTY,
     Cap,
     CapPeriod,
-    DurationLimitType,
     LimitFrom,
     PassPeriod,
     PassProduct,
@@ -29,13 +29,14 @@ from fare.core.tariff.model import (
 )
 from fare.core.tariff.periods import cap_period, service_day, service_day_start
 from fare.core.tariff.state import CapUse, Chain, PassUse, RiderState, WindowUse
+from fare.core.tariff.transfers import key_of
 
-MOST_RIDES: Final = 254
-"""A pass on a card has no more rides: 255 is unlimited."""
+MOST_RIDES: Final = UNLIMITED_RIDES - 1
+"""A pass on a card has no more rides."""
 PASS_KEYS: Final = 64
+"""How many passes of one product a card tells apart."""
 _HOUR_S: Final = 3_600
 _LONGEST_DAYS: Final = {PassPeriod.DAYS: 1, PassPeriod.WEEK: 7, PassPeriod.MONTH: 31}
-_FROM_ARRIVAL: Final = (DurationLimitType.ARRIVAL_TO_DEPARTURE, DurationLimitType.ARRIVAL_TO_ARRIVAL)
 
 
 @dataclass(slots=True)
@@ -323,10 +324,10 @@ class PassPart:
 def chain_part(tariff: Tariff, unit: int) -> ChainPart:
     """What a tariff with transfer rules must remember of a chain."""
     rules = tariff.transfer_rules
-    keys = sorted({f"{each.from_leg_group_id}>{each.to_leg_group_id}" for each in rules})
+    keys = sorted({key_of(each) for each in rules})
     limited = [each for each in rules if each.limit_s is not None]
-    arrivals = any(each.limit_type in _FROM_ARRIVAL for each in limited)
-    departures = any(each.limit_type not in _FROM_ARRIVAL for each in limited)
+    arrivals = any(each.limit_type.from_arrival for each in limited)
+    departures = any(not each.limit_type.from_arrival for each in limited)
     keeps_first = any(each.transfer_type is TransferType.TRANSFER_ONLY for each in rules)
     return ChainPart(
         groups=tuple(sorted({EMPTY, *(each.leg_group_id for each in tariff.leg_rules)})),

@@ -39,7 +39,6 @@ MARKS: Final = 16
 _NOTHING: Final = bytes(RIDER_STATE_SIZE)
 _ROOM: Final = 1 << 8 * RIDER_STATE_SIZE
 _PERIODS: Final = (CapPeriod.SERVICE_DAY, CapPeriod.WEEK, CapPeriod.MONTH, CapPeriod.FROM_FIRST_USE)
-_DERIVED: Final = __name__
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +59,7 @@ class Layout:
 
 def layout(tariff: Tariff) -> Layout:
     """The card's layout for a tariff, made once."""
-    known: Layout | None = tariff.derived.get(_DERIVED)
-    if known is None:
-        known = tariff.derived[_DERIVED] = _make_layout(tariff)
-    return known
+    return tariff.derive(_make_layout)
 
 
 def not_on_card(tariff: Tariff) -> list[str]:

@@ -17,9 +17,9 @@ from fare.core.tariff.matching import (
     matched_rules,
     named_networks,
 )
+from fare.core.tariff.memory import Memory
 from fare.core.tariff.model import (
     EMPTY,
-    Boundary,
     Concession,
     Direction,
     DistanceFare,
@@ -36,8 +36,6 @@ from fare.core.tariff.periods import local_time
 
 _PERCENT: Final = 100
 _KM: Final = 1_000
-_KEPT: Final = 20_000
-"""Answers that one index remembers; more are found again."""
 Situation = tuple[int, str, str]
 _ANYWHERE: Final[Situation] = (0, EMPTY, EMPTY)
 
@@ -98,8 +96,8 @@ class PriceIndex:
         self.passes_pick_legs = any(
             each.covers.leg_groups or not each.covers.products <= self.passes.keys() for each in tariff.passes
         )
-        self._listed: dict[tuple[str, str, str], ProductPrice | None] = {}
-        self.made: dict[tuple[str, str, str, str, Rule, Situation], Candidate | None] = {}
+        self._listed = Memory[tuple[str, str, str], ProductPrice | None]()
+        self.made = Memory[tuple[str, str, str, str, Rule, Situation], Candidate | None]()
 
     def situation(self, leg: Leg) -> Situation | None:
         """What of a leg decides about fares beside rider and medium; None: nearly everything does."""
@@ -110,22 +108,17 @@ class PriceIndex:
     def row(self, product_id: str, category: str, medium: str) -> ProductPrice | None:
         """The most specific price of a product; None: it is not for sale to this rider with this medium."""
         key = (product_id, category, medium)
-        if key not in self._listed:
-            keys = ((category, medium), (category, EMPTY), (EMPTY, medium), (EMPTY, EMPTY))
-            found = (self.rows.get((product_id, *each)) for each in keys)
-            if len(self._listed) >= _KEPT:
-                self._listed.clear()
-            self._listed[key] = next((row for row in found if row is not None), None)
-        return self._listed[key]
+        return self._listed.answer(key, lambda: self._row(product_id, category, medium))
+
+    def _row(self, product_id: str, category: str, medium: str) -> ProductPrice | None:
+        keys = ((category, medium), (category, EMPTY), (EMPTY, medium), (EMPTY, EMPTY))
+        rows = (self.rows.get((product_id, *each)) for each in keys)
+        return next((row for row in rows if row is not None), None)
 
 
 def prices_of(tariff: Tariff) -> PriceIndex:
     """The tariff's index, made on first use."""
-    known: PriceIndex | None = tariff.derived.get(__name__)
-    if known is None:
-        known = PriceIndex(tariff)
-        tariff.derived[__name__] = known
-    return known
+    return tariff.derive(PriceIndex)
 
 
 def leg_of(tariff: Tariff, on: TapContext, off: TapContext | None = None) -> Leg:
@@ -208,11 +201,7 @@ def _candidate(
     if situation is None:
         return _make(tariff, leg, product_id, group, category, rule)
     key = (product_id, group, category, leg.medium, rule, situation)
-    if key not in index.made:
-        if len(index.made) >= _KEPT:
-            index.made.clear()
-        index.made[key] = _make(tariff, leg, product_id, group, category, rule)
-    return index.made[key]
+    return index.made.answer(key, lambda: _make(tariff, leg, product_id, group, category, rule))
 
 
 def _make(
@@ -286,11 +275,10 @@ def distance_amount(fare: DistanceFare, leg: Leg, category: str) -> int:
     if length_m is None:
         amount = dearest_distance(fare)
     elif fare.bands:
-        inclusive = fare.boundary is Boundary.INCLUSIVE
         held = (
             band.amount
             for band in fare.bands
-            if band.up_to_m is None or length_m < band.up_to_m or (inclusive and length_m == band.up_to_m)
+            if band.up_to_m is None or fare.boundary.holds(length_m, band.up_to_m)
         )
         amount = next(held, fare.bands[-1].amount)
     else:
@@ -355,7 +343,7 @@ def _network(tariff: Tariff, route: str | None) -> str:
     network = tariff.routes.get(route)
     if network is not None:
         return network
-    return route if route in named_networks(tariff) else EMPTY
+    return route if route in tariff.derive(named_networks) else EMPTY
 
 
 def reachable(tariff: Tariff, leg: Leg, *, backwards: bool = False) -> Reached:
@@ -380,13 +368,7 @@ def dearest_kinds(
     if not index.plain:
         now = active_timeframes(tariff, index.clock, leg.decided_s)
         key = (*key, leg.route, leg.day, leg.on.distance_m, now)
-    known = reached.dearest.get(key)
-    if known is None:
-        known = _dearest_kinds(tariff, leg, reached, by_group, by_pass)
-        if len(reached.dearest) >= _KEPT:
-            reached.dearest.clear()
-        reached.dearest[key] = known
-    return known
+    return reached.dearest.answer(key, lambda: _dearest_kinds(tariff, leg, reached, by_group, by_pass))
 
 
 def _dearest_kinds(

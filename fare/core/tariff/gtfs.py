@@ -31,6 +31,10 @@ class Boundary(StrEnum):
     INCLUSIVE = "inclusive"
     EXCLUSIVE = "exclusive"
 
+    def holds(self, value: int, end: int) -> bool:
+        """Whether a value lies before the end of a range, or on an end that belongs to it."""
+        return value < end or (self is Boundary.INCLUSIVE and value == end)
+
 
 class Direction(StrEnum):
     """Which way an amount is rounded to its unit. `nearest`: half a unit goes up."""
@@ -144,6 +148,16 @@ class DurationLimitType(IntEnum):
     DEPARTURE_TO_DEPARTURE = 1
     ARRIVAL_TO_DEPARTURE = 2
     ARRIVAL_TO_ARRIVAL = 3
+
+    @property
+    def from_arrival(self) -> bool:
+        """Whether it begins when the rider left the first vehicle."""
+        return self in (DurationLimitType.ARRIVAL_TO_DEPARTURE, DurationLimitType.ARRIVAL_TO_ARRIVAL)
+
+    @property
+    def to_arrival(self) -> bool:
+        """Whether it ends when the rider leaves the second vehicle."""
+        return self in (DurationLimitType.DEPARTURE_TO_ARRIVAL, DurationLimitType.ARRIVAL_TO_ARRIVAL)
 
 
 @dataclass(frozen=True, slots=True)

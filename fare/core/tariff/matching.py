@@ -10,13 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
-from typing import Final
 
-from fare.core.tariff.model import EMPTY, Boundary, LegRule, Selection, Tariff, TransferRule
+from fare.core.tariff.memory import Memory
+from fare.core.tariff.model import EMPTY, LegRule, Selection, Tariff, TransferRule
 from fare.core.tariff.periods import local_time
-
-_KEPT: Final = 20_000
-"""Answers that one index remembers; more are found again."""
 
 Areas = tuple[str, ...]
 Rules = tuple[LegRule, ...]
@@ -27,7 +24,7 @@ class Reached:
     """What a tap may turn out to be: the rules of each kind of leg, and which are the dearest for whom."""
 
     kinds: tuple[Rules, ...]
-    dearest: dict[tuple[object, ...], tuple[Rules, ...]]
+    dearest: Memory[tuple[object, ...], tuple[Rules, ...]]
 
 
 class LegIndex:
@@ -47,22 +44,15 @@ class LegIndex:
         self._told_apart = {each for rule in tariff.transfer_rules for each in _ends(rule)}
         self._told_apart |= {group for each in selections(tariff) for group in each.leg_groups}
         self._places = tuple(dict.fromkeys(tuple(sorted(set(areas))) for areas in tariff.stop_areas.values()))
-        self._found: dict[tuple[str, Areas, Areas], Rules] = {}
-        self._reached: dict[tuple[str, Areas, bool, tuple[bool, ...]], Reached] = {}
+        self._found = Memory[tuple[str, Areas, Areas], Rules]()
+        self._reached = Memory[tuple[str, Areas, bool, frozenset[str]], Reached]()
 
     def candidates(self, network: str, from_areas: Areas, to_areas: Areas) -> Rules:
         """Rules that match at some time; with priorities the highest first."""
         key = (network, from_areas, to_areas)
-        found = self._found.get(key)
-        if found is None:
-            found = self._search(key)
-            if len(self._found) >= _KEPT:
-                self._found.clear()
-            self._found[key] = found
-        return found
+        return self._found.answer(key, lambda: self._search(network, from_areas, to_areas))
 
-    def _search(self, key: tuple[str, Areas, Areas]) -> Rules:
-        network, from_areas, to_areas = key
+    def _search(self, network: str, from_areas: Areas, to_areas: Areas) -> Rules:
         columns = product(
             self._named((network,), self.networks),
             self._named(from_areas, self.origins),
@@ -89,21 +79,16 @@ class LegIndex:
         self, tariff: Tariff, network: str, areas: Areas, at_s: int, *, backwards: bool = False
     ) -> Reached:
         """What matches from `areas` to each place (or from each place to `areas`), without repetition."""
-        day, second = local_time(tariff, at_s)
-        now = tuple(in_timeframe(tariff, group, day, second) for group in self.timeframes)
-        key = (network, areas, backwards, now)
-        reached = self._reached.get(key)
-        if reached is None:
-            listed = self.origins if backwards else self.destinations
-            ends = ((place, areas) if backwards else (areas, place) for place in self.places(listed))
-            active = frozenset(group for group, on in zip(self.timeframes, now, strict=True) if on)
-            every = (self.at_times(self.candidates(network, *each), active, active) for each in ends)
-            kinds = {self._kind(rules): rules for rules in every if rules}
-            reached = Reached(tuple(kinds.values()), {})
-            if len(self._reached) >= _KEPT:
-                self._reached.clear()
-            self._reached[key] = reached
-        return reached
+        active = active_timeframes(tariff, self.timeframes, at_s)
+        key = (network, areas, backwards, active)
+        return self._reached.answer(key, lambda: self._reach(network, areas, active, backwards=backwards))
+
+    def _reach(self, network: str, areas: Areas, active: frozenset[str], *, backwards: bool) -> Reached:
+        listed = self.origins if backwards else self.destinations
+        ends = ((place, areas) if backwards else (areas, place) for place in self.places(listed))
+        every = (self.at_times(self.candidates(network, *each), active, active) for each in ends)
+        kinds = {self._kind(rules): rules for rules in every if rules}
+        return Reached(tuple(kinds.values()), Memory())
 
     def _kind(self, rules: Rules) -> frozenset[tuple[str, str]]:
         """What of these rules makes a difference to a price: products, and the groups that anything names."""
@@ -131,11 +116,7 @@ class LegIndex:
 
 def index_of(tariff: Tariff) -> LegIndex:
     """The tariff's index, made on first use."""
-    known: LegIndex | None = tariff.derived.get(__name__)
-    if known is None:
-        known = LegIndex(tariff)
-        tariff.derived[__name__] = known
-    return known
+    return tariff.derive(LegIndex)
 
 
 def matched_rules(
@@ -165,8 +146,7 @@ def active_timeframes(tariff: Tariff, groups: Iterable[str], at_s: int) -> froze
 def in_timeframe(tariff: Tariff, group: str, day: int, second: int) -> bool:
     """Whether a local date (ordinal) and second of the day lie in a timeframe group."""
     for frame in tariff.timeframes.get(group, ()):
-        inclusive = frame.end_boundary is Boundary.INCLUSIVE and second == frame.end_s
-        if frame.start_s <= second < frame.end_s or inclusive:
+        if frame.start_s <= second and frame.end_boundary.holds(second, frame.end_s):
             service = tariff.services.get(frame.service_id)
             if service is not None and service.runs_on(day):
                 return True
@@ -175,13 +155,9 @@ def in_timeframe(tariff: Tariff, group: str, day: int, second: int) -> bool:
 
 def named_networks(tariff: Tariff) -> frozenset[str]:
     """Every network that the tariff speaks of: a route of the same id stands for it where no table tells."""
-    known: frozenset[str] | None = tariff.derived.get("networks")
-    if known is None:
-        named = {rule.network_id for rule in tariff.leg_rules} | set(tariff.routes.values())
-        named |= {each for rule in tariff.join_rules for each in (rule.from_network_id, rule.to_network_id)}
-        known = frozenset(named | {each for one in selections(tariff) for each in one.networks}) - {EMPTY}
-        tariff.derived["networks"] = known
-    return known
+    named = {rule.network_id for rule in tariff.leg_rules} | set(tariff.routes.values())
+    named |= {each for rule in tariff.join_rules for each in (rule.from_network_id, rule.to_network_id)}
+    return frozenset(named | {each for one in selections(tariff) for each in one.networks}) - {EMPTY}
 
 
 def selections(tariff: Tariff) -> tuple[Selection, ...]:

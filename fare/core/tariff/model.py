@@ -8,10 +8,10 @@ Nothing here prices, reads a file or knows a clock.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from fare.core.calendar import Calendar
@@ -117,6 +117,8 @@ __all__ = [
     "flat_tariff",
 ]
 
+_Made = TypeVar("_Made")
+
 DOCUMENT_FORMAT: Final = 1
 """Of the compiled form; a reader refuses any other."""
 
@@ -183,9 +185,22 @@ class Tariff:
         return ZoneInfo(self.zone_name)
 
     @cached_property
-    def derived(self) -> dict[str, Any]:
-        """Indexes that are made of the tariff once, by the name of what made them; no part of its value."""
+    def derived(self) -> dict[Any, Any]:
+        """What was made of the tariff once, by what made it; no part of its value, and never pickled."""
         return {}
+
+    def derive(self, make: Callable[[Tariff], _Made]) -> _Made:
+        """What `make` makes of the tariff (an index, a layout), made once.
+
+        Threads may ask at the same time: the first answer stays. A memory within what was made must allow for
+        that itself.
+        """
+        if make not in self.derived:
+            self.derived.setdefault(make, make(self))
+        return self.derived[make]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     @property
     def max_fare_rial(self) -> int:

@@ -117,10 +117,9 @@ def pass_is_valid(
     """
     if held.from_s is not None and at_s < held.from_s:
         return False
-    if held.until_s is not None:
-        inclusive = product is not None and product.boundary is Boundary.INCLUSIVE
-        if at_s > held.until_s or (at_s == held.until_s and not inclusive):
-            return False
+    boundary = Boundary.EXCLUSIVE if product is None else product.boundary
+    if held.until_s is not None and not boundary.holds(at_s, held.until_s):
+        return False
     if product is None:
         return True
     first_s = None

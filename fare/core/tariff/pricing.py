@@ -139,15 +139,7 @@ def _is_second_tap(tariff: Tariff, state: RiderState, tap: TapContext) -> bool:
         return False
     if last.trip is not None and tap.trip is not None:
         return last.trip == tap.trip
-    return 0 <= tap.at_s - last.at_s <= _same_trip_s(tariff)
-
-
-def _same_trip_s(tariff: Tariff) -> int:
-    known: int | None = tariff.derived.get("same_trip_s")
-    if known is None:
-        known = same_trip_s(tariff)
-        tariff.derived["same_trip_s"] = known
-    return known
+    return 0 <= tap.at_s - last.at_s <= tariff.derive(same_trip_s)
 
 
 def _on_same_trip(state: RiderState, tap: TapContext) -> bool:

@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from fare.core.tariff.model import EMPTY, Boundary, Cap, CapPeriod, Tariff, TransferRule, TransferWindow
-from fare.core.tariff.periods import cap_period, service_day
+from fare.core.tariff.caps import use_at
+from fare.core.tariff.model import Tariff
 from fare.core.tariff.state import CapUse, Chain, RiderState, WindowUse
+from fare.core.tariff.transfers import transfers_from, within_limit
+from fare.core.tariff.windows import is_open
 
 SAME_TRIP_S: Final = 7_200
 """How long the same vehicle is taken for the same trip by a tariff without windows and transfers."""
@@ -45,49 +47,12 @@ def same_trip_s(tariff: Tariff) -> int:
     return max(limits, default=SAME_TRIP_S)
 
 
-def window_is_open(tariff: Tariff, window: TransferWindow, since_s: int, at_s: int) -> bool:
-    """Whether a window that began at `since_s` still lasts at `at_s`, by its own boundary."""
-    if window.ends_with_service_day and service_day(tariff, since_s) != service_day(tariff, at_s):
-        return False
-    if window.seconds is None:
-        return True
-    age_s = at_s - since_s
-    return age_s <= window.seconds if window.boundary is Boundary.INCLUSIVE else age_s < window.seconds
-
-
-def within_limit(rule: TransferRule, since_s: int, at_s: int) -> bool:
-    """Whether a transfer measured from `since_s` to `at_s` keeps the rule's limit."""
-    if rule.limit_s is None:
-        return True
-    age_s = at_s - since_s
-    return age_s <= rule.limit_s if rule.boundary is Boundary.INCLUSIVE else age_s < rule.limit_s
-
-
-def transfers_from(tariff: Tariff, leg_group_id: str) -> tuple[TransferRule, ...]:
-    """The transfer rules that may follow a leg of this group; an empty one means all that are not listed."""
-    rules = _rules_by_group(tariff)
-    if leg_group_id != EMPTY and leg_group_id in rules:
-        return rules[leg_group_id]
-    return rules.get(EMPTY, ())
-
-
-def _rules_by_group(tariff: Tariff) -> Mapping[str, tuple[TransferRule, ...]]:
-    known: Mapping[str, tuple[TransferRule, ...]] | None = tariff.derived.get(__name__)
-    if known is None:
-        grouped: dict[str, list[TransferRule]] = {}
-        for each in tariff.transfer_rules:
-            grouped.setdefault(each.from_leg_group_id, []).append(each)
-        known = {group: tuple(rules) for group, rules in grouped.items()}
-        tariff.derived[__name__] = known
-    return known
-
-
 def _open_windows(tariff: Tariff, windows: Mapping[str, WindowUse], at_s: int) -> Mapping[str, WindowUse]:
     known = {each.window_id: each for each in tariff.windows}
     alive = {
         window_id: use
         for window_id, use in windows.items()
-        if window_id in known and window_is_open(tariff, known[window_id], use.since_s, at_s)
+        if window_id in known and is_open(tariff, known[window_id], use.since_s, at_s)
     }
     return windows if len(alive) == len(windows) else alive
 
@@ -97,21 +62,11 @@ def _running_caps(tariff: Tariff, caps: Mapping[str, CapUse], at_s: int) -> Mapp
     alive: dict[str, CapUse] = {}
     changed = False
     for cap_id, use in caps.items():
-        now = _use_now(tariff, known[cap_id], use, at_s) if cap_id in known else None
+        now = use_at(tariff, known[cap_id], use, at_s) if cap_id in known else None
         changed = changed or now is not use
         if now is not None:
             alive[cap_id] = now
     return alive if changed else caps
-
-
-def _use_now(tariff: Tariff, cap: Cap, use: CapUse, at_s: int) -> CapUse | None:
-    period = cap_period(tariff, cap, at_s, use)
-    if cap.period is not CapPeriod.ROLLING:
-        return use if use.period == period else None
-    if use.period == period:
-        return use
-    days = tuple(each for each in use.days if each[0] >= period)
-    return replace(use, period=period, spent=sum(amount for _, amount in days), days=days) if days else None
 
 
 def _may_go_on(tariff: Tariff, chain: Chain, at_s: int) -> bool:

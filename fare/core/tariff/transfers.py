@@ -13,7 +13,6 @@ from fare.core.tariff.context import Rule, Step
 from fare.core.tariff.fares import Candidate, Leg, prices_of
 from fare.core.tariff.model import (
     EMPTY,
-    DurationLimitType,
     LimitFrom,
     Tariff,
     TransferRule,
@@ -21,10 +20,6 @@ from fare.core.tariff.model import (
     TransferWindow,
 )
 from fare.core.tariff.state import Chain
-from fare.core.tariff.state_life import within_limit
-
-_FROM_ARRIVAL = frozenset({DurationLimitType.ARRIVAL_TO_DEPARTURE, DurationLimitType.ARRIVAL_TO_ARRIVAL})
-_TO_ARRIVAL = frozenset({DurationLimitType.DEPARTURE_TO_ARRIVAL, DurationLimitType.ARRIVAL_TO_ARRIVAL})
 
 
 @dataclass(slots=True, eq=False)
@@ -60,6 +55,13 @@ class TransferIndex:
         self.rules: dict[tuple[str, str], list[TransferRule]] = {}
         for rule in tariff.transfer_rules:
             self.rules.setdefault((rule.from_leg_group_id, rule.to_leg_group_id), []).append(rule)
+        self._from: dict[str, list[TransferRule]] = {}
+        for rule in tariff.transfer_rules:
+            self._from.setdefault(rule.from_leg_group_id, []).append(rule)
+
+    def following(self, group: str) -> list[TransferRule]:
+        """The rules that may follow a leg of this group; an empty column means all that it does not list."""
+        return self._from.get(group if group in self.from_groups else EMPTY, [])
 
     def between(self, first: str, second: str) -> list[TransferRule]:
         """The rules from one leg group to another; where none names both, the empty ones of each column."""
@@ -73,12 +75,14 @@ class TransferIndex:
         return self.rules.get(columns, [])
 
 
-def _index_of(tariff: Tariff) -> TransferIndex:
-    known: TransferIndex | None = tariff.derived.get(__name__)
-    if known is None:
-        known = TransferIndex(tariff)
-        tariff.derived[__name__] = known
-    return known
+def transfers_from(tariff: Tariff, group: str) -> list[TransferRule]:
+    """The transfer rules that may follow a leg of this group."""
+    return tariff.derive(TransferIndex).following(group)
+
+
+def within_limit(rule: TransferRule, since_s: int, at_s: int) -> bool:
+    """Whether a transfer measured from `since_s` to `at_s` keeps the rule's limit."""
+    return rule.limit_s is None or rule.boundary.holds(at_s - since_s, rule.limit_s)
 
 
 def key_of(rule: TransferRule) -> str:
@@ -92,7 +96,7 @@ def transfers(tariff: Tariff, chain: Chain | None, leg: Leg, candidate: Candidat
         return []
     found = [
         rule
-        for rule in _index_of(tariff).between(chain.group, candidate.group)
+        for rule in tariff.derive(TransferIndex).between(chain.group, candidate.group)
         if _within(tariff, chain, rule, leg)
     ]
     counts = [_count(rule) for rule in found if _may_count(rule, chain)]
@@ -143,10 +147,10 @@ def _within(tariff: Tariff, chain: Chain, rule: TransferRule, leg: Leg) -> bool:
         return True
     since_on_s, since_off_s = _since(tariff, chain, key_of(rule))
     since_s = since_on_s
-    if rule.limit_type in _FROM_ARRIVAL and since_off_s is not None:
+    if rule.limit_type.from_arrival and since_off_s is not None:
         since_s = since_off_s
     until_s = leg.on.at_s
-    if rule.limit_type in _TO_ARRIVAL and leg.off is not None:
+    if rule.limit_type.to_arrival and leg.off is not None:
         until_s = leg.off.at_s
     return within_limit(rule, since_s, until_s)
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 from fare.core.tariff.fares import Candidate, Leg, covers, rounded
 from fare.core.tariff.model import EMPTY, Selection, Tariff, TransferWindow, WindowAnchor, WindowPays
+from fare.core.tariff.periods import service_day
 from fare.core.tariff.state import WindowUse
-from fare.core.tariff.state_life import window_is_open
 from fare.core.tariff.transfers import Offer
 
 _PERCENT = 100
@@ -76,11 +76,18 @@ def after_windows(
     return now
 
 
+def is_open(tariff: Tariff, window: TransferWindow, since_s: int, at_s: int) -> bool:
+    """Whether a window that began at `since_s` still lasts at `at_s`, by its own boundary."""
+    if window.ends_with_service_day and service_day(tariff, since_s) != service_day(tariff, at_s):
+        return False
+    return window.seconds is None or window.boundary.holds(at_s - since_s, window.seconds)
+
+
 def _rides_in(tariff: Tariff, window: TransferWindow, use: WindowUse, leg: Leg, candidate: Candidate) -> bool:
     return (
         (window.transfers < 0 or use.used < window.transfers)
         and leg.on.at_s >= use.since_s
-        and window_is_open(tariff, window, use.since_s, leg.on.at_s)
+        and is_open(tariff, window, use.since_s, leg.on.at_s)
         and (not window.same_network or use.network == leg.network)
         and (window.same_route or not leg.route or use.route != leg.route)
         and (not window.needs_balance or leg.on.balance is None or leg.on.balance >= 0)
@@ -94,8 +101,9 @@ def _holds(tariff: Tariff, selection: Selection, leg: Leg, candidate: Candidate)
 
 def _anchor_s(window: TransferWindow, leg: Leg) -> int:
     """The instant of this leg from which the window is measured."""
-    by_exit = window.anchor is WindowAnchor.LAST_EXIT and leg.off is not None
-    return leg.off.at_s if by_exit and leg.off is not None else leg.on.at_s
+    if window.anchor is WindowAnchor.LAST_EXIT and leg.off is not None:
+        return leg.off.at_s
+    return leg.on.at_s
 
 
 def _gone_on(window: TransferWindow, use: WindowUse, offer: Offer, leg: Leg, pax: int) -> WindowUse:

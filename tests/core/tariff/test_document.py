@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, fields, replace
+import pickle
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -41,7 +42,16 @@ FULL = Tariff(
     timeframes={"peak": (Timeframe(0, 3_600, "s", Boundary.INCLUSIVE),)},
     services={"s": Service((True,) * 7, 5, 9, added=frozenset({12, 11}))},
     lines={5: "line-5"},
-    windows=(TransferWindow("w", "W", None, Boundary.EXCLUSIVE, Selection(weekdays=frozenset({6, 0}))),),
+    windows=(
+        TransferWindow(
+            "w",
+            "W",
+            None,
+            Boundary.EXCLUSIVE,
+            Selection(weekdays=frozenset({6, 0})),
+            opened_by=Selection(networks=frozenset({"rail"})),
+        ),
+    ),
     caps=(Cap("c", "C", CapPeriod.WEEK, (CapLevel(900),)),),
     tap_off=TapOff(cancel_within_s=-1),
 )
@@ -89,8 +99,18 @@ def test_a_record_may_hold_itself() -> None:
     assert from_map(Node, as_map(node), "node") == node
 
 
-def test_what_is_derived_from_a_tariff_is_no_part_of_it() -> None:
+def test_what_is_derived_from_a_tariff_is_made_once_and_is_no_part_of_it() -> None:
     tariff = replace(FULL)
-    tariff.derived["index"] = object()
+    made: list[Tariff] = []
+
+    def index(of: Tariff) -> list[Tariff]:
+        made.append(of)
+        return made
+
+    assert tariff.derive(index) is tariff.derive(index) is made
+    assert made == [tariff]
     assert tariff == FULL
-    assert "derived" not in {each.name for each in fields(tariff)}
+    assert replace(tariff).derived == {}
+    copied = pickle.loads(pickle.dumps(tariff))
+    assert copied == tariff
+    assert copied.derived == {}
