@@ -173,18 +173,11 @@ def _refund(tariff: Tariff, case: Case, priced: Sequence[PricedTap], purses: Map
     """
     balance = case.balance or 0
     for place, each in enumerate(priced):
-        balance = _balance_after(purses.get(place, balance), each)
+        balance = purses.get(place, balance) + each.price.loaded - each.price.amount - each.adjustment
     deposit = tariff.card.deposit if tariff.card.refund_deposit else 0
     if balance < 0:
         return max(0, deposit + balance)
     return max(0, balance - tariff.card.refund_fee) + deposit
-
-
-def _balance_after(balance: int, each: PricedTap) -> int:
-    balance -= each.price.amount
-    if any(step.rule is Rule.LOADED for step in each.price.steps):
-        balance = max(balance, 0)  # what was missing, and the fee, came from outside the purse
-    return balance - each.adjustment
 
 
 def quote_command(

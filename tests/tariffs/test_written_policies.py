@@ -233,3 +233,10 @@ def test_the_purse_with_an_overdraft_and_with_a_forced_load() -> None:
         assert [each.charge for each in quote(overdraft, "08:00", "10:00", balance=balance).taps] == charges
     load = tariff(**RIDE, toml='[shortfall]\naction = "load"\nfee_percent = 2')
     assert [each.charge for each in quote(load, "08:00", "10:00", balance=5_000).taps] == [10_100, 10_200]
+
+
+def test_what_is_loaded_on_the_way_leaves_the_overdraft_owed() -> None:
+    terms = "[overdraft]|amount = 100|[shortfall]|action = 'load'|fee_percent = 10|[card]|deposit = 300"
+    found = quote(tariff(**{**RIDE, "toml": terms}), "08:00", balance=50, refund=True)
+    # Of 10,000 the purse and the overdraft pay 150: 9,850 are loaded with their fee, and 100 stay owed.
+    assert (found.total, found.refund) == (10_985, 300 - 100)

@@ -104,7 +104,7 @@ class Price:
     tap's journey at once, negative in the rider's favour. `earlier`: the same for the journey that was still
     open and that this tap closed, with `earlier_steps`. `fare`: what was due before passes, caps and the
     purse. `rides_used`: rides taken off a multi-ride pass. `boards`: whether the rider may ride. `fee`: what
-    a forced load cost, within `amount`.
+    a forced load cost, within `amount`; `loaded`: what it brought from outside the purse, the fee included.
     """
 
     amount: int
@@ -118,6 +118,7 @@ class Price:
     pass_product_id: str | None = None
     boards: bool = True
     fee: int = 0
+    loaded: int = 0
 
     @property
     def rule(self) -> Rule:

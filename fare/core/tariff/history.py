@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 from fare.core.tariff.context import Price, Step, TapContext, TapKind
 from fare.core.tariff.model import Tariff
-from fare.core.tariff.payment import balance_after
 from fare.core.tariff.pricing import close, price
 from fare.core.tariff.state import RiderState
 
@@ -61,7 +60,7 @@ def price_history(
             tap = replace(tap, balance=balance)
         found, after = price(tariff_at(tap), state, tap)
         if balance is not None:
-            balance = balance_after(tariff_at(tap), tap, found)
+            balance += found.loaded - found.amount - found.adjustment - found.earlier
         if opener is not None and (found.earlier or found.earlier_steps):
             priced[opener] = _with_earlier(priced[opener], found.earlier, found.earlier_steps)
         if after.journey is None:

@@ -88,7 +88,8 @@ def from_purse(tariff: Tariff, price: Price, tap: TapContext) -> Price:
     missing = price.amount - available
     fee = rounded(missing * tariff.shortfall.fee_percent, _PERCENT, tariff.shortfall.rounding)
     amount = price.amount + fee
-    return replace(price, amount=amount, fee=fee, steps=(*price.steps, Step(Rule.LOADED, "", amount)))
+    steps = (*price.steps, Step(Rule.LOADED, "", amount))
+    return replace(price, amount=amount, fee=fee, loaded=missing + fee, steps=steps)
 
 
 def at_the_exit(tariff: Tariff, price: Price, tap: TapContext) -> Price:
@@ -104,17 +105,6 @@ def at_the_exit(tariff: Tariff, price: Price, tap: TapContext) -> Price:
     return replace(
         price, amount=available, adjustment=price.adjustment + price.amount - available, steps=steps
     )
-
-
-def balance_after(tariff: Tariff, tap: TapContext, price: Price) -> int | None:
-    """The purse after a tap, what was loaded and what the ledger settled included; None: not known."""
-    if tap.balance is None:
-        return None
-    balance = tap.balance
-    if any(step.rule is Rule.LOADED for step in price.steps):
-        available = _available(tariff, tap, balance)
-        balance += price.amount - available  # exactly what is missing, and its fee, was loaded
-    return balance - price.amount - price.adjustment - price.earlier
 
 
 def _available(tariff: Tariff, tap: TapContext, balance: int) -> int:
