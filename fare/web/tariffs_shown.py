@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from fare.core.tariff.model import Tariff
 from fare.core.tariff.naming import Speech, TariffLocale
-from fare.core.tariff.sentences import Topic, sentences, topic_title
+from fare.core.tariff.sentences import Topic, abridged, topic_title
 from fare.distribution import tariff_history
 from fare.tariffs.drafts import draft
 from fare.tariffs.effects import Bar, Effect
@@ -20,6 +20,7 @@ from fare.tariffs.publishing import publication_request, with_network
 from fare.web.console import Reader
 
 MOST_SENTENCES: Final = 1_500
+"""Of one topic."""
 _PLOT_HEIGHT: Final = 200
 _PLOT_STEP: Final = 44
 _BAR_WIDTH: Final = 36
@@ -63,7 +64,7 @@ def language(reader: Reader) -> TariffLocale:
 def told(tariff: Tariff, reader: Reader) -> tuple[Told, ...]:
     """The whole tariff as a person reads it, topic by topic."""
     locale, by_topic = language(reader), dict[Topic, list[str]]()
-    for sentence in sentences(tariff, locale, reader.figures.unit)[:MOST_SENTENCES]:
+    for sentence in abridged(tariff, locale, reader.figures.unit, MOST_SENTENCES):
         by_topic.setdefault(sentence.topic, []).append(sentence.text)
     return tuple(
         Told(topic, topic_title(topic, locale, tariff), tuple(lines)) for topic, lines in by_topic.items()

@@ -23,7 +23,7 @@ from fare.core.tariff.telling_rules import (
     tell_transfers,
 )
 
-__all__ = ["Sentence", "TariffLocale", "Topic", "explain", "sentences", "topic_title"]
+__all__ = ["Sentence", "TariffLocale", "Topic", "abridged", "explain", "sentences", "topic_title"]
 
 _TELLERS = (
     tell_fares,
@@ -45,6 +45,25 @@ def sentences(tariff: Tariff, locale: TariffLocale, unit: Unit = "rial") -> list
     """All that a tariff says, topic by topic; amounts in rial are shown in `unit`."""
     speech = Speech(tariff, locale, unit)
     return [sentence for tell in _TELLERS for sentence in tell(speech)]
+
+
+def abridged(tariff: Tariff, locale: TariffLocale, unit: Unit, most: int) -> list[Sentence]:
+    """At most so many sentences of each topic, the last of which says how many are left out.
+
+    Never so many in all: whoever writes a thousand fares must not push the rest out of sight.
+    """
+    speech = Speech(tariff, locale, unit)
+    by_topic: dict[Topic, list[Sentence]] = {}
+    for sentence in sentences(tariff, locale, unit):
+        by_topic.setdefault(sentence.topic, []).append(sentence)
+    told: list[Sentence] = []
+    for topic, some in by_topic.items():
+        if len(some) <= most:
+            told += some
+            continue
+        left_out = speech.say("many_rules", count=speech.number(len(some) - most + 1))
+        told += [*some[: most - 1], Sentence(speech.sentence(left_out), "", topic)]
+    return told
 
 
 def topic_title(topic: Topic, locale: TariffLocale, tariff: Tariff) -> str:

@@ -71,14 +71,16 @@ def tell_distance(speech: Speech) -> Iterator[Sentence]:
             speech.say("category_percent", category=speech.category(each), percent=speech.percent(percent))
             for each, percent in sorted(fare.percents.items())
         ]
-        yield Sentence(speech.sentence(text, *shares), f"distance:{fare.distance_id}", Topic.DISTANCE)
+        told = speech.sentence(text, *shares, rounded(speech, fare.rounding))
+        yield Sentence(told, f"distance:{fare.distance_id}", Topic.DISTANCE)
 
 
 def tell_concessions(speech: Speech) -> Iterator[Sentence]:
     """Who pays less, how much, and until when."""
     for concession in speech.tariff.concessions:
         ref = f"concession:{concession.concession_id}"
-        yield Sentence(speech.sentence(_concession(speech, concession)), ref, Topic.CONCESSIONS)
+        text = speech.sentence(_concession(speech, concession), rounded(speech, concession.rounding))
+        yield Sentence(text, ref, Topic.CONCESSIONS)
 
 
 def places_of(speech: Speech, product_id: str) -> list[str]:
@@ -243,6 +245,14 @@ def _rounding(speech: Speech, rounding: Rounding) -> str:
     return speech.say("rounding", direction=direction, unit=speech.money(rounding.unit))
 
 
+def rounded(speech: Speech, rounding: Rounding) -> str:
+    """How one table rounds its amounts, where that may change more than one unit; else nothing."""
+    if rounding.unit <= 1:
+        return ""
+    direction = speech.say(f"rounding_{rounding.direction.value}")
+    return speech.say("rounded", direction=direction, unit=speech.money(rounding.unit))
+
+
 def _joins(speech: Speech) -> Iterator[Sentence]:
     within = speech.say("joined_within", duration=speech.duration(speech.tariff.join_within_s))
     anywhere = "" if speech.tariff.join_anywhere else speech.say("joined_station")
@@ -274,10 +284,34 @@ def _timeframe(speech: Speech, frame: Timeframe) -> str:
 
 def _service_days(speech: Speech, service_id: str, service: Service | None) -> str:
     if service is None or service.added or service.removed or not any(service.weekdays):
-        return speech.say("service", name=speech.say("quoted", text=service_id))
+        return speech.say("service", name=service_name(speech, service_id, service))
     if all(service.weekdays):
         return speech.say("every_day")
     return speech.say("on_days", names=speech.weekdays(day for day in range(7) if service.weekdays[day]))
+
+
+def service_name(speech: Speech, service_id: str, service: Service | None) -> str:
+    """A service by its name, and how many days it has from when to when: a name alone could be any days."""
+    name = speech.say("quoted", text=service_id)
+    if service is None:
+        return name
+    # By weeks, not day by day: a calendar may reach from the first year to the last.
+    weeks, rest = divmod(max(0, service.last_day + 1 - service.first_day), 7)
+    begun = [service.weekdays[(service.first_day + day - 1) % 7] for day in range(rest)]
+    regular = replace(service, added=frozenset(), removed=frozenset())
+    count = weeks * sum(service.weekdays) + sum(begun)
+    count -= sum(regular.runs_on(day) for day in service.removed)
+    more = [day for day in service.added - service.removed if not regular.runs_on(day)]
+    ends = [service.first_day, service.last_day] if count else []
+    if not more and not ends:
+        return name
+    return speech.say(
+        "service_days",
+        name=name,
+        count=speech.count(count + len(more), "days"),
+        first=speech.day(max(1, min([*more, *ends]))),
+        last=speech.day(max([*more, *ends])),
+    )
 
 
 def _bands(speech: Speech, fare: DistanceFare) -> list[str]:

@@ -26,7 +26,7 @@ from fare.core.tariff.model import (
 )
 from fare.core.tariff.naming import Speech
 from fare.core.tariff.telling import Sentence, Topic
-from fare.core.tariff.telling_fares import places_of
+from fare.core.tariff.telling_fares import places_of, rounded, service_name
 
 _LENGTHS = {PassPeriod.HOURS: "hours", PassPeriod.DAYS: "days", PassPeriod.WEEK: "weeks"}
 
@@ -34,7 +34,7 @@ _LENGTHS = {PassPeriod.HOURS: "hours", PassPeriod.DAYS: "days", PassPeriod.WEEK:
 def tell_transfers(speech: Speech) -> Iterator[Sentence]:
     """Windows, then the transfer rules of GTFS."""
     for window in speech.tariff.windows:
-        text = speech.sentence(_window(speech, window))
+        text = speech.sentence(_window(speech, window), rounded(speech, window.rounding))
         yield Sentence(text, f"window:{window.window_id}", Topic.TRANSFERS)
     for rule in speech.tariff.transfer_rules:
         text = speech.sentence(_transfer(speech, rule))
@@ -112,7 +112,9 @@ def tell_payment(speech: Speech) -> Iterator[Sentence]:
     if tariff.overdraft.only_from_positive:
         texts.append(speech.say("overdraft_positive"))
     if tariff.shortfall.action is ShortPurse.LOAD:
-        texts.append(speech.say("shortfall_load", percent=speech.percent(tariff.shortfall.fee_percent)))
+        fee = speech.say("shortfall_load", percent=speech.percent(tariff.shortfall.fee_percent))
+        exact = rounded(speech, tariff.shortfall.rounding)
+        texts.append(speech.say("semicolon").join([fee, exact] if exact else [fee]))
     else:
         texts.append(speech.say("shortfall_refuse"))
     for text in texts:
@@ -127,14 +129,17 @@ def tell_free_days(speech: Speech) -> Iterator[Sentence]:
             text = speech.say("free_day", name=free.name, scope=scope, dates=speech.days(free.days))
             yield Sentence(speech.sentence(text), f"free_days:{free.name}", Topic.FREE_DAYS)
         if free.service_id:
-            service = speech.say("quoted", text=free.service_id)
+            service = service_name(speech, free.service_id, speech.tariff.services.get(free.service_id))
             text = speech.say("free_service", name=free.name, scope=scope, service=service)
+            yield Sentence(speech.sentence(text), f"free_days:{free.name}", Topic.FREE_DAYS)
+        if not free.days and not free.service_id:
+            text = speech.say("free_always", name=free.name, scope=scope)
             yield Sentence(speech.sentence(text), f"free_days:{free.name}", Topic.FREE_DAYS)
 
 
 def tell_card(speech: Speech) -> Iterator[Sentence]:
-    """What the card itself costs."""
-    card = speech.tariff.card
+    """What the card itself costs, and whom the numbers on cards mean: whoever moves one moves all fares."""
+    tariff, card = speech.tariff, speech.tariff.card
     texts: list[str] = []
     if card.deposit:
         word = "deposit_back" if card.refund_deposit else "deposit_kept"
@@ -143,6 +148,13 @@ def tell_card(speech: Speech) -> Iterator[Sentence]:
         texts.append(speech.say("refund_fee", amount=speech.money(card.refund_fee)))
     if card.life_days is not None:
         texts.append(speech.say("life", duration=speech.count(card.life_days, "days")))
+    categories = {each.number: speech.category(each.rider_category_id) for each in tariff.rider_categories}
+    passes = {each.number: speech.product(each.product_id) for each in tariff.passes}
+    for word, numbered in (("card_category", categories), ("card_pass", passes)):
+        texts += [
+            speech.say(word, number=speech.number(number), name=name)
+            for number, name in sorted(numbered.items())
+        ]
     for text in texts:
         yield Sentence(speech.sentence(text), "card", Topic.CARD)
 

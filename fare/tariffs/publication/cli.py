@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fare.tariffs.publishing import PublicationRequest
 
 MOST_SHOWN: Final = 200
+"""Warnings, or sentences of one topic."""
 _REFUSED: Final = {
     "unknown": "nobody asked for it",
     "no_right": "the second person is somebody of finance",
@@ -193,18 +194,15 @@ def _give(engine: Engine, asked: PublicationRequest, name: str) -> None:
 
 def _show(asked: PublicationRequest, locale: TariffLocale) -> None:
     """Exactly what is to be approved: version, start, digest, the tariff in sentences, its effect."""
-    from fare.core.tariff.sentences import sentences
+    from fare.core.tariff.sentences import abridged
     from fare.tariffs.effects import decode
 
     print(f"{asked.requested_by} asks to publish tariff version {asked.tariff.version}, {asked.tariff.name}.")
     print(f"  number    {asked.approval_id}")
     print(f"  starts    {asked.starts_at.astimezone(asked.tariff.zone).isoformat()}")
     print(f"  SHA-256   {asked.sha256.hex()}")
-    told = sentences(asked.tariff, locale)
-    for sentence in told[:MOST_SHOWN]:
+    for sentence in abridged(asked.tariff, locale, "rial", MOST_SHOWN):
         print(f"  - {sentence.text}")
-    if len(told) > MOST_SHOWN:
-        print(f"  - and {len(told) - MOST_SHOWN} more sentences: the console shows them all.")
     if asked.effect is None:
         print("  It was compared with no rides.")
         return
