@@ -26,7 +26,8 @@ _MOST_NAMES: Final = 12
 _LENGTHS_S: Final = ((86_400, "days"), (3_600, "hours"), (60, "minutes"))
 _KEPT_IN_MINUTES_S: Final = 3 * 3_600
 _KILOMETRE_M: Final = 1_000
-_BEFORE_JALALI: Final = 622
+_JALALI_YEARS: Final = range(623, 9_999)
+"""Gregorian years whose days all have a Jalali date."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +88,9 @@ class Speech:
         return self.say("metres", count=self.number(metres))
 
     def day(self, ordinal: int) -> str:
-        """A date in the tariff's calendar; before the first Jalali year only the Gregorian has any."""
+        """A date in the tariff's calendar, the Gregorian where that has none."""
         day = date.fromordinal(ordinal)
-        if self.tariff.calendar is Calendar.JALALI and day.year > _BEFORE_JALALI:
+        if self.tariff.calendar is Calendar.JALALI and day.year in _JALALI_YEARS:
             text = jalali_numeric(day)
             return text if self.locale == "fa" else text.translate(_ASCII)
         return persian_digits(day.isoformat()) if self.locale == "fa" else day.isoformat()
