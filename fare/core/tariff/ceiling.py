@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from fare.core.tariff.fares import dearest_distance, rounded
+from fare.core.tariff.fares import dearest_distance, percent_of, rounded
 from fare.core.tariff.model import (
     EMPTY,
+    Concession,
     Direction,
     DistanceFare,
     IncompleteFare,
@@ -34,18 +35,22 @@ def max_fare(tariff: Tariff) -> int:
     if tariff.tap_off is not None and tariff.tap_off.incomplete is IncompleteFare.AMOUNT:
         amounts.append(tariff.tap_off.incomplete_amount)
     highest = max(amounts, default=0)
-    highest = max(highest, rounded(highest, 1, Rounding(tariff.rounding.unit, Direction.UP)))
+    highest = max([highest, *(_conceded(each, highest) for each in tariff.concessions)])
+    highest = max(highest, rounded(highest, 1, _upwards(tariff.rounding)))
     highest += _transfer_on_top(tariff)
     if tariff.shortfall.action is ShortPurse.LOAD:
-        highest += rounded(
-            highest * tariff.shortfall.fee_percent, _PERCENT, _upwards(tariff.shortfall.rounding)
-        )
+        highest += percent_of(highest, tariff.shortfall.fee_percent, _upwards(tariff.shortfall.rounding))
     return max(0, highest)
 
 
 def _dearest(fare: DistanceFare) -> int:
     percent = max([_PERCENT, *fare.percents.values()])
-    return rounded(dearest_distance(fare) * percent, _PERCENT, _upwards(fare.rounding))
+    return percent_of(dearest_distance(fare), percent, _upwards(fare.rounding))
+
+
+def _conceded(concession: Concession, amount: int) -> int:
+    """A concession may be a surcharge: so many percent, above a hundred."""
+    return percent_of(amount, concession.percent or 0, _upwards(concession.rounding))
 
 
 def _transfer_on_top(tariff: Tariff) -> int:

@@ -252,7 +252,7 @@ def _concedes(
 
 def _conceded(index: PriceIndex, concession: Concession, amount: int, leg: Leg, category: str) -> int:
     if concession.percent is not None:
-        return rounded(amount * concession.percent, _PERCENT, concession.rounding)
+        return percent_of(amount, concession.percent, concession.rounding)
     row = index.row(concession.fare_product_id, category, leg.medium)
     return amount if row is None else row.amount
 
@@ -287,7 +287,7 @@ def distance_amount(fare: DistanceFare, leg: Leg, category: str) -> int:
         amount = max(amount, fare.minimum)
         amount = amount if fare.maximum is None else min(amount, fare.maximum)
     percent = fare.percents.get(category, _PERCENT)
-    return amount if percent == _PERCENT else rounded(amount * percent, _PERCENT, fare.rounding)
+    return amount if percent == _PERCENT else percent_of(amount, percent, fare.rounding)
 
 
 def dearest_distance(fare: DistanceFare) -> int:
@@ -335,6 +335,11 @@ def rounded(numerator: int, denominator: int, rounding: Rounding) -> int:
         case Direction.HALF_EVEN:
             up = 2 * rest > parts or (2 * rest == parts and whole % 2 == 1)
     return (whole + up) * rounding.unit
+
+
+def percent_of(amount: int, percent: int, rounding: Rounding) -> int:
+    """So many hundredths of an amount, as a multiple of the unit."""
+    return rounded(amount * percent, _PERCENT, rounding)
 
 
 def _network(tariff: Tariff, route: str | None) -> str:

@@ -207,7 +207,7 @@ class Tariff:
         """The most that one boarding of one person may cost: what an owner is credited for it, at most."""
         from fare.core.tariff.ceiling import max_fare  # noqa: PLC0415 - it looks at the whole model
 
-        return max_fare(self)
+        return self.derive(max_fare)
 
     def to_document(self) -> dict[str, Any]:
         """The compiled form that a bundle carries."""

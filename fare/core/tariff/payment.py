@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final
 
 from fare.core.tariff.context import HeldPass, Price, Rule, Step, TapContext
-from fare.core.tariff.fares import Leg, covers, prices_of, rounded
+from fare.core.tariff.fares import Leg, covers, percent_of, prices_of
 from fare.core.tariff.model import LegRule, PassStart, ShortPurse, Tariff
 from fare.core.tariff.periods import pass_is_valid
 from fare.core.tariff.state import PassUse
 from fare.core.tariff.transfers import Offer
-
-_PERCENT: Final = 100
 
 
 @dataclass(slots=True, eq=False)
@@ -86,7 +83,7 @@ def from_purse(tariff: Tariff, price: Price, tap: TapContext) -> Price:
             steps=(*price.steps, Step(Rule.SHORT_PURSE, "", 0)),
         )  # fmt: skip
     missing = price.amount - available
-    fee = rounded(missing * tariff.shortfall.fee_percent, _PERCENT, tariff.shortfall.rounding)
+    fee = percent_of(missing, tariff.shortfall.fee_percent, tariff.shortfall.rounding)
     amount = price.amount + fee
     steps = (*price.steps, Step(Rule.LOADED, "", amount))
     return replace(price, amount=amount, fee=fee, loaded=missing + fee, steps=steps)

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fare.core.tariff.fares import Candidate, Leg, covers, rounded
+from fare.core.tariff.fares import Candidate, Leg, covers, percent_of, rounded
 from fare.core.tariff.model import EMPTY, Selection, Tariff, TransferWindow, WindowAnchor, WindowPays
 from fare.core.tariff.periods import service_day
 from fare.core.tariff.state import WindowUse
 from fare.core.tariff.transfers import Offer
 
-_PERCENT = 100
 _EACH_ANEW = frozenset({WindowAnchor.LAST, WindowAnchor.LAST_EXIT})
 
 
@@ -42,7 +41,7 @@ def cost_in(tariff: Tariff, window: TransferWindow, use: WindowUse, fare: int) -
         case WindowPays.AMOUNT:
             return min(fare, window.amount)
         case WindowPays.PERCENT:
-            part = rounded(fare * window.percent, _PERCENT, window.rounding)
+            part = percent_of(fare, window.percent, window.rounding)
             return min(fare, rounded(part, 1, tariff.rounding))
 
 
