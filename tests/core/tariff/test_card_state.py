@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Final
 
@@ -300,6 +300,34 @@ def test_amounts_are_counted_in_what_divides_all_of_them() -> None:
     assert amount_unit(replace(FLAT, concessions=(percent,))) == 500
     assert amount_unit(replace(FLAT, concessions=(percent,), rounding=Rounding(1_000))) == 1_000
     assert amount_unit(replace(FLAT, products=())) == 1
+
+
+def test_every_field_of_the_state_is_on_the_card_or_is_named_here() -> None:
+    """Whoever adds one decides whether a card carries it; docs/adr/0019-rider-state.md."""
+    in_the_record = {
+        RiderState: {"last"},
+        LastBoarding: {"at_s", "vehicle", "alighted"},
+        OpenJourney: {"tap", "charged"},
+    }
+    for_the_ledger = {
+        RiderState: {"leg", "before_leg"},
+        LastBoarding: {"trip"},
+        OpenJourney: {"alone"},  # by trips, which no card tells
+        Chain: {"pax"},  # of more than one person a card tells nothing
+        WindowUse: {"pax"},
+        CapUse: {"days"},
+        PassUse: set[str](),
+    }
+    packed = {
+        RiderState: {"chain", "windows", "caps", "passes", "journey"},
+        Chain: {"group", "on_s", "off_s", "rule", "count", "since_on_s", "since_off_s", "first_fare"},
+        WindowUse: {"since_s", "dearest", "used", "network", "route"},
+        CapUse: {"period", "spent", "level"},
+        PassUse: {"key", "used", "first_s"},
+    }
+    for kind, left in for_the_ledger.items():
+        named = left | in_the_record.get(kind, set()) | packed.get(kind, set())
+        assert {each.name for each in fields(kind)} == named, kind
 
 
 def test_the_ledger_keeps_all_of_a_state() -> None:
