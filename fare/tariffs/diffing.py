@@ -10,7 +10,7 @@ import typer
 
 from fare.tariffs.cases import open_cases
 from fare.tariffs.comparing import Comparison, Group, compare
-from fare.tariffs.quoting import Language, language_of, write_json
+from fare.tariffs.quoting import Language, language_of, refusals_told, write_json
 from fare.tariffs.source import open_tariff
 
 _WORDS: Final[dict[Language, dict[str, str]]] = {
@@ -61,9 +61,10 @@ def diff_command(
 ) -> None:
     """Compare two tariffs on cases: who pays more, who pays less, and the effect on revenue."""
     chosen = language_of(language)
-    found = compare(
-        open_tariff(old, unfinished=True), open_tariff(new, unfinished=True), open_cases(cases), chosen
-    )
+    with refusals_told(chosen):
+        before, after = open_tariff(old, unfinished=True), open_tariff(new, unfinished=True)
+        riders = open_cases(cases)
+    found = compare(before, after, riders, chosen)
     if as_json or out is not None:
         write_json(found.to_document(), out)
     if not as_json:

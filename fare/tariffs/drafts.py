@@ -16,6 +16,7 @@ from sqlmodel import Session, col, delete, select
 
 from fare.core.signed import canonical, decode_canonical
 from fare.core.tariff.loading import LoadedTariff, TariffFault, TariffFaults, load_tariff
+from fare.core.tariff.loading.saying import packed, unpacked
 from fare.core.tariff.model import Tariff
 from fare.distribution import tariff_of
 from fare.tariffs.models import TariffDraft
@@ -108,11 +109,19 @@ def keep_comparison(session: Session, draft_id: str, comparison: bytes, now: dat
 
 
 def _packed(found: Sequence[TariffFault]) -> bytes:
-    return canonical([[each.file, each.row, each.column, each.problem, each.mend] for each in found])
+    return canonical(
+        [
+            [packed(each.file), each.row, each.column, packed(each.problem), packed(each.mend)]
+            for each in found
+        ]
+    )
 
 
 def _unpacked(raw: bytes) -> tuple[TariffFault, ...]:
-    return tuple(TariffFault(*each) for each in decode_canonical(raw))
+    return tuple(
+        TariffFault(unpacked(file), row, column, unpacked(problem), unpacked(mend))
+        for file, row, column, problem, mend in decode_canonical(raw)
+    )
 
 
 def _view(row: TariffDraft) -> DraftView:

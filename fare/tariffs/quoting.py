@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -19,12 +20,13 @@ from fare.core.errors import OperatorError
 from fare.core.money import Unit
 from fare.core.tariff.context import Price, Rule, Step
 from fare.core.tariff.history import PricedTap, price_history
-from fare.core.tariff.loading.saying import say
+from fare.core.tariff.loading import TariffFaults
+from fare.core.tariff.loading.saying import each_of, say, told
 from fare.core.tariff.model import Tariff
 from fare.core.tariff.sentences import explain
 from fare.tariffs.case_fields import nearest
 from fare.tariffs.case_taps import taps_of
-from fare.tariffs.cases import Case, CaseTap, open_cases
+from fare.tariffs.cases import Case, CaseFileRefused, CaseTap, open_cases
 from fare.tariffs.source import open_tariff
 
 Language = Literal["fa", "en"]
@@ -103,7 +105,7 @@ def quote_case(tariff: Tariff, case: Case, language: Language = "en", unit: Unit
     """Price one case. What is wrong with it is in `error`; nothing is raised. Rial are told in `unit`."""
     taps, faults = taps_of(tariff, case)
     if faults:
-        return Quote(case.case_id, None, error=" ".join(faults))
+        return Quote(case.case_id, None, error=" ".join(told(fault, language) for fault in faults))
     # Taps within one second keep the order of their fractions, which a tap's whole seconds no longer tell.
     order = sorted(range(len(taps)), key=lambda index: case.taps[index].at)
     closes_s = None if case.until is None else _LONG_AFTER_S
@@ -124,22 +126,30 @@ def quote_case(tariff: Tariff, case: Case, language: Language = "en", unit: Unit
         None if unknown else sum(tap.due or 0 for tap in found),
         found,
         _refund(tariff, case, priced, purses) if case.refund else None,
-        _no_fare(tariff, case, unknown) if unknown else None,
+        told(_no_fare(tariff, case, unknown), language) if unknown else None,
     )
 
 
 def _no_fare(tariff: Tariff, case: Case, unknown: Sequence[int]) -> str:
     """Which taps have no fare, and what to do about it."""
-    places = ", ".join(f"{case.place}.taps[{index}]" for index in unknown[:_MOST_PLACES])
+    places = each_of([f"{case.place}.taps[{index}]" for index in unknown[:_MOST_PLACES]])
     more = say(" and {count} more", count=len(unknown) - _MOST_PLACES) if len(unknown) > _MOST_PLACES else ""
-    told = say("{places}{more}: no rule of the tariff prices this ride.", places=places, more=more)
+    problem = say("{places}{more}: no rule of the tariff prices this ride.", places=places, more=more)
     stops = dict.fromkeys(case.taps[index].stop_id for index in unknown if case.taps[index].area_id is None)
     nowhere = [stop for stop in stops if stop is not None and stop not in tariff.stop_areas]
     if nowhere and tariff.area_ids:
-        return f'{told} The stop "{nowhere[0]}" lies in no area.{nearest(nowhere[0], tariff.stop_areas)}'
+        return say(
+            '{problem} The stop "{stop}" lies in no area.{mend}',
+            problem=problem,
+            stop=nowhere[0],
+            mend=nearest(nowhere[0], tariff.stop_areas),
+        )
     if case.fare_media is None and all(each.fare_media_id for each in tariff.products):
-        return f"{told} Every price of the tariff is for one fare medium. Do: say which, as fare_media."
-    return f"{told} Do: add a leg rule or a [default_fare]."
+        return say(
+            "{problem} Every price of the tariff is for one fare medium. Do: say which, as fare_media.",
+            problem=problem,
+        )
+    return say("{problem} Do: add a leg rule or a [default_fare].", problem=problem)
 
 
 def quote_cases(tariff: Tariff, cases: Iterable[Case], language: Language = "en") -> list[Quote]:
@@ -192,11 +202,21 @@ def quote_command(
 ) -> None:
     """Price cases by a tariff that need not be published: what each tap costs, and why."""
     chosen = language_of(language)
-    tariff = open_tariff(folder, unfinished=True)
-    quotes = quote_cases(tariff, open_cases(cases), chosen)
+    with refusals_told(chosen):
+        tariff, riders = open_tariff(folder, unfinished=True), open_cases(cases)
+    quotes = quote_cases(tariff, riders, chosen)
     write_json({"results": [quote.to_document() for quote in quotes]}, out)
     if any(quote.error is not None for quote in quotes):
         raise typer.Exit(1)
+
+
+@contextmanager
+def refusals_told(language: Language) -> Generator[None]:
+    """Tell what is wrong with a folder or a file of cases in this language."""
+    try:
+        yield
+    except (TariffFaults, CaseFileRefused) as refused:
+        raise OperatorError(refused.told(language)) from None
 
 
 def language_of(text: str) -> Language:

@@ -77,9 +77,9 @@ def read_tariff_files(path: Path) -> dict[str, bytes]:
     )
 
 
-def read_tariff_zip(content: bytes, name: str = "the upload") -> dict[str, bytes]:
+def read_tariff_zip(content: bytes, name: str = "") -> dict[str, bytes]:
     """The same of a zip in memory. Raises TariffFaults."""
-    return _from_zip(name, io.BytesIO(content))
+    return _from_zip(name or say("the upload"), io.BytesIO(content))
 
 
 def _from_folder(folder: Path) -> dict[str, bytes]:
@@ -169,7 +169,7 @@ def _members(archive: zipfile.ZipFile) -> dict[str, bytes]:
         raise TariffFaults(faults)
     if not files:
         raise _refused(
-            PurePosixPath(str(archive.filename or "the zip")).name,
+            PurePosixPath(archive.filename).name if archive.filename else say("the zip"),
             say("the zip holds no file of a tariff"),
             say("zip the files themselves, or the one folder that holds them"),
         )

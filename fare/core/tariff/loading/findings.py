@@ -34,13 +34,14 @@ class TariffFault:
 
     def __str__(self) -> str:
         """The fault as one line for a person, in English."""
-        return str(self._line())
+        return str(self.line())
 
     def told(self, locale: SaidLocale) -> str:
         """The fault as one line for a person who reads this language."""
-        return told(self._line(), locale)
+        return told(self.line(), locale)
 
-    def _line(self) -> str:
+    def line(self) -> str:
+        """The fault as one line, in any language."""
         return say(
             "{file}{row}{column}: {problem}. Do: {mend}.",
             file=self.file,
