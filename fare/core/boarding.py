@@ -11,15 +11,15 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from fare.core.card_record import CardRecord
-from fare.core.entitlement import EPOCH_DAY, UNLIMITED_RIDES, CardEntitlement, Pass, day_number
+from fare.core.entitlement import UNLIMITED_RIDES, CardEntitlement, Pass, day_number, day_of
 from fare.core.proof.issued import CLOCK_SKEW_S
 from fare.core.proof.mc1 import PhoneTicket
 from fare.core.proof.mp1 import PaperTicket
 from fare.core.tariff.card_layout import PASS_KEYS
 from fare.core.tariff.card_state import from_card, not_on_card
 from fare.core.tariff.context import HeldPass, TapContext, TapKind
-from fare.core.tariff.model import Boundary, FareMedium, PassProduct, Tariff
-from fare.core.tariff.periods import service_day_start
+from fare.core.tariff.model import FareMedium, PassProduct, Tariff
+from fare.core.tariff.periods import service_day_start, whole_days_until_s
 from fare.core.tariff.state import RiderState
 
 _NO_DEVICE: Final = 0  # the validator of a record that personalisation or a desk wrote
@@ -102,14 +102,11 @@ def held_passes(tariff: Tariff, passes: tuple[Pass, ...]) -> tuple[HeldPass, ...
             rides = product.rides
         if rides is not None and not _counts_on_card(tariff, product):
             continue
-        until_s = _day_starts(tariff, one.last_day + 1)
-        # The tariff may let the last instant in: a card's last instant is that of its last day.
-        inclusive = product is not None and product.boundary is Boundary.INCLUSIVE
         held.append(
             HeldPass(
                 product_id=f"pass-{one.product}" if product is None else product.product_id,
-                from_s=_day_starts(tariff, one.first_day),
-                until_s=until_s - inclusive,
+                from_s=service_day_start(tariff, day_of(one.first_day).toordinal()),
+                until_s=whole_days_until_s(tariff, product, day_of(one.last_day).toordinal()),
                 rides=rides,
                 key=one.first_day % PASS_KEYS,
             )
@@ -161,7 +158,3 @@ def _counts_on_card(tariff: Tariff, product: PassProduct | None) -> bool:
 
 def _category_id(tariff: Tariff, number: int) -> str | None:
     return next((each.rider_category_id for each in tariff.rider_categories if each.number == number), None)
-
-
-def _day_starts(tariff: Tariff, day: int) -> int:
-    return service_day_start(tariff, EPOCH_DAY.toordinal() + day)

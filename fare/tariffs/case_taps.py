@@ -11,15 +11,15 @@ from datetime import date, datetime
 
 from fare.core.tariff.context import HeldPass, TapContext, TapKind
 from fare.core.tariff.loading.saying import say
-from fare.core.tariff.model import EMPTY, Boundary, FareMedium, PassProduct, Tariff
-from fare.core.tariff.periods import service_day_start
+from fare.core.tariff.model import EMPTY, FareMedium, PassProduct, Tariff
+from fare.core.tariff.periods import service_day_start, whole_days_until_s
 from fare.tariffs.case_fields import nearest
 from fare.tariffs.cases import Case, CasePass, CaseTap
 
 
 def taps_of(tariff: Tariff, case: Case) -> tuple[tuple[TapContext, ...], tuple[str, ...]]:
     """The taps in the case's own order, and the faults: with any, the taps are none."""
-    known = _known(tariff)
+    known = tariff.derive(_Known)
     faults = list(case.faults)
     medium = _medium_of(known, tariff, case, faults)
     _check(
@@ -69,14 +69,6 @@ class _Known:
         self.areas = tariff.area_ids or None
         media = {each.fare_media_id for each in tariff.products} | set(tariff.media.values())
         self.media = frozenset(media | named.get("media", frozenset())) - {EMPTY}
-
-
-def _known(tariff: Tariff) -> _Known:
-    found: _Known | None = tariff.derived.get(__name__)
-    if found is None:
-        found = _Known(tariff)
-        tariff.derived[__name__] = found
-    return found
 
 
 def _named(tariff: Tariff) -> dict[str, frozenset[str]]:
@@ -144,12 +136,10 @@ def _first_s(tariff: Tariff, value: date | datetime) -> int:
 
 
 def _until_s(tariff: Tariff, product: PassProduct | None, value: date | datetime) -> int:
-    """The end as it is written on a pass: the product's boundary says whether it belongs to it."""
+    """The end as it is written on a pass."""
     if isinstance(value, datetime):
         return _seconds(value)
-    ends_s = service_day_start(tariff, value.toordinal() + 1)
-    inclusive = product is not None and product.boundary is Boundary.INCLUSIVE
-    return ends_s - 1 if inclusive else ends_s
+    return whole_days_until_s(tariff, product, value.toordinal())
 
 
 def _seconds(at: datetime) -> int:

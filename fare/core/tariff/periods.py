@@ -106,6 +106,15 @@ def pass_bounds(tariff: Tariff, product: PassProduct, first_s: int) -> tuple[int
     return service_day_start(tariff, day), service_day_start(tariff, until)
 
 
+def whole_days_until_s(tariff: Tariff, product: PassProduct | None, last_day: int) -> int:
+    """`HeldPass.until_s` of a pass that is written to end with a service day.
+
+    Where the product lets the very instant of the end in, that is the day's last second.
+    """
+    inclusive = product is not None and product.boundary is Boundary.INCLUSIVE
+    return service_day_start(tariff, last_day + 1) - inclusive
+
+
 def pass_is_valid(
     tariff: Tariff, product: PassProduct | None, held: HeldPass, use: PassUse | None, at_s: int
 ) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from hypothesis import example, given, settings
@@ -304,21 +304,21 @@ def test_amounts_are_counted_in_what_divides_all_of_them() -> None:
 
 def test_every_field_of_the_state_is_on_the_card_or_is_named_here() -> None:
     """Whoever adds one decides whether a card carries it; docs/adr/0019-rider-state.md."""
-    in_the_record = {
+    in_the_record: dict[Any, set[str]] = {
         RiderState: {"last"},
         LastBoarding: {"at_s", "vehicle", "alighted"},
         OpenJourney: {"tap", "charged"},
     }
-    for_the_ledger = {
+    for_the_ledger: dict[Any, set[str]] = {
         RiderState: {"leg", "before_leg"},
         LastBoarding: {"trip"},
         OpenJourney: {"alone"},  # by trips, which no card tells
         Chain: {"pax"},  # of more than one person a card tells nothing
         WindowUse: {"pax"},
         CapUse: {"days"},
-        PassUse: set[str](),
+        PassUse: set(),
     }
-    packed = {
+    packed: dict[Any, set[str]] = {
         RiderState: {"chain", "windows", "caps", "passes", "journey"},
         Chain: {"group", "on_s", "off_s", "rule", "count", "since_on_s", "since_off_s", "first_fare"},
         WindowUse: {"since_s", "dearest", "used", "network", "route"},
