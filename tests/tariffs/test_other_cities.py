@@ -174,3 +174,30 @@ def test_seoul_adds_for_every_five_kilometres_of_a_journey_with_changes() -> Non
     assert journey("08:00", 8_000, "08:40", 7_001) == 1_600
     assert journey("08:00", 8_000, "08:40:01", 7_001) == 2_800
     assert journey("06:29:59", 8_000, "08:40", 7_000) == 1_200
+
+
+def test_who_alights_in_the_peak_has_boarded_before_it() -> None:
+    """`to_timeframe_group_id` is not known at tap-on: the dearest fare is held of all ends that may come."""
+    files = {
+        "products": "fare_product_id,amount,currency|peak,3.00,USD|low,2.00,USD|early,1.00,USD",
+        "times": "timeframe_group_id,start_time,end_time,service_id|peak,07:00:00,09:00:00,all"
+        "|rest,09:00:00,24:00:00,all",
+        "dates": "service_id,date,exception_type|all,20260304,1",
+    }
+    rules = "fare_product_id,to_timeframe_group_id|peak,peak|low,rest"
+    city = tariff(**files, legs=rules, toml="[tap_off]\nclose_after_seconds = 7200")
+    for boards, alights, held, due in (
+        ("06:50", "07:00", 300, 300),
+        ("08:00", "09:00", 300, 200),
+        ("09:00", "10:00", 200, 200),
+    ):
+        found = quote(city, boards, tap(alights, "off"))
+        assert (found.taps[0].charge, found.total) == (held, due), boards
+    # Two hours before the peak nothing of it can be reached, and no fare is known.
+    assert quote(city, "04:59:59").total is None
+    by_exit = tariff(
+        **files,
+        legs="fare_product_id,from_timeframe_group_id|peak,peak|low,rest",
+        toml='[tap_off]\nfare_time = "off"',
+    )
+    assert dues(by_exit, "06:50", tap("07:10", "off")) == [300, 0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
 
 from fare.core.tariff.context import Price, Rule, Step, TapContext, TapKind
 from fare.core.tariff.fares import (
@@ -17,13 +16,11 @@ from fare.core.tariff.fares import (
     rules_of,
 )
 from fare.core.tariff.joins import joined, remember
+from fare.core.tariff.matching import LONGEST_RIDE_S
 from fare.core.tariff.model import IncompleteFare, TapOff, TapOffCharge, Tariff
 from fare.core.tariff.periods import service_day
 from fare.core.tariff.riding import Ride, ride
 from fare.core.tariff.state import LastBoarding, OpenJourney, RiderState
-
-_LONGEST_RIDE_S: Final = 14_400
-"""A tap-off this soon after tap-on ends its journey even when the service day has ended in between."""
 
 
 def taps_off(tariff: Tariff, leg: Leg) -> TapOff | None:
@@ -120,7 +117,8 @@ def is_over(tariff: Tariff, journey: OpenJourney, at_s: int, kind: TapKind = Tap
     on_s = journey.tap.at_s
     if rules is not None and rules.close_after_s is not None:
         return at_s - on_s >= rules.close_after_s + (kind is TapKind.OFF)
-    if kind is TapKind.OFF and at_s - on_s <= _LONGEST_RIDE_S:
+    # A tap-off soon after tap-on ends its journey even when the service day has ended in between.
+    if kind is TapKind.OFF and at_s - on_s <= LONGEST_RIDE_S:
         return False
     return service_day(tariff, at_s) != service_day(tariff, on_s)
 

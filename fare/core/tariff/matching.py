@@ -10,13 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
+from typing import Final
 
 from fare.core.tariff.memory import Memory
-from fare.core.tariff.model import EMPTY, LegRule, Selection, Tariff, TransferRule
+from fare.core.tariff.model import EMPTY, Boundary, FareTime, LegRule, Selection, Tariff, TransferRule
 from fare.core.tariff.periods import local_time
+
+LONGEST_RIDE_S: Final = 14_400
+"""No ride takes longer, where the tariff does not say how long a journey may stay open."""
+_DAY_S: Final = 86_400
 
 Areas = tuple[str, ...]
 Rules = tuple[LegRule, ...]
+Active = frozenset[str]
+"""The timeframe groups that hold an instant."""
 
 
 @dataclass(slots=True, eq=False)
@@ -45,7 +52,12 @@ class LegIndex:
         self._told_apart |= {group for each in selections(tariff) for group in each.leg_groups}
         self._places = tuple(dict.fromkeys(tuple(sorted(set(areas))) for areas in tariff.stop_areas.values()))
         self._found = Memory[tuple[str, Areas, Areas], Rules]()
-        self._reached = Memory[tuple[str, Areas, bool, frozenset[str]], Reached]()
+        self._reached = Memory[tuple[str, Areas, bool, Active, frozenset[Active]], Reached]()
+        self._by_exit = tariff.tap_off is not None and tariff.tap_off.fare_time is FareTime.OFF
+        ends = {rule.to_timeframe_group_id for rule in rules} - {EMPTY}
+        begins = {rule.from_timeframe_group_id for rule in rules} - {EMPTY}
+        self._at_end = frozenset(self.timeframes if self._by_exit else ends)
+        self._at_beginning = frozenset[str]() if self._by_exit else frozenset(begins)
 
     def candidates(self, network: str, from_areas: Areas, to_areas: Areas) -> Rules:
         """Rules that match at some time; with priorities the highest first."""
@@ -80,15 +92,40 @@ class LegIndex:
     ) -> Reached:
         """What matches from `areas` to each place (or from each place to `areas`), without repetition."""
         active = active_timeframes(tariff, self.timeframes, at_s)
-        key = (network, areas, backwards, active)
-        return self._reached.answer(key, lambda: self._reach(network, areas, active, backwards=backwards))
+        others = self._other_ends(tariff, at_s, active, backwards=backwards)
+        key = (network, areas, backwards, active, others)
+        return self._reached.answer(
+            key, lambda: self._reach(network, areas, active, others, backwards=backwards)
+        )
 
-    def _reach(self, network: str, areas: Areas, active: frozenset[str], *, backwards: bool) -> Reached:
+    def _reach(
+        self, network: str, areas: Areas, active: Active, others: frozenset[Active], *, backwards: bool
+    ) -> Reached:
         listed = self.origins if backwards else self.destinations
-        ends = ((place, areas) if backwards else (areas, place) for place in self.places(listed))
-        every = (self.at_times(self.candidates(network, *each), active, active) for each in ends)
-        kinds = {self._kind(rules): rules for rules in every if rules}
+        ends = [(place, areas) if backwards else (areas, place) for place in self.places(listed)]
+        kinds: dict[frozenset[tuple[str, str]], Rules] = {}
+        for other in sorted(others, key=sorted):
+            on, off = (other, active) if backwards else (other if self._by_exit else active, other)
+            for each in ends:
+                rules = self.at_times(self.candidates(network, *each), on, off)
+                if rules:
+                    kinds[self._kind(rules)] = rules
         return Reached(tuple(kinds.values()), Memory())
+
+    def _other_ends(self, tariff: Tariff, at_s: int, active: Active, *, backwards: bool) -> frozenset[Active]:
+        """What may be active at the leg's other end: what is now, or after a timeframe turned meanwhile."""
+        groups = self._at_beginning if backwards else self._at_end
+        if not groups:
+            return frozenset((active,))
+        rules, second = tariff.tap_off, local_time(tariff, at_s)[1]
+        longest_s = LONGEST_RIDE_S if rules is None or rules.close_after_s is None else rules.close_after_s
+        found = {active & groups}
+        for turn in _turns(tariff, groups):
+            # Backwards the last second before a turn is the one that differs.
+            away_s = (second - turn) % _DAY_S + 1 if backwards else (turn - second) % _DAY_S
+            if away_s <= longest_s:
+                found.add(active_timeframes(tariff, groups, at_s - away_s if backwards else at_s + away_s))
+        return frozenset(found)
 
     def _kind(self, rules: Rules) -> frozenset[tuple[str, str]]:
         """What of these rules makes a difference to a price: products, and the groups that anything names."""
@@ -135,6 +172,13 @@ def matched_rules(
     if any(rule.to_timeframe_group_id for rule in rules):
         off = active_timeframes(tariff, index.timeframes, off_s)
     return index.at_times(rules, on, off)
+
+
+def _turns(tariff: Tariff, groups: Iterable[str]) -> frozenset[int]:
+    """The seconds of a day at which one of these timeframe groups begins or has just ended."""
+    frames = [frame for group in groups for frame in tariff.timeframes.get(group, ())]
+    ends = {frame.end_s + (frame.end_boundary is Boundary.INCLUSIVE) for frame in frames}
+    return frozenset(ends | {frame.start_s for frame in frames})
 
 
 def active_timeframes(tariff: Tariff, groups: Iterable[str], at_s: int) -> frozenset[str]:
