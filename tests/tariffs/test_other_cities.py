@@ -201,3 +201,114 @@ def test_who_alights_in_the_peak_has_boarded_before_it() -> None:
         toml='[tap_off]\nfare_time = "off"',
     )
     assert dues(by_exit, "06:50", tap("07:10", "off")) == [300, 0]
+
+
+def test_istanbul_prices_each_transfer_by_its_number() -> None:
+    """UKOME, 15 September 2025: five transfers within two hours of the first boarding, each for less."""
+    city = tariff(
+        products="fare_product_id,amount,currency|full,35.00,TRY|1,26.06,TRY|2,20.02,TRY|3,13.02,TRY"
+        "|metrobus,51.96,TRY",
+        legs="leg_group_id,network_id,fare_product_id|std,iett,full|mb,metrobus,metrobus",
+        transfers="from_leg_group_id,to_leg_group_id,transfer_count,duration_limit,duration_limit_type,"
+        "fare_transfer_type,fare_product_id"
+        "|std,std,1,7200,1,0,1|std,std,2,7200,1,0,2|std,std,5,7200,1,0,3|mb,std,,7200,1,0,1",
+    )
+    buses = [tap(f"08:{8 * ride:02}", route_id="iett") for ride in range(7)]
+    assert dues(city, *buses) == [3500, 2606, 2002, 1302, 1302, 1302, 3500]
+    late = tap("08:00", route_id="iett"), tap("10:00", route_id="iett"), tap("10:00:01", route_id="iett")
+    assert dues(city, *late) == [3500, 2606, 3500]
+    onto = tap("08:00", route_id="iett"), tap("08:20", route_id="metrobus"), tap("08:50", route_id="iett")
+    assert dues(city, *onto) == [3500, 5196, 2606]
+
+
+def test_boston_pays_the_dearest_of_three_boardings_but_not_for_the_same_route() -> None:
+    """mbta.com/fares/transfers: two transfers within two hours, with a card, to another route."""
+    city = tariff(
+        products="fare_product_id,amount,currency|bus,1.70,USD|subway,2.40,USD|express,4.25,USD",
+        legs="network_id,fare_product_id|bus,bus|subway,subway|express,express",
+        media="fare_media_id,fare_media_name,fare_media_type|charlie,,2|coins,,0",
+        routes="route_id,route_type,network_id|1,3,bus|66,3,bus|red,1,subway|501,3,express",
+        toml='[[windows]]\nseconds = 7200\nboundary = "inclusive"\npays = "difference"\ntransfers = 2\n'
+        'same_route = false\nmedia = ["charlie"]',
+    )
+
+    def paid(*rides: tuple[str, str], medium: str = "card") -> list[int | None]:
+        return dues(city, *(tap(clock, route_id=route) for clock, route in rides), fare_media=medium)
+
+    there = ("08:00", "1"), ("08:20", "red")
+    assert paid(*there, ("08:50", "66"), ("09:00", "1")) == [170, 70, 0, 170]
+    assert paid(("08:00", "66"), ("08:40", "66")) == [170, 170]
+    assert paid(*there, medium="cash") == [170, 240]
+    assert paid(("08:00", "1"), ("10:00", "501"), ("10:00:01", "red")) == [170, 255, 240]
+
+
+def test_london_caps_by_where_one_has_been_and_by_days_from_half_past_four() -> None:
+    """TfL: buses alone 5.25 a day, with the Tube in zones 1-2 8.90; the Hopper beside them."""
+    city = tariff(
+        products="fare_product_id,amount,currency|bus,1.75,GBP|tube,2.90,GBP",
+        legs="leg_group_id,network_id,fare_product_id|bus,bus,bus|z12,tube,tube",
+        toml='[tariff]\nservice_day_starts = "04:30"\n'
+        '[[windows]]\nseconds = 3600\nboundary = "inclusive"\nnetworks = ["bus"]\n'
+        '[[caps]]\nlevels = [{ amount = 5.25, networks = ["bus"] }, { amount = 8.90, leg_groups = ["z12"] }]',
+    )
+    buses = [tap(clock, route_id="bus") for clock in ("05:00", "07:00", "09:00", "11:00")]
+    tubes = [tap(clock, route_id="tube") for clock in ("12:00", "14:00")]
+    assert dues(city, *buses, *tubes) == [175, 175, 175, 0, 290, 75]
+    # A boarding that the cap made free opens the Hopper all the same; the next day begins at 04:30.
+    night = [tap(clock, route_id="bus") for clock in ("05T03:29:59", "05T04:30", "05T05:30:01")]
+    assert dues(city, *buses, *night) == [175, 175, 175, 0, 0, 175, 175]
+
+
+def test_berlin_counts_hours_that_pass_where_the_clock_is_changed() -> None:
+    """A ticket of two hours, one of 24 hours, and the hour that comes twice in autumn and never in spring."""
+    city = tariff(
+        products="fare_product_id,amount,currency|ab,4.00,EUR|night,3.00,EUR|day,11.20,EUR",
+        legs="from_timeframe_group_id,fare_product_id,rule_priority|,ab,|two,night,1",
+        times="timeframe_group_id,start_time,end_time,service_id|two,02:00:00,03:00:00,all",
+        dates="service_id,date,exception_type|all,20260329,1|all,20261025,1",
+        toml='[tariff]\nzone = "Europe/Berlin"\n[[windows]]\nseconds = 7200\n'
+        '[[passes]]\nproduct = "day"\nperiod = "hours"\nlength = 24\nstarts = "first_use"',
+    )
+    spring, autumn = "2026-03-29T", "2026-10-25T"
+
+    def paid(*times: str, **case: object) -> list[int | None]:
+        return dues(city, *({"at": at} for at in times), **case)
+
+    assert paid(f"{spring}01:30:00+01:00", f"{spring}04:29:59+02:00", f"{spring}04:30:00+02:00") == [
+        400,
+        0,
+        400,
+    ]
+    assert paid(f"{autumn}01:30:00+02:00", f"{autumn}02:29:59+01:00", f"{autumn}02:30:00+01:00") == [
+        400,
+        0,
+        300,
+    ]
+    assert paid(f"{autumn}02:30:00+02:00") == paid(f"{autumn}02:59:59+01:00") == [300]
+    assert paid(f"{spring}01:59:59+01:00") == paid(f"{spring}03:00:00+02:00") == [400]
+    day = [{"product": "day"}]
+    times = "2026-03-28T10:00:00+01:00", f"{spring}10:59:59+02:00", f"{spring}11:00:00+02:00"
+    assert paid(*times, passes=day) == [0, 0, 400]
+
+
+def test_shiraz_sells_months_to_their_last_night() -> None:
+    """Passes of the Jalali calendar: Esfand of 30 days in 1403 and of 29 in 1404, weeks from Saturday."""
+    city = tariff(
+        products="fare_product_id,amount,currency|ride,30000,IRR|month,900000,IRR|thirty,900000,IRR|week,1,IRR",
+        legs="fare_product_id|ride",
+        toml='[tariff]\ncalendar = "jalali"\nservice_day_starts = "03:00"\n'
+        '[[passes]]\nproduct = "month"\nperiod = "month"\nstarts = "calendar"\n'
+        '[[passes]]\nproduct = "thirty"\nperiod = "month"\n'
+        '[[passes]]\nproduct = "week"\nperiod = "week"\nstarts = "calendar"',
+    )
+    for product, bought, last, after in (
+        ("month", "2025-02-25", "2025-03-21T02:59:59", "2025-03-21T03:00:00"),
+        ("month", "2026-02-25", "2026-03-21T02:59:59", "2026-03-21T03:00:00"),
+        ("week", "2026-03-04", "2026-03-07T02:59:59", "2026-03-07T03:00:00"),
+        # From 31 Shahrivar: Mehr has no 31st, so that the month ends with its 30th, 22 October.
+        ("thirty", "2025-09-22", "2025-10-23T02:59:59", "2025-10-23T03:00:00"),
+        # From 30 Esfand 1403 to 29 Farvardin.
+        ("thirty", "2025-03-20", "2025-04-19T02:59:59", "2025-04-19T03:00:00"),
+    ):
+        taps = [{"at": f"{at}+03:30"} for at in (last, after)]
+        assert dues(city, *taps, passes=[{"product": product, "valid_from": bought}]) == [0, 30_000], bought
