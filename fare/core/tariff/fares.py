@@ -183,12 +183,17 @@ def choices(tariff: Tariff, leg: Leg, rules: tuple[LegRule, ...], category: str)
         if one is not None:
             found.append(one)
     if not found:
-        products = tariff.default_products
-        product_id = products.get(leg.route) or products.get(leg.network) or products.get(EMPTY)
+        product_id = default_product(tariff, leg.route, leg.network)
         if product_id is not None:
             one = _candidate(tariff, leg, product_id, EMPTY, category, Rule.DEFAULT_FARE)
             found += [] if one is None else [one]
     return found
+
+
+def default_product(tariff: Tariff, route: str, network: str) -> str | None:
+    """The product that is charged where no leg rule matches: the route's, the network's, or that of all."""
+    named = (tariff.default_products.get(each) for each in (route, network, EMPTY))
+    return next((each for each in named if each is not None), None)
 
 
 def _candidate(

@@ -13,16 +13,16 @@ from fare.core.tariff.model import Boundary, Service, Timeframe
 
 TIMEFRAMES: Final = "timeframes.txt"
 _DAY_S: Final = 86_400
-_WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 def read_services(tables: Tables) -> dict[str, Service]:
     """service_id -> its days."""
     services: dict[str, Service] = {}
     lines: dict[str, int] = {}
-    for row in tables.rows("calendar.txt", ("service_id", *_WEEKDAYS, "start_date", "end_date")):
+    for row in tables.rows("calendar.txt", ("service_id", *WEEKDAYS, "start_date", "end_date")):
         service_id = unique(row, "service_id", lines)
-        weekdays = tuple(_truth(row, day) for day in _WEEKDAYS)
+        weekdays = tuple(_truth(row, day) for day in WEEKDAYS)
         first, last = row_date(row, "start_date"), row_date(row, "end_date")
         if first is None or last is None or not service_id:
             continue

@@ -15,7 +15,6 @@ from fare.core.tariff.model import (
     Companions,
     DistanceBand,
     DistanceFare,
-    DurationLimitType,
     FareTime,
     IncompleteFare,
     Overdraft,
@@ -24,16 +23,10 @@ from fare.core.tariff.model import (
     ShortPurse,
     TapOff,
     TapOffCharge,
+    TransferRule,
 )
 
 _FAR_M = 1_000_000
-_BY_ARRIVAL = frozenset(
-    (
-        DurationLimitType.DEPARTURE_TO_ARRIVAL,
-        DurationLimitType.ARRIVAL_TO_DEPARTURE,
-        DurationLimitType.ARRIVAL_TO_ARRIVAL,
-    )
-)
 
 
 def read_distances(root: Table, known: Known) -> tuple[DistanceFare, ...]:
@@ -141,9 +134,13 @@ def needs_tap_off(fares: Fares) -> bool:
     """Whether some rule asks where or when a rider alighted."""
     return (
         any(rule.to_area_id or rule.to_timeframe_group_id for rule in fares.leg_rules)
-        or any(rule.limit_s is not None and rule.limit_type in _BY_ARRIVAL for rule in fares.transfer_rules)
+        or any(_by_arrival(rule) for rule in fares.transfer_rules)
         or bool(fares.join_rules)
     )
+
+
+def _by_arrival(rule: TransferRule) -> bool:
+    return rule.limit_s is not None and (rule.limit_type.from_arrival or rule.limit_type.to_arrival)
 
 
 def read_companions(root: Table, known: Known) -> Companions:

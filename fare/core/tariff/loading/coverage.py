@@ -11,12 +11,13 @@ from datetime import date
 from itertools import chain
 from typing import Final
 
+from fare.core.tariff.fares import default_product
 from fare.core.tariff.loading.fares import CATEGORIES, LEG_RULES, PRODUCTS
 from fare.core.tariff.loading.findings import Findings, shown
 from fare.core.tariff.loading.naming_legs import named_legs
 from fare.core.tariff.loading.patterns import Patterns, PossibleLeg
 from fare.core.tariff.loading.saying import all_of, one_after_another, say
-from fare.core.tariff.matching import LegIndex
+from fare.core.tariff.matching import LegIndex, index_of
 from fare.core.tariff.model import EMPTY, Boundary, LegRule, Tariff
 
 _DAY_S: Final = 86_400
@@ -50,12 +51,12 @@ def check_coverage(tariff: Tariff, patterns: Patterns, findings: Findings) -> No
             say("{problem}: legs without a fare may be overlooked", problem=patterns.problem),
             say("give the trips to the check if the fares depend on areas"),
         )
-    checked = _Checked(tariff, LegIndex(tariff), patterns, findings, _days(tariff), {})
+    checked = _Checked(tariff, index_of(tariff), patterns, findings, _days(tariff), {})
     prices_read = not any(each.file in (PRODUCTS, CATEGORIES) for each in findings.faults)
     told: set[tuple[str, str]] = set()
     covered: set[tuple[LegRule, ...]] = set()
     for leg, route in chain(patterns.legs.items(), named_legs(tariff, checked.index, patterns)):
-        if _has_default(tariff, leg.network, route):
+        if default_product(tariff, route, leg.network) is not None:
             continue
         rules = _matching(checked, leg)
         if not rules:
@@ -87,10 +88,6 @@ def _unpriced(checked: _Checked, leg: PossibleLeg, where: str) -> None:
         )
     else:
         checked.findings.fault(LEG_RULES, None, "", say("no rule gives a fare {where}", where=where), _MEND)
-
-
-def _has_default(tariff: Tariff, network: str, route: str) -> bool:
-    return any(key in tariff.default_products for key in (EMPTY, network, route))
 
 
 def _matching(checked: _Checked, leg: PossibleLeg) -> tuple[LegRule, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from fare.core.tariff.card_layout import MOST_RIDES
 from fare.core.tariff.loading.fares import PRODUCTS, Fares
 from fare.core.tariff.loading.saying import say
 from fare.core.tariff.loading.selecting import Known, day, days, rounding, selection
@@ -29,7 +30,6 @@ from fare.core.tariff.model import (
 )
 
 MAX_PERCENT: Final = 1_000
-_MOST_RIDES: Final = 254  # 255 on the card is unlimited
 
 
 def identified(table: Table, kind: str, place: int, taken: dict[str, int]) -> tuple[str, str]:
@@ -202,7 +202,7 @@ def _pass(
     if not isinstance(number, int):
         number = next(free for free in range(1, MAX_NUMBER + len(numbers)) if free not in numbers)
         numbers[number] = place
-    rides = table.whole("rides", 1, _MOST_RIDES)
+    rides = table.whole("rides", 1, MOST_RIDES)
     default = PassPeriod.DAYS if rides is None else PassPeriod.UNLIMITED
     covers = selection(table, known)
     if covers == EVERY_LEG and any(rule.fare_product_id == product_id for rule in fares.leg_rules):

@@ -1,6 +1,6 @@
 """Products, media, rider categories, leg rules, join rules and transfer rules of GTFS-Fares v2, row by row.
 
-Semantics follow the GTFS reference; what the rows mean together is checked in `references` and `coverage`.
+Semantics follow the GTFS reference; what the rows mean together is checked in `soundness` and `coverage`.
 """
 
 from __future__ import annotations

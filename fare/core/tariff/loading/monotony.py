@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
+from fare.core.tariff.fares import prices_of
 from fare.core.tariff.loading.patterns import Areas
 from fare.core.tariff.loading.saying import say
-from fare.core.tariff.matching import LegIndex, selections
+from fare.core.tariff.matching import LegIndex, index_of, selections
 from fare.core.tariff.model import EMPTY, DistanceFare, FareTime, LegRule, Tariff
 
 _MAX_COMPARISONS = 300_000
@@ -66,7 +67,7 @@ def _selections(tariff: Tariff, *, by_rules: bool) -> str:
 
 def _areas(tariff: Tariff, orders: Orders) -> str:
     """Compares each fare along the trips with those to the stops before, for each rider and timeframe."""
-    index = LegIndex(tariff)
+    index = index_of(tariff)
     kinds = [(prices, group) for prices in _prices(tariff) for group in (EMPTY, *index.timeframes)]
     left = _MAX_COMPARISONS
     for (network, order), route in orders.items():
@@ -122,16 +123,12 @@ def _without_repeats(order: Iterable[Areas]) -> list[Areas]:
 
 def _prices(tariff: Tariff) -> list[dict[str, int]]:
     """Product -> amount, once for each rider category and medium that products name; passes are no fares."""
-    passes = {each.product_id for each in tariff.passes}
+    index = prices_of(tariff)
+    products = {each.product_id for each in tariff.products} - index.passes.keys()
     found: list[dict[str, int]] = []
-    for category, medium in sorted(
-        {(each.rider_category_id, each.fare_media_id) for each in tariff.products}
-    ):
-        prices: dict[str, int] = {}
-        for key in ((EMPTY, EMPTY), (EMPTY, medium), (category, EMPTY), (category, medium)):
-            for each in tariff.products:
-                if (each.rider_category_id, each.fare_media_id) == key and each.product_id not in passes:
-                    prices[each.product_id] = each.amount
+    for rider in sorted({(each.rider_category_id, each.fare_media_id) for each in tariff.products}):
+        rows = ((product, index.row(product, *rider)) for product in products)
+        prices = {product: row.amount for product, row in rows if row is not None}
         if prices not in found:
             found.append(prices)
     return found

@@ -10,9 +10,9 @@ from typing import Any, cast
 
 from fare.core.calendar import BadCalendarText, Calendar, parse_day, parse_jalali
 from fare.core.money import normalise_digits
+from fare.core.tariff.loading.calendars import WEEKDAYS
 from fare.core.tariff.loading.findings import shown
 from fare.core.tariff.loading.saying import say
-from fare.core.tariff.loading.settings import WEEKDAYS
 from fare.core.tariff.loading.toml_table import Table
 from fare.core.tariff.model import Direction, Rounding, Selection
 

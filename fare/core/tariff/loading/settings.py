@@ -13,6 +13,7 @@ from typing import Final
 
 from fare.core.calendar import Calendar
 from fare.core.money import normalise_digits
+from fare.core.tariff.loading.calendars import WEEKDAYS
 from fare.core.tariff.loading.fares import CATEGORIES, MEDIA, PRODUCTS, Fares
 from fare.core.tariff.loading.findings import shown
 from fare.core.tariff.loading.network import Network, is_zone
@@ -20,7 +21,6 @@ from fare.core.tariff.loading.saying import say
 from fare.core.tariff.loading.toml_table import Table
 from fare.core.tariff.model import EMPTY, Boundary, FareMedium, LimitFrom, OutOfService, RiderCategory
 
-WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MAX_NUMBER: Final = 0xFFFF
 """Of a line, an area or a pass on the card: two bytes."""
 MAX_CATEGORY: Final = 0xFF

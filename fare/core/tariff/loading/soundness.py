@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from fare.core.tariff.fares import prices_of
 from fare.core.tariff.loading.fares import PRODUCTS, TRANSFER_RULES, Fares
 from fare.core.tariff.loading.findings import Findings, shown
 from fare.core.tariff.loading.saying import say
 from fare.core.tariff.loading.toml_text import FILE, TomlText
-from fare.core.tariff.model import EMPTY, ProductPrice, TapOffCharge, Tariff, TransferRule, TransferType
+from fare.core.tariff.model import ProductPrice, TapOffCharge, Tariff, TransferRule, TransferType
 
 _MAX_RIDERS: Final = 400
 _MEND: Final = say("raise the amount, or limit the transfers with transfer_count")
 
 _Rider = tuple[str, str]  # category and medium
-_Lookup = Mapping[tuple[str, str, str], int]
 
 
 def check_soundness(tariff: Tariff, fares: Fares, findings: Findings) -> None:
@@ -31,15 +31,14 @@ def check_longest_rides(tariff: Tariff, text: TomlText, findings: Findings) -> N
     for place, distance in enumerate(tariff.distance_fares):
         if not distance.per_km or distance.maximum is not None:
             continue
-        note = findings.fault if at_tap_on else findings.warn
-        costs = "a tap-on would be charged" if at_tap_on else "a ride of unknown length costs"
-        note(
-            FILE,
-            text.line(("distance", place)),
-            f"distance[{place + 1}].maximum",
-            f"without it there is no highest fare, and {costs} the beginning of the ride alone",
-            "add maximum = …, the fare of the longest ride",
-        )
+        line, column = text.line(("distance", place)), f"distance[{place + 1}].maximum"
+        mend = say("add maximum = …, the fare of the longest ride")
+        if at_tap_on:
+            problem = say("there is no highest fare: a tap-on would be charged the ride's beginning alone")
+            findings.fault(FILE, line, column, problem, mend)
+        else:
+            problem = say("there is no highest fare: a ride of unknown length costs its beginning alone")
+            findings.warn(FILE, line, column, problem, mend)
 
 
 def _legs(tariff: Tariff, fares: Fares, findings: Findings) -> None:
@@ -58,9 +57,6 @@ def _legs(tariff: Tariff, fares: Fares, findings: Findings) -> None:
 
 
 def _transfers(tariff: Tariff, fares: Fares, findings: Findings) -> None:
-    amounts = {
-        (each.product_id, each.rider_category_id, each.fare_media_id): each.amount for each in tariff.products
-    }
     riders = sorted({(each.rider_category_id, each.fare_media_id) for each in tariff.products})[:_MAX_RIDERS]
     groups: dict[str, set[str]] = {}
     for rule in tariff.leg_rules:
@@ -71,9 +67,7 @@ def _transfers(tariff: Tariff, fares: Fares, findings: Findings) -> None:
         first = _products(groups, rule.from_leg_group_id, from_listed)
         second = _products(groups, rule.to_leg_group_id, to_listed)
         for rider in riders:
-            if _below_zero(
-                rule, _least(amounts, first, rider), _least(amounts, second, rider), amounts, rider
-            ):
+            if _below_zero(tariff, rule, first, second, rider):
                 who = say(" for rider category {value}", value=shown(rider[0])) if rider[0] else ""
                 findings.fault(
                     TRANSFER_RULES,
@@ -91,24 +85,22 @@ def _products(groups: Mapping[str, set[str]], group: str, listed: set[str]) -> s
     return {product for each, products in groups.items() if each not in listed for product in products}
 
 
-def _least(amounts: _Lookup, products: Iterable[str], rider: _Rider) -> int | None:
-    found = (_amount(amounts, product, rider) for product in products)
+def _least(tariff: Tariff, products: Iterable[str], rider: _Rider) -> int | None:
+    found = (_amount(tariff, product, rider) for product in products)
     return min((amount for amount in found if amount is not None), default=None)
 
 
-def _amount(amounts: _Lookup, product: str, rider: _Rider) -> int | None:
-    category, medium = rider
-    for key in ((category, medium), (category, EMPTY), (EMPTY, medium), (EMPTY, EMPTY)):
-        if (product, *key) in amounts:
-            return amounts[(product, *key)]
-    return None
+def _amount(tariff: Tariff, product: str, rider: _Rider) -> int | None:
+    row = prices_of(tariff).row(product, *rider)
+    return None if row is None else row.amount
 
 
 def _below_zero(
-    rule: TransferRule, first: int | None, second: int | None, amounts: _Lookup, rider: _Rider
+    tariff: Tariff, rule: TransferRule, firsts: Iterable[str], seconds: Iterable[str], rider: _Rider
 ) -> bool:
     """Whether the total of the journey falls below zero, at the cheapest legs and the most transfers."""
-    transfer = _amount(amounts, rule.fare_product_id, rider) if rule.fare_product_id else 0
+    transfer = _amount(tariff, rule.fare_product_id, rider) if rule.fare_product_id else 0
+    first, second = _least(tariff, firsts, rider), _least(tariff, seconds, rider)
     if transfer is None or first is None or second is None:
         return False
     if rule.transfer_type is TransferType.TRANSFER_ONLY:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar, cast
 from fare.core.tariff.loading.findings import Findings, shown
 from fare.core.tariff.loading.saying import any_of, each_of, say
 from fare.core.tariff.loading.toml_text import FILE, Path, TomlText, dotted
-from fare.core.tariff.loading.values import decimal_amount, time_of_day
+from fare.core.tariff.loading.values import an_amount, decimal_amount, time_of_day
 
 _Word = TypeVar("_Word", bound=StrEnum)
 _MAX_TABLES = 1_000
@@ -121,7 +121,9 @@ class Table:
             return amount
         problem = amount if isinstance(amount, str) else say("{value} is too little", value=shown(value))
         self.fault(
-            key, problem, say("write a number without quotes, such as {example}", example=self._example())
+            key,
+            problem,
+            say("write a number without quotes, such as {example}", example=an_amount(self.source.exponent)),
         )
         return None
 
@@ -241,7 +243,3 @@ class Table:
                 known = each_of(sorted(self.asked))
                 mend = say("delete it; known here are {keys}", keys=known)
             self.fault(key, say("this key is not known here"), mend)
-
-    def _example(self) -> str:
-        exponent = self.source.exponent
-        return "35000" if exponent == 0 else "2." + "75".ljust(exponent, "0")[:exponent]

@@ -91,6 +91,11 @@ def time_of_day(text: str) -> int | None:
     return int(match[1]) * 3600 + int(match[2]) * 60 + int(match[3] or 0)
 
 
+def an_amount(exponent: int) -> str:
+    """An amount as one may write it, for an example."""
+    return "35000" if exponent == 0 else "2." + "75".ljust(exponent, "0")[:exponent]
+
+
 def row_amount(row: Row, column: str, exponent: int) -> int | None:
     """The amount of a cell that must be there."""
     text = row.required(column)
@@ -99,12 +104,8 @@ def row_amount(row: Row, column: str, exponent: int) -> int | None:
     amount = read_amount(text, exponent)
     if isinstance(amount, int):
         return amount
-    example = "35000" if exponent == 0 else "2." + "75".ljust(exponent, "0")[:exponent]
-    row.fault(
-        column,
-        amount,
-        say("write digits with a point and no other marks, such as {example}", example=example),
-    )
+    mend = say("write digits with a point and no other marks, such as {example}", example=an_amount(exponent))
+    row.fault(column, amount, mend)
     return None
 
 

@@ -76,6 +76,13 @@ TOML_WORDS: Final[Mapping[str, str]] = {
     ),
     "add bands = [{ up_to_m = …, amount = … }]": "`bands = [{ up_to_m = …, amount = … }]` را اضافه کنید",
     "the maximum is less than the minimum": "بیشینه از کمینه کمتر است",
+    "there is no highest fare: a tap-on would be charged the ride's beginning alone": (
+        "بیشترین کرایه معلوم نیست: هنگام سوار شدن تنها کرایهٔ آغاز سفر گرفته می‌شود"
+    ),
+    "there is no highest fare: a ride of unknown length costs its beginning alone": (
+        "بیشترین کرایه معلوم نیست: سفری که طولش معلوم نباشد تنها کرایهٔ آغاز سفر را دارد"
+    ),
+    "add maximum = …, the fare of the longest ride": ("`maximum = …` را اضافه کنید: کرایهٔ درازترین سفر"),
     "the list is empty": "فهرست خالی است",
     "add a band such as { amount = 20000 }": "پله‌ای مانند `{ amount = 20000 }` اضافه کنید",
     "a band needs an amount": "هر پله مبلغ لازم دارد",

@@ -141,7 +141,7 @@ def test_a_fare_by_kilometres_needs_a_highest_where_riders_pay_it_at_tap_on() ->
         assert (told(loaded), warned(loaded)) == ([], [place])
     on_board = load(rate + "[tap_off]\n")
     assert told(on_board) == [place]
-    assert "charged the beginning of the ride alone" in on_board.faults[0].problem
+    assert "charged the ride's beginning alone" in on_board.faults[0].problem
     assert told(load(rate.replace("base", "maximum = 900\nbase") + "[tap_off]\n")) == []
 
 
