@@ -47,7 +47,7 @@ from fare.tariffs.publishing import (
 from fare.web.console import Console, Reader
 from fare.web.security import from_own_page, protect
 from fare.web.tariffs_comparing import MOST_DAYS, Comparisons
-from fare.web.tariffs_shown import category_names, chosen_tariff, plot, signed, told
+from fare.web.tariffs_shown import category_names, chosen_tariff, plot, signed, told, told_faults
 from fare.web.tariffs_start import BadStart, read_start
 from fare.web.tariffs_trials import cases_routes, try_page
 
@@ -336,8 +336,8 @@ def _draft(
         problem=problem,
         detail=detail,
         draft=found,
-        faults=found.faults[:MOST_FAULTS_SHOWN],
-        warnings=found.warnings[:MOST_FAULTS_SHOWN],
+        faults=told_faults(found.faults[:MOST_FAULTS_SHOWN], reader),
+        warnings=told_faults(found.warnings[:MOST_FAULTS_SHOWN], reader),
         misfit=None if found.tariff is None else _misfit(console, found),
         told=() if shown is None else told(shown, reader),
         typed=typed or _proposed_start(console, reader),

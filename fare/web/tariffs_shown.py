@@ -4,12 +4,14 @@ the database only for what is shown.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from sqlmodel import Session
 
+from fare.core.tariff.loading import TariffFault
+from fare.core.tariff.loading.saying import told as told_in
 from fare.core.tariff.model import Tariff
 from fare.core.tariff.naming import Speech, TariffLocale
 from fare.core.tariff.sentences import Topic, abridged, topic_title
@@ -33,6 +35,17 @@ class Told:
     topic: Topic
     title: str
     sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ToldFault:
+    """A fault or warning in the reader's language; `row` and `column` are empty for a whole file or row."""
+
+    file: str
+    row: str
+    column: str
+    problem: str
+    mend: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +81,21 @@ def told(tariff: Tariff, reader: Reader) -> tuple[Told, ...]:
         by_topic.setdefault(sentence.topic, []).append(sentence.text)
     return tuple(
         Told(topic, topic_title(topic, locale, tariff), tuple(lines)) for topic, lines in by_topic.items()
+    )
+
+
+def told_faults(found: Sequence[TariffFault], reader: Reader) -> tuple[ToldFault, ...]:
+    """Faults or warnings as the page shows them."""
+    locale = language(reader)
+    return tuple(
+        ToldFault(
+            file=told_in(each.file, locale),
+            row="" if each.row is None else reader.figures.plain(each.row),
+            column=each.column,
+            problem=told_in(each.problem, locale),
+            mend=told_in(each.mend, locale),
+        )
+        for each in found
     )
 
 

@@ -89,12 +89,12 @@ def cases_routes(console: Console, see: Right) -> APIRouter:
             found = chosen_tariff(session, tariff)
         if found is None:
             return console.refuse(request, who, 404, "refusal.no_tariff")
+        reader = console.reader(request)
         try:
             read_ones = read_cases(b"" if file is None else file.file.read())
         except CaseFileRefused as refused:
-            refusal = _Outcome(status=422, file_problem=str(refused))
+            refusal = _Outcome(status=422, file_problem=refused.told(language(reader)))
             return _page(console, request, who, found, tariff, refusal)
-        reader = console.reader(request)
         quotes = tuple(
             quote_case(found, case, language(reader), reader.figures.unit)
             for case in read_ones[:MOST_CASES_SHOWN]

@@ -168,7 +168,13 @@ def test_a_faulty_folder_is_kept_with_a_table_of_its_faults(visitor: Visitor, ci
     rules = b"leg_group_id,network_id,fare_product_id\nbus,,single\nbus,,<b>bold</b>\n"
     draft = upload(visitor.sign_in("sara"), zipped(fare_leg_rules=rules))
     page = visitor.get(draft).text
-    assert re.search(r"<code>fare_leg_rules.txt</code></th><td class=\"figure\">3</td>", page)
+    assert 'fare_leg_rules.txt</code></th><td class="figure">۳</td>' in page
+    assert "آن را به \u2068fare_products.txt\u2069 اضافه کنید یا اینجا تصحیح کنید" in page
+    visitor.get(f"{draft}?language=en")
+    english = visitor.get(draft).text
+    assert 'fare_leg_rules.txt</code></th><td class="figure">3</td>' in english
+    assert "add it to fare_products.txt or correct it here" in english
+    visitor.get(f"{draft}?language=fa")
     assert "&lt;b&gt;bold" in page
     assert "<b>bold" not in page
     assert "/request" not in page
