@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from fare.collection.asked import price_made
+from fare.collection.clocks import contradicted
 from fare.collection.words import AdjustmentCause
 from fare.core.tariff.context import Step, TapContext, TapKind
 from fare.core.tariff.model import Tariff
@@ -23,9 +24,9 @@ from fare.core.tariff.state import CapUse, RiderState
 class PastRide:
     """One ride of the past, as the tariff it was judged by sees it.
 
-    `place` orders the rides of one rider. `charged_rial` is what its bus took. `on_card` tells what the card
-    told its bus, None of a ticket; `follows` is False where rides before this one are missing. `is_doubted`:
-    a person has to look at it, so it counts only if it was paid in full.
+    `place` orders the rides of one rider. `charged_rial` is what its bus took as a fare. `on_card` tells what
+    the card told its bus, None of a ticket; `follows` is False where rides before this one are missing.
+    `is_doubted`: a person has to look at it, so it counts only if it was paid in full.
     """
 
     place: int
@@ -64,11 +65,19 @@ def fold(rides: Sequence[PastRide], state: RiderState, since_s: int, until_s: in
 
     A journey that is over by `until_s` is closed.
 
-    A leg never comes to less than nothing: what a later leg gives back is taken off the legs before it.
+    A leg never comes to less than nothing: what a later leg gives back is taken off the legs before it. A
+    ride at a time that others contradict costs what its bus took, and tells nothing of what follows: a bus
+    that meets a card from the future goes by that as well.
     """
     folded = Folded()
     at_s = since_s
-    for ride in rides:
+    false = contradicted([ride.tap.at_s for ride in rides], [ride.tap.vehicle for ride in rides])
+    for i, ride in enumerate(rides):
+        if i in false:
+            folded.dues.append(Due(ride.charged_rial))
+            folded.states.append(state)
+            folded.times_s.append(at_s)
+            continue
         if not ride.follows and ride.on_card is not None:
             state = _as_told(state, ride.on_card())
             if state.journey is None or not _is_of(state.journey.tap.at_s, rides, folded.open_ride):

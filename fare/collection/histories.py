@@ -107,7 +107,7 @@ def lock_riders(connection: Connection, riders: Sequence[RiderKey]) -> None:
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     rows = [{"rider_kind": str(r.kind), "rider_ref": r.ref, "open_since": None} for r in sorted(riders)]
     connection.execute(dialect.insert(_RIDER).on_conflict_do_nothing(), rows)
-    for kind, refs in sorted(_by_kind(riders).items()):
+    for kind, refs in sorted(_by_kind(sorted(riders)).items()):
         for chunk in in_chunks(refs):
             some = (_RIDER.c.rider_kind == kind) & _RIDER.c.rider_ref.in_(chunk)
             connection.execute(sa.select(_RIDER).where(some).order_by(_RIDER.c.rider_ref).with_for_update())

@@ -21,7 +21,7 @@ from fare.collection.folding import PastRide
 from fare.collection.histories import Kept, RiderKey
 from fare.collection.rides import RideKey, card_key, readable_record
 from fare.collection.tariffs import Tariffs
-from fare.collection.words import MediumKind, RiderKind
+from fare.collection.words import MediumKind, RiderKind, SuspenseReason
 from fare.core.boarding import Boarding, ticket_context
 from fare.core.proof.mc1 import decode_token
 from fare.core.tariff.model import Tariff
@@ -152,11 +152,17 @@ def _card_ride(
         place=row.counter,
         tariff=tariff,
         tap=tap.context(tariff, row.vehicle_id, tariff.zone),
-        charged_rial=row.fare_rial,
+        charged_rial=fare_of(row),
         on_card=_told_by(tap, tariff, known, places),
         follows=follows,
         is_doubted=row.suspense_reason in WAIT_FOR_A_PERSON,
     )
+
+
+def fare_of(row: Any) -> int:
+    """What a bus charged as a fare: without what it took above the tariff, which is nobody's fare."""
+    above = row.suspense_rial if row.suspense_reason == SuspenseReason.ABOVE_TARIFF else 0
+    return row.fare_rial - above
 
 
 def _told_by(
@@ -186,7 +192,7 @@ def _phone_ride(row: Any, known: Tariffs) -> PastRide:
         place=at_s,
         tariff=tariff,
         tap=ticket_context(tariff, decode_token(bytes(row.proof)), boarding),
-        charged_rial=row.fare_rial,
+        charged_rial=fare_of(row),
         is_doubted=row.suspense_reason in WAIT_FOR_A_PERSON,
     )
 

@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from itertools import accumulate
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -23,10 +24,11 @@ from sqlmodel import Session, col
 from fare.collection import histories
 from fare.collection.adjusting import Parts, cover, due_parts
 from fare.collection.bulk import insert_rows, table_of
+from fare.collection.clocks import in_order
 from fare.collection.folding import Due, Folded, fold
 from fare.collection.histories import Kept, RiderKey
 from fare.collection.models import Adjustment
-from fare.collection.pasts import Past, read_pasts
+from fare.collection.pasts import Past, fare_of, read_pasts
 from fare.collection.posting import Cause
 from fare.collection.rides import ProvenCommit, ProvenRide, RideKey
 from fare.collection.tariffs import Tariffs, tariffs
@@ -112,6 +114,14 @@ def _reprice(session: Session, earliest: Mapping[RiderKey, int], known: Tariffs,
     histories.lock_riders(connection, list(earliest))
     starts = histories.kept_states(connection, earliest)
     pasts, places = read_pasts(session, earliest, starts, known)
+    again = [
+        rider
+        for rider, past in pasts.items()
+        if rider in starts and not in_order([each.ride.tap.at_s for each in past.rides], starts[rider].at_s)
+    ]
+    if again:  # whose clock was wrong, all rides together say
+        starts = histories.kept_states(connection, {**earliest, **dict.fromkeys(again, 0)})
+        pasts, places = read_pasts(session, earliest, starts, known)
     so_far = histories.adjusted_so_far(connection, list(earliest))
     changes = _Changes()
     until_s = int(cause.posted_at.timestamp())
@@ -170,12 +180,6 @@ def _compare(
     changes.kept[rider] = _worth_keeping(past, folded, extras, covered)
 
 
-def _base(row: Any) -> int:
-    """What a bus charged as a fare: without what it took above the tariff of its card."""
-    above = row.suspense_rial if row.suspense_reason == SuspenseReason.ABOVE_TARIFF else 0
-    return row.fare_rial - above
-
-
 def _room(past: Past, dues: Sequence[int], so_far: Mapping[RideKey, tuple[Parts, int]]) -> int:
     """What of the card's own funds is left for fares that its chip was not debited for.
 
@@ -184,7 +188,7 @@ def _room(past: Past, dues: Sequence[int], so_far: Mapping[RideKey, tuple[Parts,
     """
     here = {each.key for each in past.rides}
     before_rial = sum(parts.rider_rial for key, (parts, _) in so_far.items() if key in past.of_rider - here)
-    back_rial = sum(max(0, _base(each.row) - due) for each, due in zip(past.rides, dues, strict=True))
+    back_rial = sum(max(0, fare_of(each.row) - due) for each, due in zip(past.rides, dues, strict=True))
     return past.funds_rial - past.spent_rial() - before_rial + back_rial
 
 
@@ -201,6 +205,8 @@ def _worth_keeping(
 ) -> list[tuple[Tariff, Kept]]:
     """The state after the last ride of each service day but the newest, where nothing looks back over it."""
     kept: list[tuple[Tariff, Kept]] = []
+    times_s = [each.ride.tap.at_s for each in past.rides]
+    next_s = list(accumulate(reversed(times_s), min))[::-1]  # of a ride and all after it the earliest
     for i, (each, following) in enumerate(zip(past.rides, past.rides[1:], strict=False)):
         if extras[i] != covered[i]:
             break  # its rider's next load may cover it
@@ -208,7 +214,7 @@ def _worth_keeping(
         ends_a_day = (
             each.row.service_day != following.row.service_day and each.ride.place < following.ride.place
         )
-        if ends_a_day and _is_settled(tariff, state):
+        if ends_a_day and folded.times_s[i] <= next_s[i + 1] and _is_settled(tariff, state):
             kept.append((tariff, Kept(each.ride.place, folded.times_s[i], state)))
     return kept
 
