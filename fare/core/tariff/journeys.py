@@ -5,20 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fare.core.tariff.context import Price, Rule, Step, TapContext, TapKind
-from fare.core.tariff.fares import (
-    Leg,
-    areas_of,
-    covers,
-    dearest_kinds,
-    leg_of,
-    prices_of,
-    reachable,
-    rules_of,
-)
+from fare.core.tariff.fares import Leg, areas_of, covers, leg_of, prices_of, rules_of
 from fare.core.tariff.joins import joined, remember
 from fare.core.tariff.matching import LONGEST_RIDE_S
 from fare.core.tariff.model import IncompleteFare, TapOff, TapOffCharge, Tariff
 from fare.core.tariff.periods import service_day
+from fare.core.tariff.reaching import dearest_kinds, reachable
 from fare.core.tariff.riding import Ride, ride
 from fare.core.tariff.state import LastBoarding, OpenJourney, RiderState
 

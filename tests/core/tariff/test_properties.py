@@ -21,7 +21,7 @@ from fare.core.signed import canonical, decode_canonical
 from fare.core.tariff.card_state import from_card, from_wide, not_on_card, to_card, to_wide
 from fare.core.tariff.context import Price, Rule, TapContext, TapKind
 from fare.core.tariff.document import from_document
-from fare.core.tariff.fares import leg_of, reachable
+from fare.core.tariff.fares import leg_of
 from fare.core.tariff.history import price_history
 from fare.core.tariff.journeys import dearest
 from fare.core.tariff.loading import monotone
@@ -43,6 +43,7 @@ from fare.core.tariff.model import (
     WindowPays,
 )
 from fare.core.tariff.pricing import close, price
+from fare.core.tariff.reaching import reachable
 from fare.core.tariff.riding import ride as ride_of
 from fare.core.tariff.state import RiderState
 from tests.core.tariff.cities import costs, networks, off, on, rules_told, zones
