@@ -312,3 +312,18 @@ def test_shiraz_sells_months_to_their_last_night() -> None:
     ):
         taps = [{"at": f"{at}+03:30"} for at in (last, after)]
         assert dues(city, *taps, passes=[{"product": product, "valid_from": bought}]) == [0, 30_000], bought
+
+
+def test_what_is_held_does_not_hope_for_a_transfer_that_ends_at_the_arrival() -> None:
+    """Limits of type 0 and 3 end with the arrival, which nobody knows at tap-on."""
+    for kind, last in ((0, "08:30"), (3, "08:40")):
+        city = tariff(
+            products="fare_product_id,amount,currency|ride,2.00,USD",
+            legs="leg_group_id,fare_product_id|g,ride",
+            transfers="from_leg_group_id,to_leg_group_id,transfer_count,duration_limit,duration_limit_type,"
+            f"fare_transfer_type|g,g,1,1800,{kind},0",
+        )
+        first = "08:00", tap("08:10", "off")
+        assert dues(city, *first, "08:20", tap(last, "off")) == [200, 0, 200, -200]
+        assert dues(city, *first, "08:20", tap(f"{last}:01", "off")) == [200, 0, 200, 0]
+        assert dues(city, *first, "08:41", tap("08:50", "off")) == [200, 0, 200, 0]

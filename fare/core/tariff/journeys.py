@@ -8,7 +8,7 @@ from fare.core.tariff.context import Price, Rule, Step, TapContext, TapKind
 from fare.core.tariff.fares import Leg, areas_of, covers, leg_of, prices_of, rules_of
 from fare.core.tariff.joins import joined, remember
 from fare.core.tariff.matching import LONGEST_RIDE_S
-from fare.core.tariff.model import IncompleteFare, TapOff, TapOffCharge, Tariff
+from fare.core.tariff.model import IncompleteFare, TapOff, TapOffCharge, Tariff, TransferRule
 from fare.core.tariff.periods import service_day
 from fare.core.tariff.reaching import dearest_kinds, reachable
 from fare.core.tariff.riding import Ride, ride
@@ -52,8 +52,16 @@ def dearest(
     if reached.kinds and not prices_of(tariff).picks_products:
         # Windows and caps leave the order of fares as it is: what costs most in full costs most.
         kinds = dearest_kinds(tariff, leg, reached, by_group=state.chain is not None and not alone)
-    rides = [found for rules in kinds if (found := ride(tariff, state, leg, rules, alone=alone)) is not None]
+    states = [state]
+    if state.chain is not None and leg.off is None and any(map(_by_arrival, tariff.transfer_rules)):
+        states.append(replace(state, chain=None))  # who arrives too late has made no transfer
+    found = (ride(tariff, one, leg, rules, alone=alone) for one in states for rules in kinds)
+    rides = [each for each in found if each is not None]
     return max(rides, key=lambda each: (each.due, each.fare), default=None)
+
+
+def _by_arrival(rule: TransferRule) -> bool:
+    return rule.limit_s is not None and rule.limit_type.to_arrival
 
 
 def finish(
