@@ -17,7 +17,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import apdus, card_tap, over_pcsc, personalising, plot, qr_decision, tap_proof
+from benchmarks import apdus, card_tap, over_pcsc, personalising, plot, qr_decision, tap_proof, tariff
 from benchmarks.measuring import Effort, Measured
 from benchmarks.pcsc_service import PcscMissing
 
@@ -31,7 +31,7 @@ def main() -> None:
     asked = _arguments()
     effort = QUICK if asked.quick else USUAL
     lines = apdus.measure()
-    for benchmark in (card_tap, tap_proof, qr_decision, personalising):
+    for benchmark in (card_tap, tap_proof, qr_decision, tariff, personalising):
         lines += benchmark.measure(effort)
     if not asked.no_pcsc:
         try:

@@ -54,7 +54,7 @@ class Measured:
 
     @property
     def rate_per_s(self) -> float | None:
-        """How many cards or taps a second, for what is timed on the wall's clock."""
+        """How many cards or taps a second, for what is timed in milliseconds."""
         return 1000 * self.count / self.ours if self.unit == MILLISECONDS else None
 
 
@@ -69,6 +69,21 @@ def compare_cpu(
 ) -> Measured:
     """CPU time of this process, in microseconds."""
     return _compare(name, what, ours, floor, floor_is, most, effort, time.process_time_ns, MICROSECONDS)
+
+
+def compare_rate(
+    name: str,
+    what: str,
+    ours: Callable[[], object],
+    floor: Callable[[], object],
+    floor_is: str,
+    most: float | None,
+    effort: Effort,
+    count: int,
+) -> Measured:
+    """CPU time of this process, in milliseconds, for `count` things: how many a core does a second."""
+    measured = _compare(name, what, ours, floor, floor_is, most, effort, time.process_time_ns, MILLISECONDS)
+    return replace(measured, count=count)
 
 
 def compare_wall(
