@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -23,13 +23,13 @@ from fare.core.tariff.history import PricedTap, price_history
 from fare.core.tariff.loading import TariffFaults
 from fare.core.tariff.loading.saying import each_of, say, told
 from fare.core.tariff.model import Tariff
-from fare.core.tariff.sentences import explain
+from fare.core.tariff.sentences import TariffLocale, explain
 from fare.tariffs.case_fields import nearest
 from fare.tariffs.case_taps import taps_of
 from fare.tariffs.cases import Case, CaseFileRefused, CaseTap, open_cases
 from fare.tariffs.source import open_tariff
 
-Language = Literal["fa", "en"]
+Language = TariffLocale
 
 _MOST_PLACES: Final = 5
 _LONG_AFTER_S: Final = 1 << 33
