@@ -85,4 +85,4 @@ def test_a_thousand_fares_push_nothing_else_out_of_sight() -> None:
         fares = [each.text for each in told if each.topic is Topic.FARES]
         assert len(fares) == most
         assert fares[-1].startswith(f"{1_600 - most + 1:,} more rules are not told here")
-        assert "Club: 1 % of the fare is paid." in [each.text for each in told]
+        assert "Club: 1% of the fare is paid." in [each.text for each in told]

@@ -19,6 +19,11 @@ def isolated(text: str) -> str:
     return f"{_FIRST_STRONG_ISOLATE}{text}{_POP_ISOLATE}"
 
 
+def reads_from_left(text: str) -> bool:
+    """Whether some letter of it belongs to a script such as Latin."""
+    return any(unicodedata.bidirectional(each) == "L" for each in text)
+
+
 def reads_from_right(text: str) -> bool:
     """Whether some letter of it belongs to a script such as Persian."""
     return not text.isascii() and any(unicodedata.bidirectional(each) in _RIGHT_TO_LEFT for each in text)

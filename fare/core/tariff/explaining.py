@@ -44,7 +44,7 @@ def _parts(speech: Speech, step: Step) -> dict[str, str]:
         case Rule.CAP:
             names = (each.name for each in tariff.caps if each.cap_id == step.ref)
         case Rule.FREE_DAY:
-            return {"name": step.ref}
+            return {"name": speech.own(step.ref)}
         case Rule.TOO_MANY:
             return {"count": speech.number(tariff.companions.most)}
         case Rule.WINDOW:
@@ -52,4 +52,4 @@ def _parts(speech: Speech, step: Step) -> dict[str, str]:
             return {"within": next(windows, "")}
         case _:
             return {}
-    return {"name": speech.say("quoted", text=next(names, "") or step.ref)}
+    return {"name": speech.say("quoted", text=speech.own(next(names, "") or step.ref))}

@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 from fare.core.calendar import Calendar, jalali_numeric, jalali_parts
 from fare.core.money import Unit, format_amount, persian_digits
+from fare.core.tariff.directions import isolated, reads_from_left, reads_from_right
 from fare.core.tariff.model import Selection, Tariff
 from fare.core.tariff.words_en import WORDS as ENGLISH
 from fare.core.tariff.words_fa import CURRENCIES
@@ -133,10 +134,15 @@ class Speech:
         text = self.say("semicolon").join(clause for clause in clauses if clause)
         return text[:1].upper() + text[1:] + self.say("full_stop")
 
+    def own(self, name: str) -> str:
+        """A name of the tariff, kept in one piece where it reads in the other direction than the sentence."""
+        strays = reads_from_left(name) if self.locale == "fa" else reads_from_right(name)
+        return isolated(name) if strays and not name.isascii() else name
+
     def name(self, kind: str, one: str) -> str:
         """The display name of an id: kind is "route", "network", "area", "media", "timeframe", "stop"..."""
         found = self.tariff.names.get(f"{kind}:{one}") or one
-        return persian_digits(found) if self.locale == "fa" and found.isdecimal() else found
+        return persian_digits(found) if self.locale == "fa" and found.isdecimal() else self.own(found)
 
     def names(self, kind: str, ids: Iterable[str], last: str = "and") -> str:
         """Display names as a list."""
@@ -146,25 +152,27 @@ class Speech:
         """What a fare medium is called."""
         named = self.tariff.names.get(f"media:{media_id}")
         word = next((each for each, its in self.tariff.media.items() if its == media_id), None)
-        return named or (media_id if word is None else self.say(f"medium_{word}"))
+        if named or word is None:
+            return self.own(named or media_id)
+        return self.say(f"medium_{word}")
 
     def category(self, category_id: str) -> str:
         """What a rider category is called."""
         found = (each.name for each in self.tariff.rider_categories if each.rider_category_id == category_id)
-        return next(found, "") or category_id
+        return self.own(next(found, "") or category_id)
 
     def product(self, product_id: str) -> str:
         """What a product is called, in quotation marks."""
         passes = (each.name for each in self.tariff.passes if each.product_id == product_id)
         priced = (each.name for each in self.tariff.products if each.product_id == product_id)
-        return self.say("quoted", text=next(passes, "") or next(priced, "") or product_id)
+        return self.say("quoted", text=self.own(next(passes, "") or next(priced, "") or product_id))
 
     def network(self, network_id: str) -> str:
         """A network by its name; one that is a single line is called by that."""
         named = self.tariff.names.get(f"network:{network_id}")
         routes = [route for route, network in self.tariff.routes.items() if network == network_id]
         if named:
-            return self.say("network", names=named)
+            return self.say("network", names=self.own(named))
         if 1 <= len(routes) <= 3:
             word = "line" if len(routes) == 1 else "lines"
             return self.say(word, names=self.names("route", routes))

@@ -66,7 +66,9 @@ def tell_distance(speech: Speech) -> Iterator[Sentence]:
     """Fares by distance: bands, or an amount for each kilometre."""
     for fare in speech.tariff.distance_fares:
         bands = speech.listed(_bands(speech, fare))
-        text = speech.say("distance", name=fare.name, scope=speech.scope(fare.covers), bands=bands)
+        text = speech.say(
+            "distance", name=speech.own(fare.name), scope=speech.scope(fare.covers), bands=bands
+        )
         shares = [
             speech.say("category_percent", category=speech.category(each), percent=speech.percent(percent))
             for each, percent in sorted(fare.percents.items())
@@ -340,13 +342,11 @@ def _concession(speech: Speech, concession: Concession) -> str:
     begins = speech.day(first) if first else ""
     ends = speech.day(last) if last else ""
     dates = speech.say(word, first=begins, last=ends) if first or last else ""
-    scope = speech.scope(concession.covers)
+    name, scope = speech.own(concession.name), speech.scope(concession.covers)
     if concession.percent is None:
         product = speech.product(concession.fare_product_id)
-        return speech.say(
-            "concession_product", name=concession.name, scope=scope, product=product, dates=dates
-        )
+        return speech.say("concession_product", name=name, scope=scope, product=product, dates=dates)
     if concession.percent == 0:
-        return speech.say("concession_free", name=concession.name, scope=scope, dates=dates)
+        return speech.say("concession_free", name=name, scope=scope, dates=dates)
     percent = speech.percent(concession.percent)
-    return speech.say("concession_percent", name=concession.name, scope=scope, percent=percent, dates=dates)
+    return speech.say("concession_percent", name=name, scope=scope, percent=percent, dates=dates)

@@ -126,14 +126,16 @@ def tell_free_days(speech: Speech) -> Iterator[Sentence]:
     for free in speech.tariff.free_days:
         scope = speech.scope(free.covers)
         if free.days:
-            text = speech.say("free_day", name=free.name, scope=scope, dates=speech.days(free.days))
+            text = speech.say(
+                "free_day", name=speech.own(free.name), scope=scope, dates=speech.days(free.days)
+            )
             yield Sentence(speech.sentence(text), f"free_days:{free.name}", Topic.FREE_DAYS)
         if free.service_id:
             service = service_name(speech, free.service_id, speech.tariff.services.get(free.service_id))
-            text = speech.say("free_service", name=free.name, scope=scope, service=service)
+            text = speech.say("free_service", name=speech.own(free.name), scope=scope, service=service)
             yield Sentence(speech.sentence(text), f"free_days:{free.name}", Topic.FREE_DAYS)
         if not free.days and not free.service_id:
-            text = speech.say("free_always", name=free.name, scope=scope)
+            text = speech.say("free_always", name=speech.own(free.name), scope=scope)
             yield Sentence(speech.sentence(text), f"free_days:{free.name}", Topic.FREE_DAYS)
 
 
@@ -218,7 +220,7 @@ def _leg_group(speech: Speech, group: str, others: bool) -> str:
 def _cap(speech: Speech, cap: Cap) -> str:
     period = _period(speech, cap)
     scope = speech.scope(cap.covers)
-    name = speech.say("quoted", text=cap.name)
+    name = speech.say("quoted", text=speech.own(cap.name))
     whole = speech.say("cap_whole") if cap.last_tap is LastTap.WHOLE else ""
     if len(cap.levels) == 1 and cap.levels[0].covers == EVERY_LEG:
         amount = speech.money(cap.levels[0].amount)

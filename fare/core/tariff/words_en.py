@@ -29,7 +29,7 @@ WORDS: Final[Mapping[str, str]] = {
     "one_seconds": "one second",
     "metres": "{count} m",
     "kilometres": "{count} km",
-    "percent": "{count} %",
+    "percent": "{count}%",
     "weekday_0": "Monday",
     "weekday_1": "Tuesday",
     "weekday_2": "Wednesday",

@@ -194,7 +194,7 @@ def test_every_part_of_a_tariff_is_told() -> None:
             "Rail on line 9: 500 rial and 200 rial for each kilometre beyond 2 km.",
             "Ferry in network sea: up to 1,500 m 10 rial.",
         ],
-        Topic.CONCESSIONS: ["Half fare for senior: 50 % of the fare is paid, until 1406/01/13."],
+        Topic.CONCESSIONS: ["Half fare for senior: 50% of the fare is paid, until 1406/01/13."],
         Topic.TRANSFERS: [
             "A further boarding within 60 minutes for senior costs 5,000 rial, once.",
             "A further boarding after a paid one costs only what a dearer fare is above the one paid,"
@@ -218,7 +218,7 @@ def test_every_part_of_a_tariff_is_told() -> None:
         ],
         Topic.PAYMENT: [
             "One ride may take the balance down to 35,000 rial below zero.",
-            "What a balance lacks is loaded at once, with a fee of 2 %.",
+            "What a balance lacks is loaded at once, with a fee of 2%.",
         ],
         Topic.FREE_DAYS: ["Nature day: rides are free on 01/13 of every year."],
         Topic.CARD: [
@@ -293,3 +293,15 @@ def test_amounts_durations_and_days_are_said_as_people_say_them() -> None:
     ]
     many = english.listed([str(number) for number in range(20)])
     assert many == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, and 8 more"
+
+
+def test_a_name_that_reads_the_other_way_is_kept_in_one_piece() -> None:
+    """Persian names in an English sentence, and the reverse; names in ASCII alone stay as they are."""
+    persian = replace(URMIA, products=(ProductPrice("single", "بلیت تک‌سفره", 35_000),))
+    price = (Step(Rule.FARE, "single", 35_000),)
+    assert explain(persian, price, "en") == "The fare of “\u2068بلیت تک‌سفره\u2069” is 35,000 rial."
+    assert "\u2068" not in explain(persian, price, "fa")
+    assert {Speech(persian, "fa").own("Single (2)"), Speech(persian, "en").own("Single (2)")} == {
+        "Single (2)"
+    }
+    assert Speech(persian, "fa").own("Métro") == "\u2068Métro\u2069"
