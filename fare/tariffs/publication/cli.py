@@ -96,7 +96,7 @@ def _ask(
     from fare.distribution import check_publication
     from fare.tariffs.publishing import fitted, next_version, request_publication
 
-    tariff = _checked(folder, accept_warnings)
+    tariff = _checked(folder, accept_warnings, locale)
     with read(engine) as session:
         ready = fitted(session, settings, tariff, next_version(session))
         check_publication(session, ready, starts_at, _now())
@@ -117,22 +117,27 @@ def _ask(
     return asked
 
 
-def _checked(folder: Path, accept_warnings: bool) -> Tariff:
+def _checked(folder: Path, accept_warnings: bool, locale: TariffLocale) -> Tariff:
     """The tariff of the folder; with warnings only if somebody said that they are meant."""
     from fare.core.tariff.loading import TariffFaults, load_tariff
+    from fare.tariffs.quoting import refusals_told
     from fare.tariffs.source import read_tariff_files
 
-    loaded = load_tariff(read_tariff_files(folder))
-    if loaded.tariff is None:
-        raise TariffFaults(loaded.faults)
+    with refusals_told(locale):
+        loaded = load_tariff(read_tariff_files(folder))
+        if loaded.tariff is None:
+            raise TariffFaults(loaded.faults)
     if loaded.warnings and not accept_warnings:
-        raise OperatorError(_warned(loaded.warnings))
+        raise OperatorError(_warned(loaded.warnings, locale))
     return loaded.tariff
 
 
-def _warned(warnings: tuple[TariffFault, ...]) -> str:
-    lines = [f"The tariff has {_count(len(warnings), 'warning')}: mend them, or add --accept-warnings."]
-    return "\n  ".join([*lines, *(str(each) for each in warnings[:MOST_SHOWN])])
+def _warned(warnings: tuple[TariffFault, ...], locale: TariffLocale) -> str:
+    from fare.core.tariff.loading.saying import say, told
+
+    what = say("1 warning") if len(warnings) == 1 else say("{count:,} warnings", count=len(warnings))
+    heading = say("The tariff has {warnings}: mend them, or add --accept-warnings.", warnings=what)
+    return "\n  ".join([told(heading, locale), *(each.told(locale) for each in warnings[:MOST_SHOWN])])
 
 
 def _effect(engine: Engine, settings: LedgerSettings, ready: Tariff, days: int) -> Effect | None:

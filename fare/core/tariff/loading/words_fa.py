@@ -44,6 +44,9 @@ WORDS: Final[Mapping[str, str]] = {
     "{count:,} products": "{count:,} محصول",
     "1 leg rule": "۱ قاعدهٔ سفر",
     "{count:,} leg rules": "{count:,} قاعدهٔ سفر",
+    "The tariff has {warnings}: mend them, or add --accept-warnings.": (
+        "تعرفه {warnings} دارد: آن‌ها را درست کنید، یا `--accept-warnings` را اضافه کنید."
+    ),
     "The tariff cannot be used: {faults}, {warnings}.": "تعرفه به کار نمی‌آید: {faults}، {warnings}.",
     "The tariff has no fault ({products}, {rules}, in {currency}), {warnings}.": (
         "تعرفه خطایی ندارد ({products}، {rules}، به {currency})، {warnings}."
