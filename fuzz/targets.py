@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from fuzz import hostile_card, hostile_documents, hostile_terminal, hostile_texts
+from fuzz import hostile_card, hostile_documents, hostile_tariffs, hostile_terminal, hostile_texts
 
 FOUND: Final = Path(__file__).parent / "found"
 """Inputs that once broke a rule, named TARGET-…; every test run plays them again."""
@@ -32,6 +32,7 @@ TARGETS: Final = (
     Target("emulator", hostile_terminal.check, hostile_terminal.seeds, 512),
     Target("documents", hostile_documents.check, hostile_documents.seeds, 512),
     Target("texts", hostile_texts.check, hostile_texts.seeds, 512),
+    Target("tariffs", hostile_tariffs.check, hostile_tariffs.seeds, 256),
 )
 
 
