@@ -6,7 +6,7 @@ and reads no folder; a tariff with faults never gets here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -14,6 +14,7 @@ from sqlmodel import Session, col, func, select
 
 from fare.core.errors import OperatorError
 from fare.core.signed import canonical
+from fare.core.tariff.loading.saying import SaidLocale, say, told
 from fare.core.tariff.model import EMPTY, Tariff
 from fare.distribution import (
     check_publication,
@@ -34,6 +35,14 @@ _CURRENCY = "IRR"
 
 class DoesNotFit(OperatorError):
     """The tariff has no fault of its own, but this city cannot run it; the message says all that is wrong."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n  ".join(self.problems))
+
+    def told(self, locale: SaidLocale) -> str:
+        """The message for a person who reads this language."""
+        return "\n  ".join(told(problem, locale) for problem in self.problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,29 +76,45 @@ def fitted(session: Session, settings: LedgerSettings, tariff: Tariff, version: 
     city_lines = [line for line in lines(session) if line.active]
     if (tariff.currency, tariff.exponent) != (_CURRENCY, 0):
         problems.append(
-            f"The city settles in rial, the tariff is in {tariff.currency}: write amounts in IRR, and"
-            " exponent = 0 in mancard.toml."
+            say(
+                "The city settles in rial, the tariff is in {currency}: write amounts in IRR, and"
+                " exponent = 0 in mancard.toml.",
+                currency=tariff.currency,
+            )
         )
     if tariff.zone_name != settings.zone:
         problems.append(
-            f"The city's time zone is {settings.zone}, the tariff's {tariff.zone_name}: write"
-            f' zone = "{settings.zone}" in mancard.toml.'
+            say(
+                "The city's time zone is {ours}, the tariff's {its}: write"
+                ' zone = "{ours}" in mancard.toml.',
+                ours=settings.zone,
+                its=tariff.zone_name,
+            )
         )
     starts = settings.day_starts_at
     if tariff.service_day_starts_s != starts.hour * 3600 + starts.minute * 60:
         problems.append(
-            f"The city's service day starts at {starts:%H:%M}, the tariff's does not: write"
-            f' service_day_starts = "{starts:%H:%M}" in mancard.toml.'
+            say(
+                "The city's service day starts at {time}, the tariff's does not: write"
+                ' service_day_starts = "{time}" in mancard.toml.',
+                time=f"{starts:%H:%M}",
+            )
         )
     ready = with_network(session, tariff)
-    problems += _taken(tariff.lines, ready.lines, "line") + _taken(tariff.areas, ready.areas, "area")
+    problems += _taken(tariff.lines, ready.lines, say("line")) + _taken(
+        tariff.areas, ready.areas, say("area")
+    )
     problems += [
-        f"Line {line.name} ({line.route_id}) has no fare: add a leg rule for it, or a [default_fare]."
+        say(
+            "Line {name} ({id}) has no fare: add a leg rule for it, or a [default_fare].",
+            name=line.name,
+            id=line.route_id,
+        )
         for line in city_lines
         if not _has_fare(ready, line.route_id, ready.routes.get(line.route_id, EMPTY))
     ]
     if problems:
-        raise DoesNotFit("\n  ".join(problems))
+        raise DoesNotFit(problems)
     return replace(ready, version=version)
 
 
@@ -203,8 +228,14 @@ def _view(row: TariffRequest, asked: ApprovalView, published: Mapping[str, int])
 def _taken(own: Mapping[int, str], networks: Mapping[int, str], what: str) -> list[str]:
     """A number that both give must be the same thing's."""
     return [
-        f"The number {number} is {what} {networks[number]} of the network and {name} of the tariff: correct"
-        " [numbers] in mancard.toml."
+        say(
+            "The number {number} is {what} {ours} of the network and {its} of the tariff: correct"
+            " [numbers] in mancard.toml.",
+            number=number,
+            what=what,
+            ours=networks[number],
+            its=name,
+        )
         for number, name in own.items()
         if networks[number] != name
     ]

@@ -47,7 +47,7 @@ from fare.tariffs.publishing import (
 from fare.web.console import Console, Reader
 from fare.web.security import from_own_page, protect
 from fare.web.tariffs_comparing import MOST_DAYS, Comparisons
-from fare.web.tariffs_shown import category_names, chosen_tariff, plot, signed, told, told_faults
+from fare.web.tariffs_shown import category_names, chosen_tariff, plot, refusal, signed, told, told_faults
 from fare.web.tariffs_start import BadStart, read_start
 from fare.web.tariffs_trials import cases_routes, try_page
 
@@ -189,7 +189,7 @@ def _publishing(router: APIRouter, console: Console, comparisons: Comparisons) -
                     effect=found.comparison,
                 )
         except OperatorError as fault:
-            return again("tariff.refused.fit", str(fault))
+            return again("tariff.refused.fit", refusal(fault, console.reader(request)))
         return _to(f"/tariffs/requests/{asked.approval_id}")
 
     @router.post("/tariffs/requests/{approval_id}")
@@ -338,7 +338,7 @@ def _draft(
         draft=found,
         faults=told_faults(found.faults[:MOST_FAULTS_SHOWN], reader),
         warnings=told_faults(found.warnings[:MOST_FAULTS_SHOWN], reader),
-        misfit=None if found.tariff is None else _misfit(console, found),
+        misfit=None if found.tariff is None else _misfit(console, found, reader),
         told=() if shown is None else told(shown, reader),
         typed=typed or _proposed_start(console, reader),
         may_ask=who.may(ASK),
@@ -412,7 +412,7 @@ def _shown_effect(console: Console, request: Request, effect: Effect | None, tar
     }
 
 
-def _misfit(console: Console, found: DraftView) -> str | None:
+def _misfit(console: Console, found: DraftView, reader: Reader) -> str | None:
     """Why this city could not run the draft as it is, or None; its start is another question."""
     if found.tariff is None:
         return None
@@ -422,7 +422,7 @@ def _misfit(console: Console, found: DraftView) -> str | None:
             ready = fitted(session, console.settings, found.tariff, next_version(session))
             check_publication(session, ready, now.replace(microsecond=0) + timedelta(seconds=1), now)
         except OperatorError as fault:
-            return str(fault)
+            return refusal(fault, reader)
     return None
 
 

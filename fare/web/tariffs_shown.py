@@ -10,6 +10,7 @@ from typing import Final
 
 from sqlmodel import Session
 
+from fare.core.errors import OperatorError
 from fare.core.tariff.loading import TariffFault
 from fare.core.tariff.loading.saying import told as told_in
 from fare.core.tariff.model import Tariff
@@ -18,7 +19,7 @@ from fare.core.tariff.sentences import Topic, abridged, topic_title
 from fare.distribution import tariff_history
 from fare.tariffs.drafts import draft
 from fare.tariffs.effects import Bar, Effect
-from fare.tariffs.publishing import publication_request, with_network
+from fare.tariffs.publishing import DoesNotFit, publication_request, with_network
 from fare.web.console import Reader
 
 MOST_SENTENCES: Final = 1_500
@@ -97,6 +98,11 @@ def told_faults(found: Sequence[TariffFault], reader: Reader) -> tuple[ToldFault
         )
         for each in found
     )
+
+
+def refusal(fault: OperatorError, reader: Reader) -> str:
+    """Why something was refused; in the reader's language where it is about the tariff itself."""
+    return fault.told(language(reader)) if isinstance(fault, DoesNotFit) else str(fault)
 
 
 def chosen_tariff(session: Session, name: str) -> Tariff | None:

@@ -21,7 +21,8 @@ SaidLocale = Literal["fa", "en"]
 Part = str | int
 
 _PART: Final = re.compile(r"\{([a-z_]+)(:,)?\}")
-_CODE: Final = re.compile(r"`([^`]*)`")
+_PIECE: Final = re.compile(r"`([^`]*)`|" + _PART.pattern)
+"""In Persian: what is typed as it is, or a part."""
 
 
 class Said(str):
@@ -67,10 +68,8 @@ def told(text: str, locale: SaidLocale) -> str:
     """
     if not isinstance(text, Said):
         return text
-    template, parts = text.template, text.parts
-    if locale == "fa":
-        template = _CODE.sub(lambda code: isolated(code[1]), WORDS.get(template, template))
-    return _PART.sub(lambda found: _part(parts[found[1]], bool(found[2]), locale), template)
+    words = WORDS.get(text.template, text.template) if locale == "fa" else text.template
+    return _PIECE.sub(lambda found: _piece(found, text.parts, locale), words)
 
 
 def packed(text: str) -> str | list[Any]:
@@ -92,16 +91,23 @@ def unpacked(plain: str | list[Any]) -> str:
 
 
 def _said(template: str, parts: Mapping[str, Part]) -> Said:
-    def english(found: re.Match[str]) -> str:
-        part = parts[found[1]]
-        return f"{part:,}" if found[2] and isinstance(part, int) else str(part)
-
-    said = Said(_PART.sub(english, template))
+    said = Said(_plain(template, parts))
     said.template, said.parts = template, parts
     return said
 
 
-def _part(part: Part, separators: bool, locale: SaidLocale) -> str:
+def _plain(template: str, parts: Mapping[str, Part]) -> str:
+    def plain(found: re.Match[str]) -> str:
+        part = parts[found[1]]
+        return f"{part:,}" if found[2] and isinstance(part, int) else str(part)
+
+    return _PART.sub(plain, template)
+
+
+def _piece(found: re.Match[str], parts: Mapping[str, Part], locale: SaidLocale) -> str:
+    if found[1] is not None:
+        return isolated(_plain(found[1], parts))  # to be typed or copied: no marks and no other digits inside
+    part, separators = parts[found[2]], bool(found[3])
     if isinstance(part, int):
         digits = f"{part:,}" if separators else str(part)
         return persian_digits(digits.replace(",", "٬")) if locale == "fa" else digits

@@ -1,4 +1,4 @@
-"""What can be wrong with a case by which a tariff is tried, in Persian. Words only, as in `words_fa`."""
+"""What can be wrong with a case, or keep a tariff from a city, in Persian. Words only, as in `words_fa`."""
 
 from __future__ import annotations
 
@@ -131,5 +131,34 @@ CASE_WORDS: Final[Mapping[str, str]] = {
     ),
     "a number in it has too many digits. Do: write a shorter one.": (
         "عددی در آن رقم‌های بسیار زیادی دارد. کوتاه‌ترش کنید."
+    ),
+    # whether the city can run it
+    "line": "خط",
+    (
+        "The city settles in rial, the tariff is in {currency}: write amounts in IRR, and"
+        " exponent = 0 in mancard.toml."
+    ): (
+        "حساب شهر به ریال است و تعرفه به {currency}: مبلغ‌ها را به `IRR` بنویسید و در `mancard.toml` کلید "
+        "`exponent = 0` را."
+    ),
+    "The city's time zone is {ours}, the tariff's {its}: write zone = \"{ours}\" in mancard.toml.": (
+        'منطقهٔ زمانی شهر {ours} است و منطقهٔ تعرفه {its}: در `mancard.toml` بنویسید `zone = "{ours}"`.'
+    ),
+    (
+        "The city's service day starts at {time}, the tariff's does not: write"
+        ' service_day_starts = "{time}" in mancard.toml.'
+    ): (
+        "روز خدمت شهر از ساعت {time} آغاز می‌شود و روز خدمت تعرفه نه: در `mancard.toml` بنویسید "
+        '`service_day_starts = "{time}"`.'
+    ),
+    "Line {name} ({id}) has no fare: add a leg rule for it, or a [default_fare].": (
+        "خط {name} ({id}) کرایه ندارد: یک قاعدهٔ سفر برای آن یا `[default_fare]` اضافه کنید."
+    ),
+    (
+        "The number {number} is {what} {ours} of the network and {its} of the tariff: correct"
+        " [numbers] in mancard.toml."
+    ): (
+        "شمارهٔ {number} در شبکه {what} {ours} است و در تعرفه {its}: جدول `[numbers]` را در `mancard.toml` "
+        "تصحیح کنید."
     ),
 }

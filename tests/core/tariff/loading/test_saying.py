@@ -35,6 +35,7 @@ def templates() -> dict[str, str]:
         if isinstance(call.func, ast.Name) and call.func.id == "say":
             template = call.args[0]
             assert isinstance(template, ast.Constant), f"{place}: a template is written out"
+            assert isinstance(template.value, str)
             given = {keyword.arg for keyword in call.keywords}
             assert given == {part.strip("{:,}") for part in PARTS.findall(template.value)}, place
             found[template.value] = place
@@ -86,6 +87,14 @@ def test_what_is_said_may_hold_what_is_said_and_braces() -> None:
     text = say("write {words}", words=any_of(["{words}", "b", "c"]))
     assert text == "write {words} or b or c"
     assert told(text, "fa") == "\u2068{words}\u2069 یا \u2068b\u2069 یا \u2068c\u2069 بنویسید"
+
+
+def test_what_is_to_be_typed_holds_no_marks() -> None:
+    """Somebody copies it into a file."""
+    assert (
+        told(say('add a line {key} = "…"', key="product"), "fa")
+        == 'سطر \u2068product = "…"\u2069 را اضافه کنید'
+    )
 
 
 def test_what_was_kept_is_told_in_both_languages() -> None:
