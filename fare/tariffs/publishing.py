@@ -15,7 +15,7 @@ from sqlmodel import Session, col, func, select
 from fare.core.errors import OperatorError
 from fare.core.signed import canonical
 from fare.core.tariff.loading.saying import SaidLocale, say, told
-from fare.core.tariff.model import EMPTY, Tariff
+from fare.core.tariff.model import EMPTY, LegRule, Tariff
 from fare.distribution import (
     check_publication,
     newest_version,
@@ -70,7 +70,8 @@ def fitted(session: Session, settings: LedgerSettings, tariff: Tariff, version: 
     """The tariff as this city's buses get it: numbered, with the lines and areas of the network.
 
     Raises DoesNotFit with every reason: another currency, zone or service day than the city's, a line or an
-    area whose number the tariff gives to another, a line that costs nothing that anybody wrote down.
+    area whose number the tariff gives to another, a line without a fare, also where a bus does not know its
+    area: it would refuse everybody.
     """
     problems: list[str] = []
     city_lines = [line for line in lines(session) if line.active]
@@ -104,15 +105,7 @@ def fitted(session: Session, settings: LedgerSettings, tariff: Tariff, version: 
     problems += _taken(tariff.lines, ready.lines, say("line")) + _taken(
         tariff.areas, ready.areas, say("area")
     )
-    problems += [
-        say(
-            "Line {name} ({id}) has no fare: add a leg rule for it, or a [default_fare].",
-            name=line.name,
-            id=line.route_id,
-        )
-        for line in city_lines
-        if not _has_fare(ready, line.route_id, ready.routes.get(line.route_id, EMPTY))
-    ]
+    problems += _without_fare(ready, city_lines)
     if problems:
         raise DoesNotFit(problems)
     return replace(ready, version=version)
@@ -248,12 +241,38 @@ def _routes(tariff: Tariff, city_lines: list[LineView]) -> dict[str, str]:
     return {**ours, **tariff.routes}
 
 
-def _has_fare(tariff: Tariff, route: str, network: str) -> bool:
-    """Whether a leg rule can match this line at all, or a default fare stands in for it."""
+def _without_fare(tariff: Tariff, city_lines: Sequence[LineView]) -> list[str]:
+    """What is to be said of lines that no rule prices, or none where a bus does not know its area."""
+    placeless = [rule for rule in tariff.leg_rules if (rule.from_area_id, rule.to_area_id) == (EMPTY, EMPTY)]
+    problems: list[str] = []
+    for line in city_lines:
+        if not _has_fare(tariff, tariff.leg_rules, line.route_id):
+            problems.append(
+                say(
+                    "Line {name} ({id}) has no fare: add a leg rule for it, or a [default_fare].",
+                    name=line.name,
+                    id=line.route_id,
+                )
+            )
+        elif not _has_fare(tariff, placeless, line.route_id):
+            problems.append(
+                say(
+                    "Line {name} ({id}) has no fare where a bus does not know its area: add a"
+                    " [default_fare], or a leg rule without areas.",
+                    name=line.name,
+                    id=line.route_id,
+                )
+            )
+    return problems
+
+
+def _has_fare(tariff: Tariff, rules: Sequence[LegRule], route: str) -> bool:
+    """Whether one of these leg rules of the tariff can match the line, or a default fare stands in for it."""
+    network = tariff.routes.get(route, EMPTY)
     if {route, network, EMPTY} & tariff.default_products.keys():
         return True
-    listed = {rule.network_id for rule in tariff.leg_rules} - {EMPTY}
-    if network != EMPTY and network in listed:
+    if network != EMPTY and any(rule.network_id == network for rule in rules):
         return True
-    open_to_all = any(rule.network_id == EMPTY for rule in tariff.leg_rules)
+    listed = {rule.network_id for rule in tariff.leg_rules} - {EMPTY}
+    open_to_all = any(rule.network_id == EMPTY for rule in rules)
     return open_to_all and (tariff.uses_priority or network not in listed)

@@ -165,6 +165,26 @@ def test_a_default_fare_or_a_rule_for_all_covers_a_line(
             assert fitted(session, settings, covered, 1).version == 1
 
 
+def test_a_tariff_by_areas_alone_would_refuse_everybody_on_a_bus_that_knows_no_area(
+    city: Engine, settings: LedgerSettings, tariff: Tariff
+) -> None:
+    by_area = (LegRule("a", "single", from_area_id="north"), LegRule("b", "single", to_area_id="north"))
+    zones = replace(tariff, leg_rules=by_area, default_products={})
+    with pytest.raises(DoesNotFit) as told, write(city) as session:
+        ask(session, settings, zones)
+    for line in ("Line 5 · x (r-5)", "Line 6 · x (r-6)"):
+        assert f"{line} has no fare where a bus does not know its area" in str(told.value)
+    assert len(told.value.problems) == 2, "each line is named once"
+    anywhere = LegRule("c", "single", network_id="r-5")
+    with read(city) as session:
+        for covered in (
+            replace(zones, default_products={EMPTY: "single"}),
+            replace(zones, leg_rules=(*by_area, anywhere), default_products={"r-6": "single"}),
+            replace(zones, leg_rules=(*by_area, LegRule("c", "single"))),
+        ):
+            assert fitted(session, settings, covered, 1).version == 1
+
+
 def test_an_approval_that_comes_after_the_start_publishes_nothing(
     city: Engine, settings: LedgerSettings, tariff: Tariff
 ) -> None:

@@ -155,6 +155,13 @@ CASE_WORDS: Final[Mapping[str, str]] = {
         "خط {name} ({id}) کرایه ندارد: یک قاعدهٔ سفر برای آن یا `[default_fare]` اضافه کنید."
     ),
     (
+        "Line {name} ({id}) has no fare where a bus does not know its area: add a [default_fare], or a"
+        " leg rule without areas."
+    ): (
+        "خط {name} ({id}) جایی که اتوبوس ناحیهٔ خود را نمی‌داند کرایه ندارد: `[default_fare]` یا یک قاعدهٔ"
+        " سفر بدون ناحیه اضافه کنید."
+    ),
+    (
         "The number {number} is {what} {ours} of the network and {its} of the tariff: correct"
         " [numbers] in mancard.toml."
     ): (
