@@ -90,7 +90,7 @@ def statements(day: DayArgument) -> None:
 def adjustments(
     day: DayArgument,
     card: Annotated[int | None, typer.Option("--card", metavar="SERIAL", help="Of this card alone.")] = None,
-    language: Annotated[str, typer.Option("--language", metavar="fa|en", help="Of the reasons.")] = "fa",
+    language: Annotated[str, typer.Option("--language", metavar="fa|en", help="Of the reasons.")] = "en",
 ) -> None:
     """Print what the day's fares were adjusted by after all rides of their riders were known, and why."""
     from typing import get_args

@@ -187,6 +187,8 @@ class CityRun:
             f"                   the bus scans every picture that appears in {settings.state_dir / SCANS}",
             f"  the service day  {self._ledger_url}/finance/day",
             f"                   sign in as {sign_in.name}, {password}",
+            f"  the tariff       {self._ledger_url}/tariffs",
+            "                   read it, upload another, try it, and publish it with a second person",
             f"  the API          {self._ledger_url}/docs",
             "",
             f"  City, owners, prices and payments are a sample. Everything is kept in {settings.state_dir}.",

@@ -63,7 +63,7 @@ def test_two_people_publish_a_folder(people: Commands, monkeypatch: pytest.Monke
     status, out, said = people("tariff", "publish", "--approve", number[1], "--as", "reza")
     assert status == 0, said
     assert "35,000 rial" in out, "who allows sees what was asked for"
-    assert "Published: version 1" in out
+    assert "Published: version 1, in force from 2099-03-21T04:00:00+03:30." in out, "in the time of the city"
     assert published() == [(NOWRUZ, 1)]
     with read(open_engine(LedgerSettings().database_url)) as session:
         assert current_tariff(session, NOWRUZ).name == "کرایهٔ نمونهٔ ارومیه ۱۴۰۵"

@@ -193,7 +193,8 @@ def _give(engine: Engine, asked: PublicationRequest, name: str) -> None:
         done = approve_and_publish(session, asked.approval_id, asked.looked_at, name, _now())
     if not isinstance(done, PublicationRequest):
         raise OperatorError(f"{name} cannot approve this: {_REFUSED[done.value]}.")
-    print(f"Published: version {done.tariff.version}, in force from {done.starts_at.isoformat()}.")
+    starts = done.starts_at.astimezone(done.tariff.zone)
+    print(f"Published: version {done.tariff.version}, in force from {starts.isoformat()}.")
     print("Buses get it with their next sync, and switch to it by themselves.")
 
 

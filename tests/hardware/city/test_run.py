@@ -45,7 +45,7 @@ def is_gone(process: int) -> bool:
 
 
 def test_every_address_it_prints_answers(run: Run) -> None:
-    for path in ("/bus", "/rider/", "/finance/day", "/docs"):
+    for path in ("/bus", "/rider/", "/finance/day", "/tariffs", "/docs"):
         assert answers(run.address(path)), path
     assert "finance" in run.text()
     assert "first-sign-in.txt" in run.text() or run.password in run.text()
