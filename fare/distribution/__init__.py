@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from fare.distribution.bundles import current_bundle, unchanged_bundle
 from fare.distribution.tariffs import (
+    MAX_TARIFF_BYTES,
     NoTariffInForce,
     TariffRefused,
     check_publication,
     current_tariff,
+    document_size,
     newest_version,
     publication_payload,
     publication_sha256,
@@ -19,11 +21,13 @@ from fare.distribution.tariffs import (
 )
 
 __all__ = [
+    "MAX_TARIFF_BYTES",
     "NoTariffInForce",
     "TariffRefused",
     "check_publication",
     "current_bundle",
     "current_tariff",
+    "document_size",
     "newest_version",
     "publication_payload",
     "publication_sha256",

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from sqlmodel import Session, col, func, select
 
@@ -21,6 +21,11 @@ from fare.core.tariff.document import from_document
 from fare.core.tariff.model import Tariff
 from fare.distribution.models import PublishedTariff
 from fare.staff import Action, use
+
+MAX_TARIFF_BYTES: Final = 3 << 20
+"""Of one document. A bundle of 16 MiB carries the one before, the current one and all to come."""
+MAX_CARRIED_BYTES: Final = 12 << 20
+"""Of all that a bundle carries: what buses cannot take would keep keys and denials from them too."""
 
 
 class NoTariffInForce(OperatorError):
@@ -49,6 +54,11 @@ def publication_payload(tariff: Tariff, starts_at: datetime) -> dict[str, Any]:
     }
 
 
+def document_size(tariff: Tariff) -> int:
+    """The bytes of a tariff's document; buses take MAX_TARIFF_BYTES."""
+    return len(canonical(tariff.to_document()))
+
+
 def check_publication(session: Session, tariff: Tariff, starts_at: datetime, now: datetime) -> None:
     """Raise TariffRefused for what cannot be published: nobody is asked for what would be refused.
 
@@ -69,6 +79,36 @@ def check_publication(session: Session, tariff: Tariff, starts_at: datetime, now
     if not tariff.products or not (tariff.leg_rules or tariff.default_products):
         raise TariffRefused("This tariff prices no leg at all: add a fare product and a leg rule.")
     from_document(tariff.to_document())
+    size = document_size(tariff)
+    if size > MAX_TARIFF_BYTES:
+        raise TariffRefused(
+            f"The tariff comes to {size >> 10:,} KiB, and buses take {MAX_TARIFF_BYTES >> 10:,}: say it with"
+            " fewer rows."
+        )
+    carried = size + sum(
+        session.exec(
+            select(func.length(PublishedTariff.document)).where(
+                col(PublishedTariff.starts_at) >= _before_current(session, now)
+            )
+        )
+    )
+    if carried > MAX_CARRIED_BYTES:
+        raise TariffRefused(
+            "The tariffs that buses carry together would be too large: wait until one that is to come has"
+            " started."
+        )
+
+
+def _before_current(session: Session, now: datetime) -> datetime:
+    """When the tariff before the one in force started: what started earlier is carried no more."""
+    starts = session.exec(
+        select(PublishedTariff.starts_at)
+        .where(col(PublishedTariff.starts_at) <= now)
+        .distinct()
+        .order_by(col(PublishedTariff.starts_at).desc())
+        .limit(2)
+    ).all()
+    return starts[-1] if starts else now
 
 
 def publish_tariff(

@@ -33,6 +33,7 @@ TARIFF_FILES: Final = (
 COVERAGE_FILES: Final = ("trips.txt", "stop_times.txt")
 """Read only to find legs without a fare, and left out where they are too large."""
 
+_PACKED: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _CHUNK: Final = 1 << 20
 _OF_MACS: Final = "__MACOSX/"
 _TOO_LARGE_MEND: Final = say("leave out what the tariff does not need")
@@ -153,6 +154,18 @@ def _members(archive: zipfile.ZipFile) -> dict[str, bytes]:
         if info.flag_bits & 0x1:
             faults.append(
                 TariffFault(name, None, "", say("it is encrypted"), say("make the zip without a password"))
+            )
+            continue
+        if info.compress_type not in _PACKED:
+            # LZMA lets a file say how much memory its reader takes, and packs what no database packs again.
+            faults.append(
+                TariffFault(
+                    name,
+                    None,
+                    "",
+                    say("it is packed in a way that is not read here"),
+                    say("make the zip with the usual compression (deflate)"),
+                )
             )
             continue
         if stat.S_ISLNK(info.external_attr >> 16):

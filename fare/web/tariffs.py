@@ -27,6 +27,7 @@ from fare.staff import FOUR_EYES, Action, Right, SignedIn
 from fare.tariffs.drafts import (
     MAX_UPLOAD_BYTES,
     DraftView,
+    TooManyDrafts,
     check_upload,
     discard_draft,
     draft,
@@ -119,8 +120,11 @@ def _drafting(router: APIRouter, console: Console, comparisons: Comparisons) -> 
         if file is None or not content or len(content) > MAX_UPLOAD_BYTES:
             return _list(console, request, who, 422, "tariffs.refused.no_file")
         checked = check_upload(file.filename or "tariff.zip", content)
-        with write(console.engine) as session:
-            kept = store_draft(session, checked, who.member.staff_id, console.clock())
+        try:
+            with write(console.engine) as session:
+                kept = store_draft(session, checked, who.member.staff_id, console.clock())
+        except TooManyDrafts:
+            return _list(console, request, who, 409, "tariffs.refused.too_many")
         return _to(f"/tariffs/drafts/{kept.draft_id}")
 
     @router.post("/tariffs/drafts/{draft_id}/discard")

@@ -22,6 +22,7 @@ from fare.core.tariff.model import FareProduct, flat_tariff
 from fare.database.engine import read, write
 from fare.distribution import current_tariff, tariff_history
 from fare.network.models import Line
+from fare.tariffs.drafts import draft as draft_of
 from fare.tariffs.drafts import drafts
 from fare.tariffs.publishing import publication_requests
 from fare.web.tariffs_start import BadStart, read_start
@@ -183,7 +184,8 @@ def test_a_faulty_folder_is_kept_with_a_table_of_its_faults(visitor: Visitor, ci
     assert post(visitor, "/tariffs/drafts", file=b"").status_code == 422
     upload(visitor, b"no zip")
     with read(city) as session:
-        assert [found.tariff for found in drafts(session)] == [None, None]
+        found = [draft_of(session, each.draft_id) for each in drafts(session)]
+        assert [each is not None and each.tariff is None for each in found] == [True, True]
     assert post(visitor, f"{draft}/discard").headers["location"] == "/tariffs"
     assert visitor.get(draft).status_code == 404
 

@@ -37,6 +37,10 @@ class _Checked:
     findings: Findings
     days: dict[tuple[str, ...], int]
     gaps: dict[frozenset[str], str]
+    buyers: dict[str, set[str]]
+    """product -> the rider categories it is sold to; passes, which no tap buys, are left out"""
+    conceded: frozenset[str]
+    """rider categories with a concession: it is one of their fallback's fare"""
 
 
 def check_coverage(tariff: Tariff, patterns: Patterns, findings: Findings) -> None:
@@ -51,7 +55,16 @@ def check_coverage(tariff: Tariff, patterns: Patterns, findings: Findings) -> No
             say("{problem}: legs without a fare may be overlooked", problem=patterns.problem),
             say("give the trips to the check if the fares depend on areas"),
         )
-    checked = _Checked(tariff, index_of(tariff), patterns, findings, _days(tariff), {})
+    checked = _Checked(
+        tariff,
+        index_of(tariff),
+        patterns,
+        findings,
+        _days(tariff),
+        {},
+        _buyers(tariff),
+        frozenset(one for each in tariff.concessions for one in each.covers.rider_categories),
+    )
     prices_read = not any(each.file in (PRODUCTS, CATEGORIES) for each in findings.faults)
     told: set[tuple[str, str]] = set()
     covered: set[tuple[LegRule, ...]] = set()
@@ -101,14 +114,12 @@ def _check_riders(
 ) -> None:
     """Each rider category must be able to buy one of the rules' products with some medium."""
     tariff = checked.tariff
-    passes = {each.product_id for each in tariff.passes}
-    products = {rule.fare_product_id for rule in rules}
-    buyers = {each.rider_category_id for each in tariff.products if each.product_id in products - passes}
+    buyers = {one for rule in rules for one in checked.buyers.get(rule.fare_product_id, ())}
+    if EMPTY in buyers:
+        return
     for category in tariff.rider_categories:
         category_id = category.rider_category_id
-        # A concession for the category is one of its fallback's fare.
-        conceded = any(category_id in each.covers.rider_categories for each in tariff.concessions)
-        if category_id in buyers or EMPTY in buyers or conceded or (category_id, "") in told:
+        if category_id in buyers or category_id in checked.conceded or (category_id, "") in told:
             continue
         told.add((category_id, ""))
         checked.findings.fault(
@@ -122,6 +133,15 @@ def _check_riders(
             ),
             say("add a row to fare_products.txt for this category, or one without a category"),
         )
+
+
+def _buyers(tariff: Tariff) -> dict[str, set[str]]:
+    passes = {each.product_id for each in tariff.passes}
+    found: dict[str, set[str]] = {}
+    for each in tariff.products:
+        if each.product_id not in passes:
+            found.setdefault(each.product_id, set()).add(each.rider_category_id)
+    return found
 
 
 def _named(tariff: Tariff, leg: PossibleLeg, route: str) -> str:

@@ -118,6 +118,12 @@ TOML_WORDS: Final[Mapping[str, str]] = {
     "the zip holds more than {most:,} files": "زیپ بیش از {most:,} فایل دارد",
     "the zip holds it twice": "این فایل دو بار در زیپ آمده است",
     "it is encrypted": "رمز دارد",
+    "it is packed in a way that is not read here": "به روشی فشرده شده است که اینجا خوانده نمی‌شود",
+    "make the zip with the usual compression (deflate)": "فایل `zip` را با فشرده‌سازی معمول (`deflate`) بسازید",
+    "its document comes to {kib:,} KiB, and buses take {most:,}": (
+        "سند آن {kib:,} کیبی‌بایت می‌شود و اتوبوس‌ها {most:,} می‌پذیرند"
+    ),
+    "say it with fewer rows": "آن را با سطرهای کمتری بنویسید",
     "make the zip without a password": "زیپ را بدون گذرواژه بسازید",
     "the zip holds no file of a tariff": "در زیپ هیچ فایلی از تعرفه نیست",
     "zip the files themselves, or the one folder that holds them": (
