@@ -119,7 +119,8 @@ def adjustments(
             f"{each.medium_kind} {each.medium_ref}, ride {each.counter}, line {each.line}: charged"
             f" {each.charged_rial:,}, adjusted by {each.rider_rial:+,} rial ({each.cause}): {why}"
         )
-    print(f"{len(shown)} adjustments, {sum(each.rider_rial for each in shown):+,} rial.")
+    count = "1 adjustment" if len(shown) == 1 else f"{len(shown)} adjustments"
+    print(f"{count}, {sum(each.rider_rial for each in shown):+,} rial.")
 
 
 @app.command()

@@ -216,7 +216,7 @@ def _show(asked: PublicationRequest, locale: TariffLocale) -> None:
     total = effect.total
     print(
         f"  On {_count(effect.rides, 'ride')} of {effect.since} to {effect.until}: "
-        f"{_count(total.more, 'rider')} pay more, {total.less:,} less, {total.same:,} the same; "
+        f"{_count(total.more, 'rider')} would pay more, {total.less:,} less, {total.same:,} the same; "
         f"revenue {total.difference:+,} rial."
     )
     if effect.sampled:
