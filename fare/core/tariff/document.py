@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from fare.core.errors import MalformedDocument
+from fare.core.fields import uint
 from fare.core.tariff.model import DOCUMENT_FORMAT, Tariff
 from fare.core.tariff.plain import from_map
 
@@ -23,6 +24,6 @@ def from_document(document: Any) -> Tariff:
     if not isinstance(document, dict):
         raise MalformedDocument("tariff: not a map")
     parts = dict(cast("dict[Any, Any]", document))
-    if parts.pop("format", None) != DOCUMENT_FORMAT:
+    if uint(parts.pop("format", None), "tariff: format") != DOCUMENT_FORMAT:
         raise MalformedDocument(f"tariff: only format {DOCUMENT_FORMAT} is known here: update the software")
     return from_map(Tariff, parts, "tariff")
