@@ -6,6 +6,7 @@ auditor reads. What a tariff costs and whether it may be published is decided el
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Annotated, Any, Final
@@ -15,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from fare.core.errors import OperatorError
+from fare.core.tariff.model import Tariff
 from fare.database.engine import read, write
 from fare.distribution import (
     NoTariffInForce,
@@ -285,6 +287,7 @@ def _list(
         since=since,
         told=() if current is None else told(current, reader)[:MOST_TOPICS_LISTED],
         coming=[(at, each) for at, each in history if at > now],
+        replaced=_replaced(history),
         earlier=[
             (at, each)
             for at, each in reversed(history)
@@ -295,6 +298,12 @@ def _list(
         may_ask=who.may(ASK),
         most_mib=MAX_UPLOAD_BYTES >> 20,
     )
+
+
+def _replaced(history: Sequence[tuple[datetime, Tariff]]) -> dict[int, int]:
+    """Version -> the one that holds in its place: of those that start together the last published holds."""
+    holding = {at: each.version for at, each in history}
+    return {each.version: holding[at] for at, each in history if each.version != holding[at]}
 
 
 def _version(console: Console, request: Request, who: SignedIn, version: str) -> Response:

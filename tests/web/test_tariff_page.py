@@ -132,6 +132,21 @@ def test_from_an_upload_over_two_people_to_the_buses(visitor: Visitor, city: Eng
     assert post(visitor, request, {"sha256": looked_at[1]}).status_code == 409, "once"
 
 
+def test_a_tariff_that_another_replaces_before_it_starts_is_shown_as_withdrawn(
+    visitor: Visitor, city: Engine
+) -> None:
+    coming = NOW + timedelta(days=7)
+    with write(city) as session:
+        for version in (2, 3):
+            publish(session, flat_tariff(version, "یکسان", {0: FareProduct("a", "a", 30_000)}), coming)
+    visitor.sign_in("sara")
+    page = visitor.get("/tariffs").text
+    rows = {each: page.partition(f'data-version="{each}"')[2].partition("</tr>")[0] for each in (2, 3)}
+    assert "پس گرفته شده: نسخهٔ ۳" in rows[2]
+    assert "منتشر شده" not in rows[2]
+    assert "منتشر شده" in rows[3]
+
+
 def test_who_asked_cannot_allow_and_one_who_reads_cannot_ask(visitor: Visitor, city: Engine) -> None:
     draft = upload(visitor.sign_in("sara"), zipped())
     request = post(
