@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
@@ -26,6 +26,9 @@ MAX_TARIFF_BYTES: Final = 3 << 20
 """Of one document. A bundle of 16 MiB carries the one before, the current one and all to come."""
 MAX_CARRIED_BYTES: Final = 12 << 20
 """Of all that a bundle carries: what buses cannot take would keep keys and denials from them too."""
+
+LATEST_START: Final = timedelta(days=36_500)
+"""From its publication: what stays forever in everybody's list has a date in every calendar."""
 
 
 class NoTariffInForce(OperatorError):
@@ -73,6 +76,10 @@ def check_publication(session: Session, tariff: Tariff, starts_at: datetime, now
     if starts_at < now:
         raise TariffRefused(
             "A tariff cannot start in the past, where rides were paid by another: choose a later start."
+        )
+    if starts_at - now > LATEST_START:
+        raise TariffRefused(
+            f"A tariff starts within {LATEST_START.days // 365} years: choose an earlier start."
         )
     if starts_at.microsecond:
         raise TariffRefused("A tariff starts on a whole second: leave out the fraction.")

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
+import pytest
+
+from fare.core.errors import OperatorError
+from fare.core.tariff.loading import load_tariff
 from fare.core.tariff.model import (
     Concession,
     Direction,
@@ -18,6 +23,7 @@ from fare.core.tariff.model import (
     flat_tariff,
 )
 from fare.core.tariff.sentences import Topic, abridged, sentences
+from fare.tariffs.publication.cli import _instant
 
 FLAT = flat_tariff(1, "flat", {0: FareProduct("single", "Single", 35_000)})
 
@@ -86,3 +92,28 @@ def test_a_thousand_fares_push_nothing_else_out_of_sight() -> None:
         assert len(fares) == most
         assert fares[-1].startswith(f"{1_600 - most + 1:,} more rules are not told here")
         assert "Club: 1% of the fare is paid." in [each.text for each in told]
+
+
+@pytest.mark.parametrize(
+    "name", ["Single\u202e000,53", "Single\n  - Free.", "\x1b[1ASingle", "Sin\u200bgle", "\u2069x"]
+)
+def test_a_name_that_turns_what_stands_beside_it_is_refused(name: str) -> None:
+    """On a page it moves the digits of an amount, in a terminal it writes over the line above."""
+    products = f'fare_product_id,fare_product_name,amount,currency\nsingle,"{name}",35000,IRR\n'
+    rules = b"leg_group_id,fare_product_id\nbus,single\n"
+    found = load_tariff({"fare_products.txt": products.encode(), "fare_leg_rules.txt": rules})
+    assert [(fault.file, fault.row) for fault in found.faults] == [("fare_products.txt", 2)]
+    assert "nobody sees" in found.faults[0].problem
+    assert name not in str(found.faults[0])
+    toml = f"[tariff]\nname = {json.dumps(name)}\n".encode()
+    plain = products.replace(name, "بلیت\u200cها").encode()
+    found = load_tariff({"fare_products.txt": plain, "fare_leg_rules.txt": rules, "mancard.toml": toml})
+    assert [fault.file for fault in found.faults] == ["mancard.toml"]
+
+
+@pytest.mark.parametrize(
+    "at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2027-03-21T00:00:00"]
+)
+def test_a_start_that_is_no_instant_is_refused_in_a_sentence(at: str) -> None:
+    with pytest.raises(OperatorError, match="names no instant"):
+        _instant(at)

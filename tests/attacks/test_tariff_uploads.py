@@ -20,7 +20,7 @@ from fare.core.tariff.loading.patterns import read_patterns
 from fare.core.tariff.loading.tables import Tables
 from fare.core.tariff.model import FareProduct, ProductPrice, Tariff, flat_tariff
 from fare.database.engine import read, write
-from fare.distribution import MAX_TARIFF_BYTES, TariffRefused, document_size
+from fare.distribution import MAX_TARIFF_BYTES, TariffRefused, check_publication, document_size
 from fare.distribution import tariffs as distributed
 from fare.tariffs.drafts import MOST_DRAFTS, TooManyDrafts, check_upload, discard_draft, drafts, store_draft
 from tests.tariffs.published import publish
@@ -110,6 +110,9 @@ def test_a_tariff_that_buses_cannot_take_is_not_published(
     """A bundle above its limit is refused by every bus: no key and no denial would reach one any more."""
     with write(engine) as session:
         publish(session, large(1, 100_000), AT)
+        # A start that no Jalali calendar has would break the list of tariffs for ever: requests stay.
+        with pytest.raises(TariffRefused, match="within 100 years"):
+            check_publication(session, large(2, 1_000), datetime(9999, 6, 1, tzinfo=UTC), AT)
         with pytest.raises(TariffRefused, match="fewer rows"):
             publish(session, large(2, MAX_TARIFF_BYTES + 20_000), AT + timedelta(days=1))
         monkeypatch.setattr(distributed, "MAX_CARRIED_BYTES", 250_000)

@@ -252,13 +252,14 @@ def _instant(text: str) -> datetime:
     """An aware instant. Raises OperatorError."""
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
+        instant = at.astimezone(UTC) if at.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        instant = None
+    if instant is None:
         raise OperatorError(
             f"{text!r} names no instant: write it with its offset, such as 2027-03-21T00:00:00+03:30."
         )
-    return at.astimezone(UTC)
+    return instant
 
 
 def _now() -> datetime:

@@ -19,6 +19,7 @@ from fare.core.tariff.loading.soundness import check_longest_rides, check_soundn
 from fare.core.tariff.loading.tables import Tables
 from fare.core.tariff.loading.toml_table import Source, Table
 from fare.core.tariff.loading.toml_text import FILE, TomlText
+from fare.core.tariff.loading.unseen import refuse_unseen
 from fare.core.tariff.model import RiderCategory, Service, Tariff, Timeframe
 
 DEFAULT_ZONE = "Asia/Tehran"
@@ -121,6 +122,7 @@ def _check(
     check_soundness(tariff, fares, findings)
     if unfinished:
         return
+    refuse_unseen(tariff, tables, findings)
     check_longest_rides(tariff, text, findings)
     check_counted_rides(tariff, text, findings)
     patterns = read_patterns(tables, tariff)

@@ -75,6 +75,10 @@ class Tables:
         """Whether the file is there."""
         return file in self._files
 
+    def names(self) -> list[str]:
+        """The files that are there."""
+        return list(self._files)
+
     def content(self, file: str) -> bytes | None:
         """The bytes of a file, None without it."""
         return self._files.get(file)
