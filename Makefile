@@ -15,12 +15,12 @@ PYTEST ?=
 BENCH ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench fuzz canaries lock clean
+.PHONY: help run test lint format bench fuzz agreement canaries lock clean
 
 help: ## Show this text
 	@echo "Mancard: the fare system of a city's buses."
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/ready-to-run ## Start the ledger and a virtual bus, and print the addresses to open
 	@$(BIN)/mancard run
@@ -44,6 +44,9 @@ bench: $(VENV)/ready-to-test ## Measure against the floors of the design (BENCH=
 fuzz: $(VENV)/ready-to-test ## Feed hostile bytes to card, emulator and decoders (FUZZ_SECONDS=60 for each)
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-build --require-hashes -r requirements-fuzz.txt || true
 	@$(BIN)/python -m fuzz
+
+agreement: $(VENV)/ready-to-test ## Let bus and ledger price 10,000 random taps each, on both databases (AGREEMENT_TAPS=10000)
+	AGREEMENT_TAPS=$${AGREEMENT_TAPS:-10000} AGREEMENT_EVERYWHERE=1 $(BIN)/python -m pytest -n 2 --dist load tests/system/test_tariff_agreement.py
 
 canaries: $(VENV)/ready-to-test ## Remove each defence in a copy of the tree: its test must fail
 	@scripts/canaries
