@@ -30,7 +30,7 @@ from fare.collection.models import (
 )
 from fare.collection.rides import RideKey
 from fare.collection.store import has_flag
-from fare.collection.words import Flag, MediumKind, RiderKind
+from fare.collection.words import CAUSES_OF_LESS, Flag, MediumKind, RiderKind
 from fare.core.tariff.card_state import from_wide, to_wide
 from fare.core.tariff.model import Tariff
 from fare.core.tariff.state import RiderState
@@ -45,6 +45,7 @@ _ADJUSTMENT: Final = table_of(Adjustment)
 _RIDER: Final = table_of(Rider)
 _STATE: Final = table_of(KeptState)
 _STATES_KEPT: Final = 6
+_NO_PARTS: Final = Parts()
 
 _AFTER = {
     "postgresql": "SELECT r.* FROM json_to_recordset(CAST(:places AS json)) AS k(ref text, place bigint)"
@@ -221,9 +222,27 @@ def _rows_after(connection: Connection, name: str, after: Mapping[str, int], tab
 # --- what was adjusted ------------------------------------------------------------------------------------
 
 
-def adjusted_so_far(connection: Connection, riders: Collection[RiderKey]) -> dict[RideKey, tuple[Parts, int]]:
-    """What the adjustments of these riders' rides come to, and how many there are of each ride."""
-    found: dict[RideKey, tuple[Parts, int]] = {}
+@dataclass(frozen=True, slots=True)
+class SoFar:
+    """What the adjustments of a ride come to, how many there are, and whether the newest says it was too
+    little.
+    """
+
+    parts: Parts = _NO_PARTS
+    count: int = 0
+    too_little: bool = False
+
+
+def newest_says_too_little() -> sa.ColumnElement[int]:
+    """An aggregate over a ride's adjustments: an odd number where the newest says so."""
+    return sa.func.max(
+        _ADJUSTMENT.c.number * 2 + sa.case((_ADJUSTMENT.c.cause.in_(CAUSES_OF_LESS), 1), else_=0)
+    )
+
+
+def adjusted_so_far(connection: Connection, riders: Collection[RiderKey]) -> dict[RideKey, SoFar]:
+    """The adjustments of these riders' rides."""
+    found: dict[RideKey, SoFar] = {}
     c = _ADJUSTMENT.c
     for kind, refs in _by_kind(riders).items():
         for chunk in in_chunks(refs):
@@ -237,13 +256,15 @@ def adjusted_so_far(connection: Connection, riders: Collection[RiderKey]) -> dic
                     sa.func.sum(c.commission_rial),
                     sa.func.sum(c.suspense_rial),
                     sa.func.count(),
+                    newest_says_too_little(),
                 )
                 .where(c.rider_kind == kind, c.rider_ref.in_(chunk))
                 .group_by(c.medium_kind, c.medium_ref, c.counter)
             )
-            for medium, ref, counter, *rial, count in rows:
+            for medium, ref, counter, *rial, count, newest in rows:
                 parts = Parts(*(int(each) for each in rial))
-                found[RideKey(MediumKind(medium), ref, counter)] = parts, int(count)
+                key = RideKey(MediumKind(medium), ref, counter)
+                found[key] = SoFar(parts, int(count), bool(int(newest) % 2))
     return found
 
 

@@ -26,13 +26,20 @@ from fare.collection.adjusting import Parts, cover, due_parts
 from fare.collection.bulk import insert_rows, table_of
 from fare.collection.clocks import in_order
 from fare.collection.folding import Due, Folded, fold
-from fare.collection.histories import Kept, RiderKey
+from fare.collection.histories import Kept, RiderKey, SoFar
 from fare.collection.models import Adjustment
 from fare.collection.pasts import Past, fare_of, read_pasts
 from fare.collection.posting import Cause
 from fare.collection.rides import ProvenCommit, ProvenRide, RideKey
 from fare.collection.tariffs import Tariffs, tariffs
-from fare.collection.words import CommitKind, MediumKind, RiderKind, SuspenseReason
+from fare.collection.words import (
+    CAUSES_OF_LESS,
+    AdjustmentCause,
+    CommitKind,
+    MediumKind,
+    RiderKind,
+    SuspenseReason,
+)
 from fare.core.signed import canonical
 from fare.core.tariff.model import Tariff, TransferType
 from fare.core.tariff.plain import as_map
@@ -154,7 +161,7 @@ def _compare(
     rider: RiderKey,
     past: Past,
     folded: Folded,
-    so_far: Mapping[RideKey, tuple[Parts, int]],
+    so_far: Mapping[RideKey, SoFar],
     places: AssignmentTable,
     cause: Cause,
     changes: _Changes,
@@ -167,27 +174,31 @@ def _compare(
     for i, each in enumerate(past.rides):
         if each.key in past.moved:
             continue
-        done, count = so_far.get(each.key, (Parts(), 0))
+        done = so_far.get(each.key, SoFar())
         posted = _posted(each.row)
         place = places.at(each.row.device_id, each.row.boarded_at)
         share_bps = None if place is None or place.owner_id != each.row.owner_id else place.owner_share_bps
         due_rial = min(dues[i], each.row.fare_rial) + covered[i]
-        change = due_parts(posted, _reason(each.row), due_rial, share_bps).minus(posted.plus(done))
-        if not change.is_nothing:
+        change = due_parts(posted, _reason(each.row), due_rial, share_bps).minus(posted.plus(done.parts))
+        # Who has nothing left to pay with told of a false past all the same: that is written down too.
+        too_little = extras[i] > 0 and folded.dues[i].cause in CAUSES_OF_LESS
+        if not too_little and folded.dues[i].cause in CAUSES_OF_LESS:
+            folded.dues[i].cause = AdjustmentCause.REPRICED  # what it took above the tariff paid for it
+        if not change.is_nothing or (rider.kind is RiderKind.CARD and too_little != done.too_little):
             held = each.key in past.disputed
-            told = _Told(rider, each.key, each.ride.tariff, folded.dues[i], count + 1, held)
+            told = _Told(rider, each.key, each.ride.tariff, folded.dues[i], done.count + 1, held)
             changes.rows.append((_row(told, each.row, change, cause), each.row.device_id))
     changes.kept[rider] = _worth_keeping(past, folded, extras, covered)
 
 
-def _room(past: Past, dues: Sequence[int], so_far: Mapping[RideKey, tuple[Parts, int]]) -> int:
+def _room(past: Past, dues: Sequence[int], so_far: Mapping[RideKey, SoFar]) -> int:
     """What of the card's own funds is left for fares that its chip was not debited for.
 
     It is counted from what was loaded, whatever adjustments were signed meanwhile: in whichever order rides
     come, each extra is covered or not by all of them.
     """
     here = {each.key for each in past.rides}
-    before_rial = sum(parts.rider_rial for key, (parts, _) in so_far.items() if key in past.of_rider - here)
+    before_rial = sum(done.parts.rider_rial for key, done in so_far.items() if key in past.of_rider - here)
     back_rial = sum(max(0, fare_of(each.row) - due) for each, due in zip(past.rides, dues, strict=True))
     return past.funds_rial - past.spent_rial() - before_rial + back_rial
 

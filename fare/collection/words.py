@@ -142,3 +142,7 @@ class AdjustmentCause(StrEnum):
     CLOSED = "closed"
     FALSE_STATE = "false_state"
     UNDERCHARGED = "undercharged"
+
+
+CAUSES_OF_LESS: Final = (AdjustmentCause.FALSE_STATE, AdjustmentCause.UNDERCHARGED)
+"""A rider was charged too little."""

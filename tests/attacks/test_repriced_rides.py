@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 
+from fare.collection.adjustments import told_too_little
 from fare.collection.clocks import contradicted, in_order
 from fare.core.tariff.model import LegRule, Tariff
 from fare.core.tariff.periods import cap_period
@@ -128,6 +129,47 @@ def test_voices_are_counted_right_against_a_slow_look() -> None:
         left = [i for i in range(size) if i not in contradicted(times, vehicles)]
         assert all(times[i] <= times[j] for i, j in pairwise(left))
         assert sum(voices[i] for i in left) >= most
+
+
+# --- a rider ----------------------------------------------------------------------------------------------
+
+
+def test_who_has_nothing_left_cannot_tell_of_a_false_past_for_ever(city: City) -> None:
+    """A card at zero that says "cap reached": nothing can be charged, so somebody must look."""
+    tariff = remember(city, caps=(day_cap(100_000),))
+    buses = [city.bus(1), city.bus(2, "o-2")]
+    card = city.card()
+    period = cap_period(tariff, tariff.caps[0], int(NOON.timestamp()), None)
+    reached = RiderState(caps={"day": CapUse(period, 100_000)})
+    pay(buses[0], card, deliver=card.load(city, FARE_RIAL), leaves=reached)
+    for n in range(1, 4):
+        assert pay(buses[n % 2], card, NOON + hours(n), leaves=reached).fare_rial == 0
+    for bus in reversed(buses):
+        bus.send()
+        bus.send()
+    assert adjusted(city, str(card.serial)) == {}
+    told = city.session(lambda session: told_too_little(session, DAY, DAY))
+    assert [(each.serial, each.times, each.rider_rial) for each in told] == [(str(card.serial), 3, 0)]
+    seal(city, DAY)
+    assert_books(city)
+
+
+def test_a_bus_that_was_only_late_accuses_no_card(city: City) -> None:
+    """Until its rides came, the card seemed to tell of a window that nobody had opened."""
+    remember(city, windows=(HOUR_FREE,))
+    away, home = city.bus(1), city.bus(2, "o-2")
+    card = city.card()
+    pay(home, card, deliver=card.load(city, 200_000))
+    for day in range(2):
+        at = NOON + timedelta(days=day)
+        pay(away, card, at + hours(3))
+        pay(away, card, at + hours(5))
+        assert pay(home, card, at + hours(5.5)).fare_rial == 0
+    home.send(NOON + timedelta(days=2))
+    away.send(NOON + timedelta(days=3))
+    for day in range(2):
+        on = DAY + timedelta(days=day)
+        assert city.session(lambda session, on=on: told_too_little(session, on, DAY)) == []
 
 
 # --- all of them, for a season ----------------------------------------------------------------------------
