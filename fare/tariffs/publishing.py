@@ -121,7 +121,8 @@ def with_network(session: Session, tariff: Tariff) -> Tariff:
         lines={**tariff.lines, **{line.line: line.route_id for line in city_lines}},
         areas={**tariff.areas, **{each.area: each.area_id for each in city_areas}},
         routes=_routes(tariff, city_lines),
-        names={**names, **tariff.names},
+        # Who reads the tariff before it is allowed knows lines and areas by the names of their city.
+        names={**tariff.names, **names},
     )
 
 

@@ -108,7 +108,7 @@ def test_buses_get_the_networks_numbers_and_names(
     assert ready.areas == {1: "north"}
     assert ready.routes == {"r-5": EMPTY, "r-6": EMPTY}
     assert (ready.names["route:r-5"], ready.names["route:r-6"], ready.names["area:north"]) == (
-        "own",
+        "5 · x",
         "6 · x",
         "شمال",
     )
