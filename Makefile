@@ -25,7 +25,8 @@ help: ## Show this text
 run: $(VENV)/ready-to-run ## Start the ledger and a virtual bus, and print the addresses to open
 	@$(BIN)/mancard run
 
-test: lint ## Install what the tests need, check the code, run every test
+test: $(VENV)/ready-to-test ## Install what the tests need, check the code, run every test
+	@$(MAKE) --no-print-directory -j2 lint compiled
 	$(BIN)/python -m pytest -n 6 --dist loadscope --no-loadscope-reorder $(PYTEST)
 
 lint: $(VENV)/ready-to-test ## Check style, types and the import rules
@@ -33,6 +34,11 @@ lint: $(VENV)/ready-to-test ## Check style, types and the import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/pyright
+
+# In a fresh checkout each of the six workers would compile every module and test for itself. What is wrong with one
+# is said by the run that follows.
+compiled: $(VENV)/ready-to-test
+	@$(BIN)/python -m pytest --collect-only -qq >/dev/null 2>&1 || true
 
 format: $(VENV)/ready-to-test ## Rewrite the code in the house's format
 	$(BIN)/ruff check --fix-only --quiet .
