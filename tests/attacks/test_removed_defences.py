@@ -10,7 +10,7 @@ import pytest
 
 from tests.attacks.canaries import ROOT, BadRemoval, Removal, read_removals, verdict, without
 
-ATTACKS = ("A1", "A2", "A3", "A4", "A5", "A7", "A8", "A15", "A16")
+ATTACKS = ("A1", "A2", "A3", "A4", "A5", "A6", "A7", "A8", "A15", "A16")
 
 
 def names_in(file: str) -> set[str]:
