@@ -26,4 +26,6 @@ def test_every_worked_case_of_a_sample_comes_out(sample: str) -> None:
         quoted = quote_case(tariff, case)
         assert quoted.total == each["total"], case.case_id
         if "charges" in each:
-            assert [tap.charge + tap.adjustment for tap in quoted.taps] == each["charges"], case.case_id
+            assert [(tap.charge or 0) + tap.adjustment for tap in quoted.taps] == each["charges"], (
+                case.case_id
+            )
