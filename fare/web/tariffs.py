@@ -49,7 +49,7 @@ from fare.tariffs.publishing import (
 )
 from fare.web.console import Console, Reader
 from fare.web.security import from_own_page, protect
-from fare.web.tariffs_comparing import MOST_DAYS, Comparisons
+from fare.web.tariffs_comparing import MOST_DAYS, Comparisons, Progress
 from fare.web.tariffs_shown import category_names, chosen_tariff, plot, refusal, signed, told, told_faults
 from fare.web.tariffs_start import BadStart, read_start
 from fare.web.tariffs_trials import cases_routes, try_page
@@ -100,12 +100,13 @@ def _reading(router: APIRouter, console: Console, comparisons: Comparisons) -> N
         who = console.visitor(request, counts_as_use=False)
         if who is None or not who.may(SEE):
             return protect(Response(status_code=401))
+        progress = comparisons.progress(draft_id)  # before the draft: what has ended since, the draft knows
         with read(console.engine) as session:
             found = draft(session, draft_id)
         if found is None:
             return protect(Response(status_code=404))
         return console.page(
-            request, "tariff_effect.html", who, **_effect_values(console, request, found, comparisons)
+            request, "tariff_effect.html", who, **_effect_values(console, request, found, progress)
         )
 
 
@@ -334,6 +335,7 @@ def _draft(
     detail: str | None = None,
     typed: tuple[str, str] | None = None,
 ) -> Response:
+    progress = comparisons.progress(draft_id)  # before the draft: what has ended since, the draft knows
     with read(console.engine) as session:
         found = draft(session, draft_id)
         tariff = None if found is None else chosen_tariff(session, f"draft:{draft_id}")
@@ -356,7 +358,7 @@ def _draft(
         typed=typed or _proposed_start(console, reader),
         may_ask=who.may(ASK),
         most_days=MOST_DAYS,
-        **_effect_values(console, request, found, comparisons),
+        **_effect_values(console, request, found, progress),
     )
 
 
@@ -395,13 +397,13 @@ def _request(
 
 
 def _effect_values(
-    console: Console, request: Request, found: DraftView, comparisons: Comparisons
+    console: Console, request: Request, found: DraftView, progress: Progress | None
 ) -> dict[str, Any]:
     """What the part of the page needs that shows a comparison, running or done."""
     effect = None if found.comparison is None else decode(found.comparison)
     return {
         "draft_id": found.draft_id,
-        "progress": comparisons.progress(found.draft_id),
+        "progress": progress,
         "compared_at": found.compared_at,
         **_shown_effect(console, request, effect, found.tariff),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import threading
 import zipfile
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -16,15 +17,18 @@ import pytest
 from fastapi import FastAPI
 from playwright.sync_api import Page, expect
 from sqlalchemy import Engine
+from sqlmodel import Session
 
 from fare.collection.models import Ride
 from fare.core.tariff.model import FareProduct, flat_tariff
 from fare.database.engine import read, write
 from fare.distribution import current_tariff, tariff_history
 from fare.network.models import Line
+from fare.tariffs.drafts import DraftView, drafts
 from fare.tariffs.drafts import draft as draft_of
-from fare.tariffs.drafts import drafts
+from fare.tariffs.effects import effect_on
 from fare.tariffs.publishing import publication_requests
+from fare.web import tariffs, tariffs_comparing
 from fare.web.tariffs_start import BadStart, read_start
 from tests.staff.people import PASSWORD
 from tests.tariffs.published import publish
@@ -289,6 +293,32 @@ def test_a_start_is_an_instant_of_the_citys_clock(day: str, at: str, expected: d
             read_start(day, at, TEHRAN)
     else:
         assert read_start(day, at, TEHRAN) == expected
+
+
+def test_a_comparison_that_ends_while_the_page_is_read_is_still_shown(
+    visitor: Visitor, city: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert city is not None
+    address = upload(visitor.sign_in("sara"), zipped())
+    may_go_on = threading.Event()
+
+    def slowly(*given: Any) -> Any:
+        may_go_on.wait(20)
+        return effect_on(*given)
+
+    def ends_meanwhile(session: Session, draft_id: str) -> DraftView | None:
+        found = draft_of(session, draft_id)
+        may_go_on.set()
+        for each in threading.enumerate():
+            if each.name.endswith("(_run)"):
+                each.join(20)
+        return found
+
+    monkeypatch.setattr(tariffs_comparing, "effect_on", slowly)
+    post(visitor, f"{address}/compare", {"days": "30"})
+    monkeypatch.setattr(tariffs, "draft", ends_meanwhile)
+    assert "<progress" in visitor.get(address).text, "what it read is from before: it asks again"
+    assert "data-figure" in visitor.get(address).text
 
 
 @pytest.fixture
