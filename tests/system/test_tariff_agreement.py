@@ -1,7 +1,7 @@
 """Bus and ledger agree to the rial on ten thousand taps, whatever becomes of the batches on their way.
 
 Buses decide by the 32 bytes of virtual cards; the ledger rebuilds every rider's state from the batches.
-`make agreement` rides 10,000 (`AGREEMENT_TAPS`); with `AGREEMENT_EVERYWHERE` set PostgreSQL is tried as well.
+`AGREEMENT_TAPS` rides more, or fewer; `make agreement` tries PostgreSQL as well (`AGREEMENT_EVERYWHERE`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from fare.reconciliation.audit import audit
 from tests.collection.bus import City
 from tests.system.agreement import Fleet, dues, plan, settle
 
-TAPS: Final = int(os.environ.get("AGREEMENT_TAPS", "2000"))
+TAPS: Final = int(os.environ.get("AGREEMENT_TAPS", "10000"))
 SEED: Final = int(os.environ.get("AGREEMENT_SEED", "20261117"))
 BACKENDS: Final = ["sqlite", "postgresql"] if "AGREEMENT_EVERYWHERE" in os.environ else ["sqlite"]
 
