@@ -27,14 +27,13 @@ from fare.core.proof.phone import examine
 from fare.core.proof.refusal import TicketRefusal
 from fare.core.proof.tickets import AnyVerifiedTicket, is_paper
 from fare.core.tariff.context import Price, TapKind
+from fare.core.tariff.memory import Memory
 from fare.core.tariff.model import Tariff
 from fare.core.tariff.pricing import is_memoryless, price
 from fare.core.tariff.state import RiderState
 
 CLOCK_UNSYNCHRONISED: Final = "clock_unsynchronised"
 """Flag of a tap whose time was not known: freshness was not judged, one tap per cti and vehicle."""
-_PRICES: Final = f"{__name__}:prices"
-_TIMELESS: Final = f"{__name__}:timeless"
 _NO_STATE: Final = RiderState()  # a ticket carries nothing from ride to ride
 
 
@@ -86,15 +85,16 @@ def price_ticket(tariff: Tariff, ticket: AnyVerifiedTicket, boarding: Boarding) 
 
     Nor is it tapped off: where riders pay when they leave, it pays the dearest fare that its ride may cost.
     """
-    if not _is_timeless(tariff):
+    if not tariff.derive(_is_timeless):
         return _priced(tariff, ticket, boarding)
     # A scanner reads every phone of a crowd: the price of each is the one that was asked for the first.
-    known: dict[tuple[bool, int, int, int], Price] = tariff.derived.setdefault(_PRICES, {})
     asked = isinstance(ticket, PaperTicket), boarding.line, boarding.area, ticket.pax
-    found = known.get(asked)
-    if found is None:
-        found = known[asked] = _priced(tariff, ticket, boarding)
-    return found
+    return tariff.derive(_prices).answer(asked, lambda: _priced(tariff, ticket, boarding))
+
+
+def _prices(_: Tariff) -> Memory[tuple[bool, int, int, int], Price]:
+    """Prices by medium, line, area and persons."""
+    return Memory()
 
 
 def _priced(tariff: Tariff, ticket: AnyVerifiedTicket, boarding: Boarding) -> Price:
@@ -106,9 +106,6 @@ def _priced(tariff: Tariff, ticket: AnyVerifiedTicket, boarding: Boarding) -> Pr
 
 def _is_timeless(tariff: Tariff) -> bool:
     """Whether a ticket costs the same always: nothing in the tariff looks at a clock or at earlier taps."""
-    known: bool | None = tariff.derived.get(_TIMELESS)
-    if known is None:
-        timed = any(each.from_timeframe_group_id or each.to_timeframe_group_id for each in tariff.leg_rules)
-        more = tariff.free_days or tariff.concessions or tariff.distance_fares
-        known = tariff.derived[_TIMELESS] = is_memoryless(tariff) and not (timed or more)
-    return known
+    timed = any(each.from_timeframe_group_id or each.to_timeframe_group_id for each in tariff.leg_rules)
+    more = tariff.free_days or tariff.concessions or tariff.distance_fares
+    return is_memoryless(tariff) and not (timed or more)

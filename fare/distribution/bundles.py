@@ -17,6 +17,7 @@ from sqlmodel import Session, col, select
 from fare.core.bundle import Bundle
 from fare.core.signed import BUNDLE, canonical, seal
 from fare.core.tap import BundleVersion
+from fare.core.tariff.model import Tariff
 from fare.distribution.models import PublishedBundle
 from fare.distribution.tariffs import tariffs_for_buses
 from fare.fleet import configurations
@@ -25,7 +26,6 @@ from fare.keys import KeyStore
 from fare.settings import LedgerSettings
 
 _LOCK: Final = 0x4D43_4442  # "MCDB"
-_TARIFF_DIGEST: Final = f"{__name__}:sha256"
 
 
 def current_bundle(
@@ -74,12 +74,12 @@ def _digest(content: Bundle) -> bytes:
     """What tells one content from the next: taken at every poll, so a tariff's part of it is kept with it."""
     digest = hashlib.sha256(replace(content, tariffs=()).encode())
     for starts_at_s, tariff in content.tariffs:
-        known: bytes | None = tariff.derived.get(_TARIFF_DIGEST)
-        if known is None:
-            known = hashlib.sha256(canonical(tariff.to_document())).digest()
-            tariff.derived[_TARIFF_DIGEST] = known
-        digest.update(starts_at_s.to_bytes(8, "big") + known)
+        digest.update(starts_at_s.to_bytes(8, "big") + tariff.derive(_tariff_digest))
     return digest.digest()
+
+
+def _tariff_digest(tariff: Tariff) -> bytes:
+    return hashlib.sha256(canonical(tariff.to_document())).digest()
 
 
 def _published(session: Session, keys: KeyStore, content: Bundle) -> tuple[BundleVersion, bytes] | None:
