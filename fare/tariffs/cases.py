@@ -16,7 +16,8 @@ from typing import Any, Final, cast
 
 from fare.core.errors import OperatorError
 from fare.core.tariff.context import TapKind
-from fare.core.tariff.loading.saying import SaidLocale, say, told
+from fare.core.tariff.loading.saying import say, told
+from fare.core.tariff.naming import TariffLocale
 from fare.tariffs.case_fields import FieldReader, nearest, shown
 
 MOST_BYTES: Final = 32 * 1024 * 1024
@@ -63,7 +64,7 @@ class CaseFileRefused(OperatorError):
         self.problem = problem
         super().__init__(problem)
 
-    def told(self, locale: SaidLocale) -> str:
+    def told(self, locale: TariffLocale) -> str:
         """The message for a person who reads this language."""
         return told(self.problem, locale)
 

@@ -14,8 +14,9 @@ from sqlmodel import Session, col, func, select
 
 from fare.core.errors import OperatorError
 from fare.core.signed import canonical
-from fare.core.tariff.loading.saying import SaidLocale, say, told
+from fare.core.tariff.loading.saying import say, told
 from fare.core.tariff.model import EMPTY, LegRule, Tariff
+from fare.core.tariff.naming import TariffLocale
 from fare.distribution import (
     check_publication,
     newest_version,
@@ -40,7 +41,7 @@ class DoesNotFit(OperatorError):
         self.problems = tuple(problems)
         super().__init__("\n  ".join(self.problems))
 
-    def told(self, locale: SaidLocale) -> str:
+    def told(self, locale: TariffLocale) -> str:
         """The message for a person who reads this language."""
         return "\n  ".join(told(problem, locale) for problem in self.problems)
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from fare.core.errors import OperatorError
-from fare.core.tariff.loading.saying import SaidLocale, say, told
+from fare.core.tariff.loading.saying import say, told
+from fare.core.tariff.naming import TariffLocale
 
 MAX_KEPT: Final = 10_000
 """Faults that are kept and shown; those beyond are counted."""
@@ -36,7 +37,7 @@ class TariffFault:
         """The fault as one line for a person, in English."""
         return str(self.line())
 
-    def told(self, locale: SaidLocale) -> str:
+    def told(self, locale: TariffLocale) -> str:
         """The fault as one line for a person who reads this language."""
         return told(self.line(), locale)
 
@@ -59,7 +60,7 @@ class TariffFaults(OperatorError):
         self.faults = tuple(faults)
         super().__init__("\n  ".join([self._what(), *map(str, self.faults)]))
 
-    def told(self, locale: SaidLocale) -> str:
+    def told(self, locale: TariffLocale) -> str:
         """The message for a person who reads this language."""
         return "\n  ".join([told(self._what(), locale), *(fault.told(locale) for fault in self.faults)])
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import reduce
-from typing import Any, Final, Literal, LiteralString, cast
+from typing import Any, Final, LiteralString, cast
 
 from fare.core.money import persian_digits
 from fare.core.tariff.directions import isolated, reads_from_right
 from fare.core.tariff.loading.words_fa import WORDS
+from fare.core.tariff.naming import TariffLocale
 
-SaidLocale = Literal["fa", "en"]
 Part = str | int
 
 _PART: Final = re.compile(r"\{([a-z_]+)(:,)?\}")
@@ -61,7 +61,7 @@ def one_after_another(words: Sequence[str]) -> str:
     return reduce(lambda these, that: say("{these} {that}", these=these, that=that), words) if words else ""
 
 
-def told(text: str, locale: SaidLocale) -> str:
+def told(text: str, locale: TariffLocale) -> str:
     """A text for people to read: in their language, and with each part in its own direction.
 
     What was not said by `say` is told as it is.
@@ -104,7 +104,7 @@ def _plain(template: str, parts: Mapping[str, Part]) -> str:
     return _PART.sub(plain, template)
 
 
-def _piece(found: re.Match[str], parts: Mapping[str, Part], locale: SaidLocale) -> str:
+def _piece(found: re.Match[str], parts: Mapping[str, Part], locale: TariffLocale) -> str:
     if found[1] is not None:
         return isolated(_plain(found[1], parts))  # to be typed or copied: no marks and no other digits inside
     part, separators = parts[found[2]], bool(found[3])
